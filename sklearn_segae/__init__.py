@@ -1,0 +1,35 @@
+"""Image segmentation with autoencoders, as scikit-learn estimators.
+
+The three estimators live here; the modules `datasets`, `metrics` and `networks` are imported by
+name.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._autoencoder import AutoencoderTransformer
+    from ._encoder import PixelEncoder
+    from ._segmenter import AESegmenter
+
+__all__ = ["AESegmenter", "AutoencoderTransformer", "PixelEncoder", "__version__"]
+
+_HOMES = {
+    "AESegmenter": "_segmenter",
+    "AutoencoderTransformer": "_autoencoder",
+    "PixelEncoder": "_encoder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: importing torch takes seconds, importing this package should not.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

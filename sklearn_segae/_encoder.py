@@ -1,0 +1,362 @@
+"""PixelEncoder: images to a code for every pixel."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from ._cue import SIGMA, THRESHOLD, texture_evidence
+from ._images import check_images, is_rows, like
+from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
+from ._pixels import image_tiles
+from ._projection import evaluate_tile, fit_projection, row_pairs, sample_pairs
+from ._scaling import fit_channel_scale, sample_evenly, scaled, unscaled
+from ._tiles import Tile, places, read_tile, sample_tiles, widen
+from ._training import (
+    TRAINING_CONSTRAINTS,
+    Net,
+    Samples,
+    loss_curve,
+    reraise_interrupt,
+    seeded,
+    train,
+    training_parameters,
+)
+from .networks import PixelAutoencoder, pixel_codes, pool_radius
+
+CROP = 96  # side of the crops that training sees, in pixels
+
+
+class PixelEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Encode every pixel by what its neighbourhood looks like, learnt from the images themselves.
+
+    A small convolutional autoencoder is trained on crops of the images. The activations of all
+    its layers are pooled over a Gaussian neighbourhood and projected on the few directions that
+    neighbouring pixels share most [1]_. The code of a pixel depends on the pixels around it and on
+    nothing else: a crop of an image gets the codes of the whole image, its borders apart.
+
+    Rows (pixels x bands) have no neighbours: they are encoded one by one, and the projection
+    keeps the variance of the activations.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Numbers per pixel.
+    pooling : float or "auto", default="auto"
+        Standard deviation of the Gaussian neighbourhood in pixels, in [0, 100]; 0 does not pool.
+        Fine structures and borders ask for little, textures for a few times the size of their
+        elements.
+    whitening : float or "auto", default="auto"
+        In [0, 1]. 0 keeps the variance of the features, as fits intensities and colours; 1 counts
+        only how coherent a feature is in space (min/max autocorrelation factors), as fits textures.
+    width : int, default=24
+        Channels of every layer.
+    loss : {"mse", "mae", "huber"}, default="mse"
+        Of the reconstruction.
+    optimizer, lr, batch_size, max_epochs, loss_threshold, tol, n_iter_no_change, early_stopping, \
+validation_fraction, warm_start, device, callbacks, random_state, verbose
+        As in :class:`AutoencoderTransformer`; samples are crops of the images. With
+        `max_epochs=0` the network stays untrained, which is the control to beat.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    pooling_, whitening_ : float
+        What `pooling` and `whitening` came to.
+    coherence_ : ndarray of shape (n_components,)
+        Autocorrelation of every component between neighbouring pixels, in [0, 1].
+    scale_ : ndarray of shape (2, n_features_in_)
+        Mean and standard deviation of every channel.
+    loss_curve_, validation_loss_curve_, n_iter_, stop_reason_, device_
+        As in :class:`AutoencoderTransformer`.
+    n_features_in_ : int
+        Number of channels (images) or bands (rows).
+
+    References
+    ----------
+    .. [1] P. Switzer, A. Green, "Min/max autocorrelation factors for multivariate spatial
+       imagery", Stanford technical report 6, 1984.
+
+    Examples
+    --------
+    >>> from sklearn_segae import PixelEncoder
+    >>> from sklearn_segae.datasets import make_mosaic
+    >>> images, labels = make_mosaic(n_images=2, size=64, random_state=0)
+    >>> encoder = PixelEncoder(4, pooling=3, max_epochs=2, random_state=0).fit(images)
+    >>> encoder.transform(images).shape
+    (2, 64, 64, 4)
+    """
+
+    n_features_in_: int
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "cue": [StrOptions({"auto", "colour", "texture"})],
+        "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
+        "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components: int = 16,
+        *,
+        cue: str = "auto",
+        pooling: float | str = "auto",
+        whitening: float | str = "auto",
+        width: int = 24,
+        loss: str = "mse",
+        optimizer: Any = "adam",
+        lr: float = 1e-2,
+        batch_size: int = 8,
+        max_epochs: int = 10,
+        loss_threshold: float | None = None,
+        tol: float = 1e-4,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        device: str = "auto",
+        callbacks: list[Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.cue = cue
+        self.pooling = pooling
+        self.whitening = whitening
+        self.width = width
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.loss_threshold = loss_threshold
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.device = device
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the features of the images of `X`, and the projection to codes.
+
+        Parameters
+        ----------
+        X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
+(n_samples, n_features)
+            A stack of images, images of different sizes, or rows.
+        y : ignored
+
+        Returns
+        -------
+        self : PixelEncoder
+        """
+        images, rows = self._check(X, reset=True)
+        scale = fit_channel_scale(images)
+        with seeded(self.random_state) as rng:
+            samples = self._samples(images, scale, rows, rng)
+            cue, pooling, whitening = self._choose(images, scale, rows, samples, rng)
+            net = self._train(samples, rows, rng)
+            if rows:
+                pairs = row_pairs(net.module_, images[0], scale, rng)
+            else:
+                pairs = sample_pairs(net.module_, images, scale, pooling, rng)
+        pixels = scaled(sample_evenly(images), scale) if cue == "colour" else None
+        projection = fit_projection(pairs, self.n_components, whitening, pixels)
+        self.net_, self.scale_, self.rows_ = net, scale, rows
+        self.cue_, self.pooling_, self.whitening_ = cue, pooling, whitening
+        self.projection_, self.coherence_ = projection, projection.coherence
+        self.loss_curve_ = loss_curve(net)
+        self.validation_loss_curve_ = loss_curve(net, "valid_loss")
+        self.n_iter_, self.stop_reason_ = len(net.history), net.stop_reason
+        self.device_ = str(net.device)
+        reraise_interrupt(net)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Encode every pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`; images may have any size
+
+        Returns
+        -------
+        codes : array (n, H, W, n_components), list of arrays (H, W, n_components), or array \
+(n_samples, n_components)
+            In the container that `X` came in, float32 (float64 for float64 rows).
+        """
+        check_is_fitted(self)
+        images, rows = self._check(X, reset=False)
+        codes = [self._encode(image) for image in images]
+        return codes[0][:, 0] if rows else like(X, codes)
+
+    def inverse_transform(self, codes: Any) -> Any:
+        """Return the pixels that codes stand for, by least squares.
+
+        The best linear estimate: with pooling, the colours of a neighbourhood, not its details.
+
+        Parameters
+        ----------
+        codes : as `transform` returns them
+
+        Returns
+        -------
+        X : array (n, H, W, C), list of arrays (H, W, C), or array (n_samples, n_features)
+            In the units of the images that the encoder was fitted on.
+        """
+        check_is_fitted(self)
+        if self.rows_:
+            return self._decode(check_array(codes, dtype=[np.float64, np.float32]))
+        maps = check_images(codes, n_channels=self._n_features_out, owner="inverse_transform")
+        return like(codes, [self._decode(m) for m in maps])
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.coherence_)
+
+    def _check(self, X: Any, *, reset: bool) -> tuple[list[np.ndarray], bool]:
+        """Return images (H, W, C); rows become one image, a pixel wide."""
+        rows = is_rows(X)
+        if not reset and rows != self.rows_:
+            was, now = ("rows", "images") if self.rows_ else ("images", "rows")
+            raise ValueError(f"X holds {now}, but PixelEncoder was fitted with {was}.")
+        if rows:
+            X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            return [X[:, None]], True
+        n_channels = None if reset else self.n_features_in_
+        images = check_images(X, n_channels=n_channels, owner="PixelEncoder")
+        if reset:
+            self.n_features_in_ = images[0].shape[2]
+        return images, False
+
+    def _choose(
+        self,
+        images: Sequence[np.ndarray],
+        scale: np.ndarray,
+        rows: bool,
+        samples: Samples,
+        rng: np.random.Generator,
+    ) -> tuple[str, float, float]:
+        """Return cue, pooling and whitening: what was asked for, or what the images ask for."""
+        if rows:
+            return "texture", 0.0, 0.0
+        cue, pooling, whitening = self.cue, self.pooling, self.whitening
+        if "auto" in (cue, pooling, whitening):
+            x = samples.take(np.arange(1))
+            networks = [self._build(x, rows) for _ in range(2)]
+            textured = texture_evidence(networks, images, scale, rng) > THRESHOLD
+        if cue == "auto":
+            # With a scale of the user's own, the features of that scale are meant.
+            cue = "texture" if pooling != "auto" or textured else "colour"
+        if pooling == "auto":
+            pooling = SIGMA if cue == "texture" else 1
+        if whitening == "auto":
+            whitening = 1 if cue == "colour" or textured else 0
+        return cue, float(pooling), float(whitening)
+
+    def _train(self, samples: Samples, rows: bool, rng: np.random.Generator) -> Net:
+        some = samples.take(np.arange(min(len(samples), 1024)))
+        continued = self.warm_start and hasattr(self, "net_")
+        net = copy.deepcopy(self.net_) if continued else None
+        module = net.module_ if net else self._build(some, rows)
+        kind = PatchReconstruction if rows else CoherentReconstruction
+        parameters = training_parameters(self)
+        if not rows:  # a sample is a batch of crops already
+            parameters |= {"batch_size": 1, "one_cycle": True}
+        net = train(module, samples, kind(self.loss), rng=rng, net=net, **parameters)
+        net.module_.balance(some.to(net.device))
+        return net
+
+    def _samples(
+        self, images: Sequence[np.ndarray], scale: np.ndarray, rows: bool, rng: np.random.Generator
+    ) -> Samples:
+        """Rows as images of one pixel; or batches of crops, each batch from one image."""
+        if rows:
+            x = _tensor(scaled(images[0], scale)[:, None])
+            return Samples(lambda i: x[i], len(x))
+        take = partial(_random_crops, images, scale, self.batch_size, rng)
+        return Samples(take, min(4 * len(images), 8))
+
+    def _build(self, x: torch.Tensor, rows: bool) -> PixelAutoencoder:
+        n_channels = x.shape[1]
+        # The patch to reconstruct shrinks where every pixel has a spectrum to tell.
+        patch_size = (
+            1 if rows else next(s for s in (9, 7, 5, 3, 1) if s == 1 or n_channels * s**2 < 400)
+        )
+        module = PixelAutoencoder(
+            n_channels, self.width, kernel_size=1 if rows else 3, patch_size=patch_size
+        )
+        module.initialise(x)
+        return module
+
+    def _encode(self, image: np.ndarray) -> np.ndarray:
+        codes = np.empty((*image.shape[:2], self._n_features_out), self._code_dtype(image))
+        for tile in image_tiles(image):
+            codes[tile] = self.encode_tile(image, tile)
+        return codes
+
+    def encode_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return the codes (h, w, n_components) of one tile of an image."""
+        around = widen(tile, pool_radius(self.pooling_), image.shape)
+        rows, columns = places(tile, around)
+        dtype = self._code_dtype(image)
+        axes = torch.from_numpy(self.projection_.axes.astype(dtype)).to(self.net_.device)
+        encode = partial(pixel_codes, axes=axes, sigma=self.pooling_, rows=rows, columns=columns)
+        codes = evaluate_tile(self.net_.module_, encode, image, self.scale_, around, dtype)
+        return codes - self.projection_.offset.astype(dtype)
+
+    def _code_dtype(self, image: np.ndarray) -> type:
+        # scikit-learn's checks ask rows to keep their precision; images would only get slower.
+        return np.float64 if self.rows_ and image.dtype == np.float64 else np.float32
+
+    def _decode(self, codes: np.ndarray) -> np.ndarray:
+        readout = self.projection_.readout.astype(codes.dtype)
+        return unscaled(codes @ readout[:-1] + readout[-1], self.scale_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _random_crops(
+    images: Sequence[np.ndarray],
+    scale: np.ndarray,
+    n_crops: int,
+    rng: np.random.Generator,
+    index: Any,
+) -> torch.Tensor:
+    """Draw crops (n_crops, C, CROP, CROP) of one random image, new ones whatever the index."""
+    (i, _), *_ = sample_tiles(images, CROP, 1, rng)
+    chosen = sample_tiles([images[i]], CROP, n_crops, rng)
+    return _tensor(np.stack([scaled(read_tile(images[i], tile, 0), scale) for _, tile in chosen]))
+
+
+def _tensor(x: np.ndarray) -> torch.Tensor:
+    """(N, H, W, C) -> (N, C, H, W), in memory as it was."""
+    return torch.from_numpy(x.astype(np.float32, copy=False)).movedim(-1, 1)

@@ -1,0 +1,83 @@
+"""Images and label maps on disk: PNG, JPEG, TIFF and npy."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Return one image (H, W) or (H, W, C); the alpha channel of a PNG is dropped."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    try:
+        image = _read(path)
+    except Exception as error:  # readers raise whatever they like
+        known = ", ".join(READABLE)
+        raise ValueError(
+            f"{path}: not a readable image ({_first_line(error)}). Known formats: {known}."
+        ) from error
+    if image.ndim not in (2, 3):
+        raise ValueError(f"{path}: has shape {image.shape}, but one image (H, W[, C]) is needed.")
+    has_alpha = path.suffix.lower() == ".png" and image.ndim == 3 and image.shape[2] in (2, 4)
+    return image[..., :-1] if has_alpha else image
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write a picture or a label map; the file is complete or not there at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        _write(partial, image)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def as_stored(labels: np.ndarray) -> np.ndarray:
+    """Return a label map in the smallest type that image formats know."""
+    highest = labels.max()
+    if labels.min() < 0:
+        return labels.astype(np.int32)
+    return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.int32)
+
+
+def require(module: str, extra: str) -> Any:
+    """Import an optional dependency, or name the extra that installs it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{module} is not installed. Run: pip install 'sklearn-segae[{extra}]'"
+        ) from error
+
+
+def _read(path: Path) -> np.ndarray:
+    if path.suffix.lower() == ".npy":
+        return np.load(path, allow_pickle=False)
+    if path.suffix.lower() in (".tif", ".tiff"):
+        return require("tifffile", "io").imread(path)
+    # One reader by name: on a broken file imageio would try all, and leave them open.
+    return require("imageio.v3", "io").imread(path, plugin="pillow")
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    if path.suffix.lower() == ".npy":
+        with path.open("wb") as file:  # given a name, numpy may append to it
+            np.save(file, image)
+    elif path.suffix.lower() in (".tif", ".tiff"):
+        is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+        kind = "rgb" if is_rgb else "minisblack"
+        require("tifffile", "io").imwrite(path, image, photometric=kind, compression="zlib")
+    else:
+        require("imageio.v3", "io").imwrite(path, image)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,177 @@
+"""From the features of a trained net to a few codes: what neighbours share, read off samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor, nn
+
+from ._coherence import autocorrelation, coherence_axes, fix_signs, pair_covariances
+from ._scaling import scaled
+from ._tiles import Tile, places, read_tile, tiles, widen
+from ._training import evaluate
+from .networks import PixelAutoencoder, pool_radius, pooled_features
+
+SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
+N_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
+N_ROWS = 40_000
+N_COLOURS = 3  # leading colours that count, also of a hundred bands
+FAINT = 0.01  # standard deviation of what is added to colours of standard deviation 1
+
+
+class FeaturePairs(NamedTuple):
+    """Features (n, F) of pixels and of their neighbours, and what belongs to each pair."""
+
+    first: np.ndarray
+    second: np.ndarray
+    pixels: np.ndarray  # (n, C), the scaled pixel at the first end
+    image: np.ndarray  # (n,), index of the image
+
+
+class Projection(NamedTuple):
+    """Linear maps from features to codes and from codes to scaled pixels."""
+
+    axes: np.ndarray  # (F, n_components) float32
+    offset: np.ndarray  # (n_components,), to be subtracted from the projected features
+    coherence: np.ndarray  # (n_components,)
+    readout: np.ndarray  # (n_components + 1, C), the last row is the intercept
+
+
+def lag_of(sigma: float) -> int:
+    """Return how far apart compared pixels are: beyond what pooling alone makes them share."""
+    return max(3, round(2.5 * sigma))
+
+
+def fit_projection(
+    pairs: FeaturePairs, n_components: int, whitening: float, pixels: np.ndarray | None = None
+) -> Projection:
+    """Solve for the axes of the codes, and for the least-squares way back.
+
+    Coherence axes, within images; or, given scaled `pixels` (n, C) from everywhere, their whitened
+    principal colours first, and coherence axes as faint additions: too weak to sway a clusterer,
+    there for whatever looks at one component at a time, as a forest of trees does.
+    """
+    first, second = _within_images(pairs)
+    covariance, lagged = pair_covariances(first, second)
+    if n_components > len(covariance):
+        raise ValueError(
+            f"n_components={n_components} is more than the {len(covariance)} hidden features. "
+            "Lower it, or raise width."
+        )
+    if pixels is not None:
+        colours = _colour_axes(pixels, len(covariance))[:, :n_components]
+        others, _ = coherence_axes(covariance, lagged, n_components - colours.shape[1], whitening=1)
+        axes = np.hstack([colours, FAINT * others])
+        coherence = autocorrelation(covariance, lagged, axes)
+    else:
+        axes, coherence = coherence_axes(covariance, lagged, n_components, whitening)
+    offset = pairs.first.mean(0) @ axes
+    codes = np.column_stack([pairs.first @ axes - offset, np.ones(len(pairs.first))])
+    readout = np.linalg.lstsq(codes, pairs.pixels, rcond=None)[0]
+    return Projection(axes, offset, coherence, readout)
+
+
+def _colour_axes(pixels: np.ndarray, n_features: int) -> np.ndarray:
+    """At most `N_COLOURS` whitened principal axes of the pixels, which are the first features."""
+    n_channels = pixels.shape[1]
+    covariance = np.cov(pixels.T.astype(np.float64)).reshape(n_channels, -1)
+    scale, basis = np.linalg.eigh(covariance)
+    best = scale.argsort()[::-1][:N_COLOURS]
+    best = best[scale[best] > 1e-4 * scale.max()]  # a grey image stored as RGB has one colour
+    axes = np.zeros((n_features, len(best)))
+    axes[:n_channels] = fix_signs(basis[:, best] / np.sqrt(np.maximum(scale[best], 1e-12)))
+    return axes
+
+
+def sample_pairs(
+    module: PixelAutoencoder,
+    images: Sequence[np.ndarray],
+    scale: np.ndarray,
+    sigma: float,
+    rng: np.random.Generator,
+) -> FeaturePairs:
+    """Pair pooled pixels with those `lag_of(sigma)` further right and further down.
+
+    From up to `N_TILES` tiles, that do not overlap, on a grid no finer than pooling asks for.
+    """
+    step = max(1, int(sigma / 2))
+    lag = round(lag_of(sigma) / step)
+    every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, SIDE * step)]
+    parts = []
+    for i, tile in (every[c] for c in rng.permutation(len(every))[:N_TILES]):
+        maps = grid_features(module, images[i], scale, tile, sigma, step)
+        parts.append(_split(*_neighbours(maps, lag), images[i].shape[2], i))
+    return FeaturePairs(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def grid_features(
+    module: PixelAutoencoder,
+    image: np.ndarray,
+    scale: np.ndarray,
+    tile: Tile,
+    sigma: float,
+    step: int,
+) -> np.ndarray:
+    """Return pooled features, and the pixels behind them, of every `step`-th pixel of a tile."""
+    around = widen(tile, pool_radius(sigma), image.shape)
+    rows, columns = places(tile, around, step)
+    function = partial(pooled_features, sigma=sigma, rows=rows, columns=columns)
+    return evaluate_tile(module, function, image, scale, around)
+
+
+def row_pairs(
+    module: PixelAutoencoder, rows: np.ndarray, scale: np.ndarray, rng: np.random.Generator
+) -> FeaturePairs:
+    """Pair rows (n, 1, C) with themselves, since they have no neighbours."""
+    chosen = rows[rng.permutation(len(rows))[:N_ROWS]]
+    everything = slice(0, len(chosen)), slice(0, 1)
+    maps = grid_features(module, chosen, scale, everything, sigma=0, step=1)[:, 0]
+    return _split(maps, maps, rows.shape[2], 0)
+
+
+def evaluate_tile(
+    module: PixelAutoencoder,
+    function: Callable[[nn.Module, Tensor], Tensor],
+    image: np.ndarray,
+    scale: np.ndarray,
+    tile: Tile,
+    dtype: type = np.float32,
+) -> np.ndarray:
+    """Apply `function(module, x)` to a scaled tile and what the network sees around it.
+
+    (h + 2 * margin, w + 2 * margin, C) -> (h', w', F).
+    """
+    x: np.ndarray = scaled(read_tile(image, tile, module.margin), scale).astype(dtype, copy=False)
+    maps = evaluate(module, function, x.transpose(2, 0, 1)[None])  # a view: channels stay last
+    return maps[0].transpose(1, 2, 0)
+
+
+def _neighbours(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, F) of grid points, and of those `lag` steps further right or down."""
+    lag = min(lag, max(maps.shape[:2]) - 1)  # 0 for a single pixel: its own neighbour
+    if lag == 0:
+        return _flat(maps), _flat(maps)
+    first = np.concatenate([_flat(maps[:-lag]), _flat(maps[:, :-lag])])
+    return first, np.concatenate([_flat(maps[lag:]), _flat(maps[:, lag:])])
+
+
+def _flat(maps: np.ndarray) -> np.ndarray:
+    return maps.reshape(-1, maps.shape[2])
+
+
+def _split(first: np.ndarray, second: np.ndarray, n_channels: int, image: int) -> FeaturePairs:
+    """Part the features from the pixels that `pooled_features` put behind them."""
+    features = first[:, :-n_channels], second[:, :-n_channels]
+    return FeaturePairs(*features, first[:, -n_channels:], np.full(len(first), image))
+
+
+def _within_images(pairs: FeaturePairs) -> tuple[np.ndarray, np.ndarray]:
+    """Centre the features image by image: differences between images are not coherence."""
+    both = np.stack([pairs.first, pairs.second]).astype(np.float64)
+    for i in np.unique(pairs.image):
+        chosen = pairs.image == i
+        both[:, chosen] -= both[:, chosen].mean((0, 1))
+    return both[0], both[1]

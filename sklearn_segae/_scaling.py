@@ -1,0 +1,68 @@
+"""How a net sees its input: a shift and a scale for every feature or channel (the last axis)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
+
+
+def fit_scale(X: Any, scaling: str | None) -> np.ndarray:
+    """Return (2, n_features) float64: what to subtract, and what to divide by.
+
+    `X` is dense with its features last, or CSR. A constant feature is divided by 1.
+    """
+    n_features = X.shape[-1]
+    if scaling is None:
+        return np.stack([np.zeros(n_features), np.ones(n_features)])
+    low, high = (m.astype(np.float64) for m in _extremes(X))
+    if scaling == "minmax":
+        return np.stack([low, np.where(low == high, 1, high - low)])
+    if sparse.issparse(X):
+        mean, variance = mean_variance_axis(X, 0)
+        spread = np.sqrt(variance)
+    else:
+        rows = X.reshape(-1, n_features)
+        mean, spread = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    # Not `spread == 0`: rounding leaves a constant column with a spread of some ulps.
+    return np.stack([mean, np.where(low == high, 1, spread)])
+
+
+def fit_channel_scale(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the standard scale of (H, W, C) images over an even sample of their pixels."""
+    return fit_scale(sample_evenly(images), "standard")
+
+
+def sample_evenly(images: Sequence[np.ndarray], max_pixels: int = 200_000) -> np.ndarray:
+    """Return about `max_pixels` pixels (n, C) at most, from a grid over all images."""
+    n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
+    step = max(1, round((n_pixels / max_pixels) ** 0.5))
+    return np.concatenate([i[::step, ::step].reshape(-1, i.shape[2]) for i in images])
+
+
+def scaled(X: Any, scale: np.ndarray) -> np.ndarray:
+    """Return a scaled, dense copy: float64 for float64, else float32."""
+    dense = X.toarray() if sparse.issparse(X) else np.asarray(X)
+    dtype = np.float64 if dense.dtype == np.float64 else np.float32
+    shift, divisor = scale
+    # In float64 where the type asks for it: a mean of 1e6 would eat up the digits of a float32.
+    wide = np.float32 if dense.dtype.kind in "bu" and dense.dtype.itemsize <= 2 else np.float64
+    result = np.subtract(dense, shift.astype(wide), dtype=wide)
+    result /= divisor.astype(wide)
+    return result.astype(dtype, copy=False)
+
+
+def unscaled(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Bring scaled values back to the input's units, in their own dtype."""
+    shift, divisor = scale.astype(X.dtype)
+    return X * divisor + shift
+
+
+def _extremes(X: Any) -> tuple[np.ndarray, np.ndarray]:
+    if sparse.issparse(X):
+        return min_max_axis(X, 0)
+    rows = X.reshape(-1, X.shape[-1])
+    return rows.min(0), rows.max(0)

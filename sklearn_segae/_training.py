@@ -1,0 +1,350 @@
+"""The training loop: the only file that knows skorch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from math import cos, pi
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from skorch import NeuralNet
+from skorch.callbacks import Callback, LRScheduler
+from torch import Tensor, nn
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+# Parameters that mean the same in every estimator that trains a net.
+TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "max_epochs": [Interval(Integral, 0, None, closed="left")],
+    "loss_threshold": [Real, None],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "warm_start": ["boolean"],
+    "device": [str],
+    "callbacks": [list, tuple, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+class Samples:
+    """Samples of one array, handed out many at a time as float32 tensors.
+
+    `take(index)` replaces item-wise access, which makes skorch's default loop 2 to 3 times slower
+    than a bare one on small nets.
+    """
+
+    def __init__(self, take: Callable[[Any], Tensor], n_samples: int) -> None:
+        self.take = take
+        self.n_samples = n_samples
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    def subset(self, index: np.ndarray) -> Samples:
+        """Return the samples at `index`, in that order."""
+        return Samples(lambda inner: self.take(index[inner]), len(index))
+
+
+class Objective(Protocol):
+    """A loss as a function of the module and a batch of inputs."""
+
+    def __call__(self, module: Any, x: Tensor) -> Tensor:
+        """Return the mean loss of a batch, a scalar."""
+
+
+class TrainingEnd(Exception):
+    """Raised by a callback to end training; carries the reason."""
+
+
+class Net(NeuralNet):
+    """skorch's loop; the criterion is an `Objective`, which calls the module as it needs."""
+
+    def infer(self, x: Tensor, **_: Any) -> Tensor:
+        """Hand the batch on: the objective alone knows what to compute from it."""
+        return x.to(self.device, non_blocking=True)
+
+    def get_loss(self, y_pred: Tensor, *_: Any, **__: Any) -> Tensor:
+        """Return the objective of the batch that `infer` handed on."""
+        return self.criterion_(self.module_, y_pred)
+
+    def get_split_datasets(
+        self, X: tuple[Batches, Batches | None], *_: Any, **__: Any
+    ) -> tuple[Batches, Batches | None]:
+        """Take training and validation batches as they are: `train` has split them."""
+        return X
+
+    def get_iterator(self, dataset: Batches, training: bool = False) -> Batches:
+        """Iterate over the batches themselves: the net outlives the data and must not hold it."""
+        return dataset
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Call every callback; one that ends training must not look like Ctrl-C."""
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt as stop:  # how skorch's own callbacks end training
+            raise TrainingEnd("callback") from stop
+
+
+class Batches:
+    """Slices of shuffled samples: what a DataLoader does, without its cost per item."""
+
+    def __init__(
+        self, samples: Samples, batch_size: int, rng: np.random.Generator | None = None
+    ) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.rng = rng
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        n = len(self.samples)
+        order = np.arange(n) if self.rng is None else self.rng.permutation(n)
+        for start in range(0, n, self.batch_size):
+            batch = self.samples.take(order[start : start + self.batch_size])
+            yield batch, batch  # input and target are the same
+
+
+class StopRules(Callback):
+    """End training at a loss, or when the loss has stopped to improve; refuse a diverged one."""
+
+    def __init__(
+        self,
+        loss_threshold: float | None,
+        tol: float,
+        n_iter_no_change: int,
+        monitor: str,
+    ) -> None:
+        self.loss_threshold = loss_threshold
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.monitor = monitor
+
+    def on_train_begin(self, net: Net, **_: Any) -> None:
+        """Forget the last training."""
+        self.best_loss_, self.n_waited_ = np.inf, 0
+        self.best_weights_: dict[str, Tensor] | None = None
+
+    def on_epoch_end(self, net: Net, **_: Any) -> None:
+        """Look at the losses of the epoch that just ended."""
+        epoch = net.history[-1]
+        _refuse_divergence(epoch)
+        self._watch(net, epoch[self.monitor])
+        if self.loss_threshold is not None and epoch["train_loss"] <= self.loss_threshold:
+            raise TrainingEnd("loss_threshold")
+        if self.n_waited_ >= self.n_iter_no_change:
+            raise TrainingEnd("no_improvement")
+
+    def on_train_end(self, net: Net, **_: Any) -> None:
+        """Go back to the weights with the best validation loss."""
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
+            self.best_weights_ = None
+
+    def _watch(self, net: Net, loss: float) -> None:
+        self.n_waited_ = 0 if loss < self.best_loss_ - self.tol else self.n_waited_ + 1
+        if loss < self.best_loss_:
+            self.best_loss_ = loss
+            if self.monitor == "valid_loss":
+                self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+
+
+class OnEpoch(Callback):
+    """Call `function(epoch, max_epochs, loss)` after every epoch: what a progress bar needs."""
+
+    def __init__(self, function: Callable[[int, int, float], None]) -> None:
+        self.function = function
+
+    def on_epoch_end(self, net: Net, **_: Any) -> None:
+        """Report the epoch, counted from 1, and its training loss."""
+        self.function(len(net.history), net.max_epochs, net.history[-1, "train_loss"])
+
+
+def training_parameters(estimator: Any) -> dict[str, Any]:
+    """Read the parameters that all training estimators share."""
+    names = set(TRAINING_CONSTRAINTS) - {"random_state", "warm_start"}
+    return {name: getattr(estimator, name) for name in names}
+
+
+def train(
+    module: nn.Module,
+    samples: Samples,
+    objective: Objective,
+    *,
+    rng: np.random.Generator,
+    net: Net | None = None,
+    optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+    lr: float = 1e-3,
+    batch_size: int = 128,
+    max_epochs: int = 100,
+    loss_threshold: float | None = None,
+    tol: float = 1e-4,
+    n_iter_no_change: int = 10,
+    early_stopping: bool = False,
+    validation_fraction: float = 0.1,
+    device: str = "auto",
+    callbacks: list[Any] | tuple[Any, ...] | None = None,
+    verbose: int | bool = 0,
+    one_cycle: bool = False,
+) -> Net:
+    """Minimise `objective` over the samples and return the net, its `stop_reason` set.
+
+    `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
+    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). Call inside `seeded`:
+    whatever randomness the module and the objective use is torch's global generator, which that
+    restores. A Ctrl-C ends training with the reason "interrupted"; the caller publishes the net,
+    then calls `reraise_interrupt`.
+    """
+    training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
+    monitor = "valid_loss" if early_stopping else "train_loss"
+    rules = StopRules(loss_threshold, tol, n_iter_no_change, monitor)
+    if net is None:
+        where = resolve_device(device)
+        net = Net(
+            module.to(where),
+            criterion=partial(_given, objective),
+            **_optimizer(optimizer, where),
+            lr=lr,
+            device=where,
+        ).initialize()
+    n_steps = max_epochs * -(-len(training) // batch_size)
+    own = [rules, _one_cycle(n_steps)] if one_cycle else [rules]
+    net.set_params(
+        callbacks=[*own, *copy.deepcopy(list(callbacks or []))],
+        max_epochs=max_epochs,
+        verbose=int(verbose),
+    )
+    net.initialize_callbacks()
+    batches = Batches(training, batch_size, rng)
+    _run(net, batches, Batches(validation, batch_size) if validation else None)
+    return net
+
+
+def _run(net: Net, training: Batches, validation: Batches | None) -> None:
+    net.stop_reason = "max_epochs"
+    net.notify("on_train_begin", X=None, y=None)
+    try:
+        net.fit_loop((training, validation))
+    except TrainingEnd as end:
+        net.stop_reason = str(end)
+    except KeyboardInterrupt:
+        net.stop_reason = "interrupted"
+    net.notify("on_train_end", X=None, y=None)
+    net.module_.eval()
+
+
+def reraise_interrupt(net: Net) -> None:
+    """Raise the Ctrl-C that ended training, once the estimator is usable."""
+    if net.stop_reason == "interrupted":
+        raise KeyboardInterrupt("training was interrupted; the estimator keeps what it had learnt")
+
+
+def loss_curve(net: Net, name: str = "train_loss") -> list[float]:
+    """Return the losses of all epochs so far."""
+    return [float(epoch[name]) for epoch in net.history if name in epoch]
+
+
+@contextmanager
+def seeded(random_state: Any) -> Iterator[np.random.Generator]:
+    """Yield a generator, and torch's global one seeded likewise; put that back afterwards."""
+    seed = draw_seed(random_state)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield np.random.default_rng(seed)
+
+
+def draw_seed(random_state: Any) -> int:
+    """Return a seed; None draws fresh entropy and leaves numpy's global generator as it was."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] // 2)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def resolve_device(device: str) -> str:
+    """Turn "auto" into the fastest device there is: CUDA, then MPS, then the CPU."""
+    if device != "auto":
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@torch.inference_mode()
+def evaluate(
+    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray
+) -> np.ndarray:
+    """Return `function(module, x)`, in the precision of `x`."""
+    where = next(module.parameters()).device
+    if x.dtype == np.float64 and where.type != "mps":
+        module = copy.deepcopy(module).double()
+    batch = torch.from_numpy(x).to(where, next(module.parameters()).dtype)
+    return function(module, batch).cpu().numpy()
+
+
+def _one_cycle(n_steps: int) -> LRScheduler:
+    factor = partial(_one_cycle_factor, n_steps)
+    return LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor, step_every="batch")
+
+
+def _one_cycle_factor(n_steps: int, step: int) -> float:
+    """Share of the learning rate: up in the first fifth of the steps, then down along a cosine."""
+    rise = max(1, n_steps // 5)
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return 0.5 + 0.5 * cos(pi * min(1, (step - rise) / max(1, n_steps - rise)))
+
+
+def _given(objective: Objective) -> Objective:
+    """Stand in for the class that skorch would instantiate."""
+    return objective
+
+
+def _optimizer(optimizer: str | Callable[..., Any], device: str) -> dict[str, Any]:
+    if not isinstance(optimizer, str):
+        return {"optimizer": optimizer}
+    # Measured: a fused Adam halves the time of an epoch on small nets.
+    fused = optimizer != "rmsprop" and torch.device(device).type in ("cpu", "cuda", "mps")
+    return {
+        "optimizer": OPTIMIZERS[optimizer],
+        **({"optimizer__fused": True} if fused else {}),
+    }
+
+
+def _split(
+    samples: Samples, fraction: float, rng: np.random.Generator
+) -> tuple[Samples, Samples | None]:
+    if not fraction:
+        return samples, None
+    n = len(samples)
+    if n < 2:
+        raise ValueError(
+            f"n_samples={n} is too few for early_stopping=True, which sets some samples aside for "
+            "validation. Pass at least 2 samples, or early_stopping=False."
+        )
+    order = rng.permutation(n)
+    n_held_out = min(max(1, round(fraction * n)), n - 1)
+    return samples.subset(order[n_held_out:]), samples.subset(order[:n_held_out])
+
+
+def _refuse_divergence(epoch: dict[str, Any]) -> None:
+    if not np.isfinite(epoch["train_loss"]):
+        raise FloatingPointError(
+            f"Training diverged: the loss of epoch {epoch['epoch']} is {epoch['train_loss']}. "
+            "Lower lr, or pass gradient clipping in callbacks."
+        )

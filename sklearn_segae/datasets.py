@@ -1,0 +1,153 @@
+"""Synthetic images whose segments are known, for tests and examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from sklearn.utils import check_random_state
+
+__all__ = ["make_mosaic", "make_shapes"]
+
+
+def make_mosaic(
+    n_images: int = 1,
+    *,
+    n_segments: int = 4,
+    size: int = 128,
+    n_channels: int = 1,
+    random_state: Any = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make mosaics of textures that share mean and spread: only their pattern tells them apart.
+
+    Every segment is a bent Voronoi cell, filled with noise that has been filtered along a
+    direction and at a scale of its own; the same textures occur in every image.
+
+    Parameters
+    ----------
+    n_images : int, default=1
+        Number of images.
+    n_segments : int, default=4
+        Number of textures, each of them in every image.
+    size : int, default=128
+        Height and width of an image in pixels.
+    n_channels : int, default=1
+        Channels of an image; each shows the same textures.
+    random_state : int, RandomState instance or None, default=None
+        Decides on everything.
+
+    Returns
+    -------
+    images : ndarray of shape (n_images, size, size, n_channels), float32
+        Values of mean 0 and standard deviation 1, in every segment but for chance.
+    labels : ndarray of shape (n_images, size, size), int32
+        The texture of every pixel, 0 to n_segments - 1.
+
+    Examples
+    --------
+    >>> from sklearn_segae.datasets import make_mosaic
+    >>> images, labels = make_mosaic(2, n_segments=3, size=64, random_state=0)
+    >>> images.shape, labels.shape
+    ((2, 64, 64, 1), (2, 64, 64))
+    """
+    rng = check_random_state(random_state)
+    labels = np.stack([_cells(n_segments, size, rng) for _ in range(n_images)])
+    filters = [_texture_filter(i, n_segments) for i in range(n_segments)]
+    images = np.empty((n_images, size, size, n_channels), np.float32)
+    for image, label in zip(images, labels, strict=True):
+        for value, sigmas in enumerate(filters):
+            image[label == value] = _texture(size, n_channels, *sigmas, rng)[label == value]
+    return images, labels
+
+
+def make_shapes(
+    n_images: int = 1,
+    *,
+    size: int = 128,
+    n_shapes: int = 8,
+    noise: float = 0.2,
+    n_channels: int = 1,
+    random_state: Any = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make dark images with bright discs and squares under Gaussian noise.
+
+    Parameters
+    ----------
+    n_images : int, default=1
+        Number of images.
+    size : int, default=128
+        Height and width in pixels.
+    n_shapes : int, default=8
+        Shapes per image, alternately discs (label 1, value 0.6) and squares (label 2, value 1);
+        the background is label 0, value 0. Later shapes lie on top.
+    noise : float, default=0.2
+        Standard deviation of the noise.
+    n_channels : int, default=1
+        Channels; each shows the same shapes under noise of its own.
+    random_state : int, RandomState instance or None, default=None
+        Decides on everything.
+
+    Returns
+    -------
+    images : ndarray of shape (n_images, size, size, n_channels), float32
+    labels : ndarray of shape (n_images, size, size), int32
+
+    Examples
+    --------
+    >>> from sklearn_segae.datasets import make_shapes
+    >>> images, labels = make_shapes(noise=0, random_state=0)
+    >>> [round(float(images[labels == value].mean()), 2) for value in (0, 1, 2)]
+    [0.0, 0.6, 1.0]
+    """
+    rng = check_random_state(random_state)
+    labels = np.stack([_discs_and_squares(n_shapes, size, rng) for _ in range(n_images)])
+    values = np.array([0.0, 0.6, 1.0], np.float32)[labels][..., None]
+    images = values + noise * rng.standard_normal((*labels.shape, n_channels))
+    return images.astype(np.float32), labels
+
+
+def _cells(n_cells: int, size: int, rng: np.random.RandomState, bend: float = 0.05) -> np.ndarray:
+    """Bent Voronoi cells, each at least half as large as their mean."""
+    grid = np.mgrid[:size, :size].astype(float)
+    while True:
+        seeds = rng.uniform(0.08, 0.92, (n_cells, 2)) * size
+        waves = ndimage.gaussian_filter(
+            rng.standard_normal((2, size, size)), (0, size / 14, size / 14)
+        )
+        bent = grid + waves / waves.std() * bend * size
+        distance = ((bent[None] - seeds[:, :, None, None]) ** 2).sum(1)
+        labels = distance.argmin(0).astype(np.int32)
+        if np.bincount(labels.ravel(), minlength=n_cells).min() >= 0.5 * size**2 / n_cells:
+            return labels
+
+
+def _texture_filter(i: int, n: int) -> tuple[float, float, float]:
+    """Blur along an axis, blur across it, and the axis' angle in degrees, all texture's own."""
+    return 1.0 + 2.0 * (i % 2), 0.4 + 0.4 * (i // 4), 180.0 * i / n
+
+
+def _texture(
+    size: int,
+    n_channels: int,
+    along: float,
+    across: float,
+    angle: float,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    canvas = rng.standard_normal((2 * size, 2 * size, n_channels))
+    blurred = ndimage.gaussian_filter(canvas, (across, along, 0), mode="wrap")
+    turned = ndimage.rotate(blurred, angle, reshape=False, order=1, mode="wrap")
+    inner = turned[size // 2 : size // 2 + size, size // 2 : size // 2 + size]
+    return (inner - inner.mean((0, 1))) / inner.std((0, 1))
+
+
+def _discs_and_squares(n_shapes: int, size: int, rng: np.random.RandomState) -> np.ndarray:
+    labels = np.zeros((size, size), np.int32)
+    y, x = np.mgrid[:size, :size]
+    for i in range(n_shapes):
+        radius = rng.uniform(0.06, 0.14) * size
+        dy, dx = np.abs(y - rng.uniform(0, size)), np.abs(x - rng.uniform(0, size))
+        inside = np.hypot(dy, dx) < radius if i % 2 == 0 else np.maximum(dy, dx) < radius
+        labels[inside] = 1 + i % 2
+    return labels

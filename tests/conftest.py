@@ -1,0 +1,51 @@
+"""What several test files need: few, small, seeded."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae.datasets import make_mosaic, make_shapes
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Small nets lose more by sharing work than they win; and equal threads mean equal bits."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def rows(rng):
+    """300 rows of 6 features on a bent plane, with a little noise."""
+    plane = rng.normal(size=(300, 2))
+    return np.tanh(plane @ rng.normal(size=(2, 6))) + 0.05 * rng.normal(size=(300, 6))
+
+
+@pytest.fixture(scope="session")
+def mosaic():
+    """Two mosaics of three textures: (images, labels)."""
+    return make_mosaic(2, n_segments=3, size=96, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def shapes():
+    """Three images of discs and squares: (images, labels)."""
+    return make_shapes(3, size=64, noise=0.1, random_state=0)
+
+
+@pytest.fixture
+def tiny_encoder():
+    """An encoder that is as quick as one can be."""
+    return PixelEncoder(4, pooling=0, whitening=0, width=4, batch_size=1, max_epochs=1)
+
+
+@pytest.fixture(scope="session")
+def fitted(shapes):
+    """One fitted segmenter for all tests that only look at it."""
+    encoder = PixelEncoder(4, pooling=0, whitening=0, width=8, max_epochs=1)
+    return AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(shapes[0])

@@ -1,0 +1,88 @@
+"""The shape of the package: its one door, and imports that point downwards."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_segae
+
+PACKAGE = Path(sklearn_segae.__file__).parent
+
+# A file may import from files of lower layers, and from its own layer in layer 0 alone.
+LAYERS = [
+    {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence", "_exposure"}
+    | {"networks", "metrics", "datasets", "_pictures", "_files", "_patches"},
+    {"_objectives", "_training"},
+    {"_projection"},
+    {"_cue"},
+    {"_autoencoder", "_encoder"},
+    {"_segmenter"},
+    {"_cli"},
+]
+MAY_IMPORT = {
+    "skorch": {"_training"},
+    "torch": {"networks", "_objectives", "_training", "_projection", "_autoencoder", "_encoder"},
+    "typer": {"_cli"},
+    "rich": {"_cli"},
+    "matplotlib": set(),
+}
+
+
+def imports(path):
+    """Yield the (module, level) of every import statement of a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+
+
+def modules():
+    return sorted(p for p in PACKAGE.glob("*.py") if p.stem != "__init__")
+
+
+def layer_of(name):
+    return next(i for i, layer in enumerate(LAYERS) if name in layer)
+
+
+def test_every_file_has_a_layer():
+    """The list above names every file, each once."""
+    assert sorted(name for layer in LAYERS for name in layer) == [p.stem for p in modules()]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.stem)
+def test_imports_point_downwards(path):
+    """No file knows of one above it."""
+    own = layer_of(path.stem)
+    for module, level in imports(path):
+        if level and module:
+            other = layer_of(module.split(".")[0])
+            assert other < own or other == own == 0, f"{path.stem} imports {module}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.stem)
+def test_libraries_stay_in_their_files(path):
+    """Swapping the trainer or the command line touches one file."""
+    for module, level in imports(path):
+        library = module.split(".")[0]
+        if not level and library in MAY_IMPORT:
+            assert path.stem in MAY_IMPORT[library]
+
+
+def test_the_door_is_what_all_says():
+    """Every public name is there, sorted, and nothing else is."""
+    assert sklearn_segae.__all__ == sorted(sklearn_segae.__all__)
+    assert dir(sklearn_segae) == sklearn_segae.__all__
+    for name in sklearn_segae.__all__:
+        assert getattr(sklearn_segae, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        sklearn_segae.nonsense  # noqa: B018
+
+
+def test_importing_the_package_does_not_import_torch():
+    """torch takes seconds to import; the package alone does not need it."""
+    code = "import sys, sklearn_segae; print('torch' in sys.modules or 'sklearn' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

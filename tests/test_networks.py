@@ -1,0 +1,362 @@
+"""Shapes, receptive fields and pooling of the networks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from torch import nn
+
+from sklearn_segae.networks import (
+    ACTIVATIONS,
+    RELU_SPREAD,
+    ConvAutoencoder,
+    DenseAutoencoder,
+    PixelAutoencoder,
+    crop,
+    decode,
+    encode,
+    pixel_codes,
+    pool,
+    pool_radius,
+    pooled_features,
+    reconstruct,
+)
+
+few = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients_and_one_seed():
+    """Weights are drawn from one seed, and the global generator is left as it was."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        yield
+
+
+def noise(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def pixel_net(**options):
+    """A small PixelAutoencoder in float64, with weights as before training."""
+    net = PixelAutoencoder(**{"n_channels": 2, "width": 3, **options}).double()
+    net.initialise(noise(2, options.get("n_channels", 2), 40, 40))
+    return net
+
+
+# ---- DenseAutoencoder
+
+
+@few
+@given(st.integers(1, 6), st.integers(1, 9), st.integers(1, 9), st.lists(st.integers(1, 8)))
+def test_rows_go_to_codes_and_back(n, n_features, n_components, hidden):
+    """(N, n_features) -> (N, n_components) -> (N, n_features), for any hidden layers."""
+    net = DenseAutoencoder(n_features, n_components, hidden[:3])
+    x = torch.randn(n, n_features)
+
+    codes = net.encode(x)
+
+    assert codes.shape == (n, n_components)
+    assert net.decode(codes).shape == x.shape
+    torch.testing.assert_close(net(x), net.decode(codes))
+
+
+def test_the_decoder_mirrors_the_encoder():
+    """Layers have the sizes given, and the same ones on the way back."""
+    net = DenseAutoencoder(10, 2, (7, 5))
+
+    layers = [m for m in net.modules() if isinstance(m, nn.Linear)]
+
+    sizes = [(m.in_features, m.out_features) for m in layers]
+    assert sizes == [(10, 7), (7, 5), (5, 2), (2, 5), (5, 7), (7, 10)]
+
+
+def test_without_hidden_layers_it_is_affine():
+    """An affine map commutes with averages: encode and decode are linear but for an intercept."""
+    net = DenseAutoencoder(5, 2).double()
+    x, y = noise(4, 5), noise(4, 5)
+
+    torch.testing.assert_close(net((x + y) / 2), (net(x) + net(y)) / 2)
+
+
+@pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"identity"}))
+def test_hidden_layers_are_not_linear(activation):
+    """Every activation bends the map, but the code and the output stay linear in the last layer."""
+    net = DenseAutoencoder(5, 2, (8,), activation).double()
+    x, y = noise(200, 5), noise(200, 5)
+
+    bent = net((x + y) / 2) - (net(x) + net(y)) / 2
+
+    assert bent.abs().max() > 1e-3
+    assert isinstance(net.encoder[-1], nn.Linear)
+    assert isinstance(net.decoder[-1], nn.Linear)
+
+
+def test_the_identity_is_linear():
+    """With activation "identity" hidden layers change nothing about what can be learnt."""
+    net = DenseAutoencoder(5, 2, (8, 4), "identity").double()
+    x, y = noise(4, 5), noise(4, 5)
+
+    torch.testing.assert_close(net((x + y) / 2), (net(x) + net(y)) / 2)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        DenseAutoencoder(4, 2, (3,), bounded_output=True),
+        ConvAutoencoder((1, 4, 1), 2, bounded_output=True),
+    ],
+)
+def test_bounded_outputs_lie_in_the_unit_interval(net):
+    """With bounded_output even absurd codes decode to [0, 1]; without, they leave it."""
+    codes = 1e4 * torch.randn(100, 2)
+
+    bounded = net.decode(codes)
+    net.output = nn.Identity()
+
+    assert bounded.min() >= 0
+    assert bounded.max() <= 1
+    assert net.decode(codes).abs().max() > 1
+
+
+def test_the_names_for_a_nets_methods():
+    """encode, decode and reconstruct call the module's own."""
+    net, x = DenseAutoencoder(4, 2), torch.randn(3, 4)
+
+    assert torch.equal(encode(net, x), net.encode(x))
+    assert torch.equal(decode(net, encode(net, x)), net(x))
+    assert torch.equal(reconstruct(net, x), net(x))
+
+
+# ---- ConvAutoencoder
+
+
+@few
+@given(
+    st.integers(1, 3),
+    st.integers(1, 19),
+    st.integers(1, 19),
+    st.lists(st.integers(1, 5), max_size=3),
+)
+def test_images_of_any_size_come_back(n_channels, height, width, widths):
+    """(N, C, H, W) -> (N, n_components) -> (N, C, H, W), exactly, for odd and tiny sides."""
+    net = ConvAutoencoder((n_channels, height, width), 3, (4,), widths=widths)
+    x = torch.randn(2, n_channels, height, width)
+
+    codes = net.encode(x)
+
+    assert codes.shape == (2, 3)
+    assert net.decode(codes).shape == x.shape
+    torch.testing.assert_close(net(x), net.decode(codes))
+
+
+@pytest.mark.parametrize("side", [(1, 1), (1, 17), (16, 16)])
+def test_every_pixel_counts_for_the_code(side):
+    """No pixel is lost to the strides: the code depends on each."""
+    net = ConvAutoencoder((1, *side), 8, activation="elu").double()
+    x = noise(1, 1, *side).requires_grad_()
+
+    with torch.enable_grad():
+        net.encode(x).square().sum().backward()
+
+    assert (x.grad != 0).all()
+
+
+def test_decoded_images_have_both_signs():
+    """The decoder ends linear: standardised images can be met."""
+    net = ConvAutoencoder((1, 9, 9), 2)
+
+    images = net.decode(100 * torch.randn(50, 2))
+
+    assert images.min() < 0 < images.max()
+
+
+# ---- PixelAutoencoder
+
+OPTIONS = [
+    {},
+    {"dilations": (1,)},
+    {"dilations": (3, 1), "patch_size": 5},
+    {"kernel_size": 1, "dilations": (1, 1), "patch_size": 1},
+    {"n_channels": 4, "kernel_size": 5, "dilations": (2,)},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_shapes_of_features_and_patches(options):
+    """Features and patches are those of the pixels `margin` away from the border."""
+    net = pixel_net(**options)
+    c, size = options.get("n_channels", 2), options.get("patch_size", 9)
+    inner = (20 - 2 * net.margin, 23 - 2 * net.margin)
+
+    features, patches = net.encode(noise(3, c, 20, 23)), net(noise(3, c, 20, 23))
+
+    assert net.n_features == c + 3 * len(options.get("dilations", (1, 1, 2, 4)))
+    assert features.shape == (3, net.n_features, *inner)
+    assert patches.shape == (3, c * size**2, *inner)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_features_see_the_margin_and_nothing_else(options):
+    """A changed pixel changes features up to `margin` pixels away, and none further on."""
+    net = pixel_net(**options, width=24)
+    x = noise(1, options.get("n_channels", 2), 41, 41)
+    changed = x.clone()
+    changed[:, :, 20, 20] += 5
+
+    difference = (net.encode(changed) != net.encode(x)).any(1)[0]
+
+    rows, columns = (set((i + net.margin).tolist()) for i in difference.nonzero().T)
+    reach = {20 - net.margin, 20 + net.margin}
+    assert min(rows) == min(columns) == min(reach)
+    assert max(rows) == max(columns) == max(reach)
+
+
+def test_the_pixels_themselves_are_features():
+    """The first channels of the features are the image, cropped."""
+    net, x = pixel_net(), noise(1, 2, 20, 20)
+
+    torch.testing.assert_close(net.encode(x)[:, :2], crop(x, net.margin))
+
+
+def test_a_crop_has_the_features_of_the_whole():
+    """Features of a tile with its margin are those of the image, wherever the tile lies."""
+    net, x = pixel_net(), noise(1, 2, 40, 40)
+
+    part = net.encode(x[:, :, 5:30, 9:34])
+
+    torch.testing.assert_close(part, net.encode(x)[:, :, 5 : 30 - 16, 9 : 34 - 16])
+
+
+def test_encode_and_decode_leave_the_input_alone():
+    """Layers that work in place never reach the caller's images."""
+    net, x = pixel_net(), noise(1, 2, 20, 20)
+    before = x.clone()
+
+    net.activations(x), net(x)
+
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1, 1e3])
+def test_initialised_layers_have_unit_spread(spread):
+    """Before the activation, every layer has spread 1 on the images, whatever their contrast."""
+    net = PixelAutoencoder(2, 16).double()
+    x = spread * noise(2, 2, 40, 40)
+
+    net.initialise(x)
+
+    maps = net.activations(x)
+    for layer, m in zip(net.layers, maps, strict=False):
+        # 1e-6 is added to a spread of about 0.01 where the images are faint.
+        assert layer(m).std().item() == pytest.approx(1, rel=1e-3)
+        assert not layer.bias.any()
+
+
+def test_balanced_features_are_as_strong_as_untrained_ones():
+    """However training has scaled a layer, its features have the spread of an untrained one."""
+    net, x = pixel_net(width=16), noise(2, 2, 40, 40)
+    for layer, factor in zip(net.layers, (0.1, 5, 30, 0.5), strict=True):
+        layer.weight.mul_(factor)
+
+    net.balance(x)
+
+    maps = net.activations(x)
+    for strength, m in zip(net.strengths[1:], maps[1:], strict=True):
+        assert (strength * m).std().item() == pytest.approx(RELU_SPREAD, rel=1e-4)
+    assert net.strengths[0] == 1  # the pixels stay as they are
+
+
+def test_the_spread_of_an_untrained_layer():
+    """RELU_SPREAD is the standard deviation of a rectified standard normal."""
+    assert noise(1_000_000).relu().std().item() == pytest.approx(RELU_SPREAD, abs=3e-3)
+
+
+def test_strengths_are_saved_with_the_weights():
+    """Balanced strengths are part of the state, so that a loaded net gives the same features."""
+    net, x = pixel_net(), noise(1, 2, 20, 20)
+    net.balance(x)
+    twin = pixel_net()
+
+    twin.load_state_dict(net.state_dict())
+
+    assert torch.equal(twin.encode(x), net.encode(x))
+
+
+# ---- codes, pooling
+
+
+@pytest.mark.parametrize("sigma", [0, 0.5, 2])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_codes_are_projected_pooled_features(options, sigma):
+    """Projecting first and pooling the codes gives what pooling the features first would."""
+    net = pixel_net(**options)
+    c, side = options.get("n_channels", 2), 9 + 2 * net.margin
+    x = noise(1, c, side, side)
+    net.balance(x)
+    axes, places = noise(net.n_features, 3), (range(1, 8), range(0, 9, 2))
+
+    codes = pixel_codes(net, x, axes, sigma, *places)
+    features = pooled_features(net, x, sigma, *places)
+
+    pixels = features[:, net.n_features :]
+    torch.testing.assert_close(pixels, crop(x, net.margin)[:, :, 1:8, ::2])
+    expected = torch.einsum("nfhw,fk->nkhw", features[:, : net.n_features], axes)
+    torch.testing.assert_close(codes, expected)
+
+
+def everywhere(maps):
+    """All rows and all columns."""
+    return range(maps.shape[2]), range(maps.shape[3])
+
+
+@few
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(0.3, 5), st.integers(1, 8))
+def test_pooling_keeps_a_constant_up_to_the_border(height, width, sigma, step):
+    """Borders average what there is; a grid has ceil(side / step) points."""
+    maps = torch.full((1, 2, height, width), -7.5, dtype=torch.float64)
+
+    pooled = pool(maps, sigma, range(0, height, step), range(0, width, step))
+
+    assert pooled.shape == (1, 2, -(-height // step), -(-width // step))
+    torch.testing.assert_close(pooled, torch.full_like(pooled, -7.5))
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1, 2.7, 5])
+def test_pooling_is_a_gaussian_filter(sigma):
+    """Inside, pooling agrees with scipy's Gaussian filter of the same radius."""
+    maps, r = noise(2, 3, 50, 41), pool_radius(sigma)
+
+    pooled = pool(maps, sigma, *everywhere(maps))
+
+    filtered = gaussian_filter(maps.numpy(), sigma, axes=(2, 3), radius=r)
+    np.testing.assert_allclose(crop(pooled, r), crop(torch.from_numpy(filtered), r), atol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [0, 1.5])
+def test_pooling_takes_the_pixels_asked_for(sigma):
+    """Any rows and columns, in steps or not, are those of the map pooled everywhere."""
+    maps = noise(1, 2, 20, 25)
+
+    some = pool(maps, sigma, range(3, 17, 4), range(5, 6))
+
+    whole = pool(maps, sigma, *everywhere(maps))
+    torch.testing.assert_close(some, whole[:, :, 3:17:4, 5:6])
+
+
+def test_pooling_by_nothing_is_nothing():
+    """sigma=0 hands the maps on."""
+    maps = noise(1, 1, 5, 5)
+
+    assert torch.equal(pool(maps, 0, *everywhere(maps)), maps)
+    assert pool_radius(0) == 0
+
+
+def test_cropping():
+    """Cropping takes the margin off every side, and nothing for a margin of 0."""
+    maps = noise(1, 1, 6, 8)
+
+    assert torch.equal(crop(maps, 2), maps[:, :, 2:4, 2:6])
+    assert torch.equal(crop(maps, 0), maps)

@@ -1,0 +1,265 @@
+"""AESegmenter: regimes, labels, and what each parameter does."""
+
+import numpy as np
+import pytest
+from sklearn.base import is_classifier, is_clusterer
+from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae.metrics import matched_accuracy, mean_iou
+
+RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
+
+
+@pytest.fixture
+def quadrants():
+    """An image of four grey values, one a quadrant, and its labels."""
+    labels = np.kron([[0, 1], [2, 3]], np.ones((20, 20), int))
+    return 10.0 * labels[None], labels[None]
+
+
+def test_quadrants_are_found_exactly(quadrants):
+    """Four colours, four segments, no pixel wrong."""
+    images, labels = quadrants
+    assert matched_accuracy(labels, AESegmenter(4, **RAW).fit_predict(images)) == 1
+
+
+def test_learnt_codes_tell_textures_apart_that_have_one_mean(mosaic):
+    """Raw pixels say nothing about textures of one mean and spread; pooled codes do."""
+    images, labels = mosaic
+    encoder = PixelEncoder(pooling=4, whitening=1, max_epochs=3)
+    learnt = AESegmenter(3, encoder=encoder, random_state=0).fit_predict(images)
+    raw = AESegmenter(3, **RAW).fit_predict(images)
+    assert mean_iou(labels, learnt) > 0.7 > 0.4 > mean_iou(labels, raw)
+
+
+def test_labels_are_what_predict_says(fitted, shapes):
+    """labels_ belongs to the fitted images: int32, from 0 to n_segments - 1."""
+    assert fitted.labels_.dtype == np.int32
+    assert set(np.unique(fitted.labels_)) == {0, 1, 2}
+    np.testing.assert_array_equal(fitted.predict(shapes[0]), fitted.labels_)
+    assert not hasattr(fitted, "classes_")
+
+
+def test_new_images_of_other_sizes(fitted, shapes):
+    """What was learnt on some images segments others, and labels mean the same there."""
+    other = shapes[0][0, :40, :50]
+    (labels,) = fitted.predict([other])
+    inner = (slice(0, 30), slice(0, 40))  # away from the new border
+    np.testing.assert_array_equal(labels[inner], fitted.labels_[0][inner])
+
+
+def test_the_estimator_decides_the_regime():
+    """A clusterer makes a clusterer, a classifier a classifier."""
+    assert is_clusterer(AESegmenter())
+    assert is_clusterer(AESegmenter(estimator=GaussianMixture()))
+    assert is_classifier(AESegmenter(estimator=LogisticRegression()))
+    assert is_classifier(
+        AESegmenter(estimator=make_pipeline(StandardScaler(), LogisticRegression()))
+    )
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        KMeans(n_init=1),
+        GaussianMixture(),
+        AgglomerativeClustering(),
+        make_pipeline(StandardScaler(), KMeans(4, n_init=4)),
+        HDBSCAN(min_cluster_size=200, copy=True),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_any_clusterer_will_do(quadrants, estimator):
+    """With or without `predict`; n_segments reaches those that ask for a number."""
+    images, labels = quadrants
+    noisy = images + np.random.default_rng(0).normal(0, 0.3, images.shape)
+    predicted = AESegmenter(4, estimator=estimator, **RAW).fit_predict(noisy)
+    assert matched_accuracy(labels, predicted) > 0.9
+
+
+def test_a_number_of_clusters_of_ones_own_stays(quadrants):
+    """n_segments does not overwrite what the clusterer was told."""
+    images, _ = quadrants
+    segmenter = AESegmenter(7, estimator=KMeans(2, n_init=1), **RAW).fit(images)
+    assert len(np.unique(segmenter.labels_)) == 2
+
+
+def test_a_few_labelled_pixels_are_enough(quadrants):
+    """-1 is unlabelled; classes come back under their names."""
+    images, labels = quadrants
+    y = np.full(labels.shape, -1)
+    for value, name in enumerate([7, 3, 100, 5]):
+        y[0, 5 + 20 * (value // 2), 5 + 20 * (value % 2)] = name
+    segmenter = AESegmenter(estimator=RandomForestClassifier(20), **RAW).fit(images, y)
+    assert list(segmenter.classes_) == [3, 5, 7, 100]
+    np.testing.assert_array_equal(segmenter.predict(images), np.array([7, 3, 100, 5])[labels])
+    assert segmenter.score(images, y) == 1
+    assert not hasattr(segmenter, "labels_")
+
+
+@pytest.mark.parametrize(("code", "parameter"), [(0, "unlabelled"), (255, "ignore_label")])
+def test_other_codes_for_no_label(quadrants, code, parameter):
+    """Pixels with that code are left out, however many they are."""
+    images, labels = quadrants
+    y = labels + 1
+    y[0, :, ::2] = code
+    segmenter = AESegmenter(estimator=LogisticRegression(), **RAW, **{parameter: code})
+    assert list(segmenter.fit(images, y).classes_) == [1, 2, 3, 4]
+    assert list(segmenter.set_params(**{parameter: -9}).fit(images, y).classes_) != [1, 2, 3, 4]
+
+
+def test_semi_supervised_estimators_see_unlabelled_pixels(quadrants):
+    """SelfTrainingClassifier labels pixels by itself, so it must have been given some."""
+    images, labels = quadrants
+    y = np.full(labels.shape, -1)
+    y[0, ::7, ::7] = labels[0, ::7, ::7]
+    estimator = SelfTrainingClassifier(RandomForestClassifier(10))
+    segmenter = AESegmenter(estimator=estimator, **RAW).fit(images, y)
+    assert (segmenter.estimator_.labeled_iter_ > 0).any()
+    assert segmenter.score(images, labels) > 0.95
+
+
+def test_a_classifier_asks_for_labels(quadrants):
+    """Without y, with no labelled pixel, or with maps that do not fit, the error says so."""
+    images, labels = quadrants
+    segmenter = AESegmenter(estimator=LogisticRegression(), **RAW)
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        segmenter.fit(images)
+    with pytest.raises(ValueError, match="y has no labelled pixel"):
+        segmenter.fit(images, np.full(labels.shape, -1))
+    with pytest.raises(ValueError, match=r"y\[0\] has shape \(40, 39\), but X\[0\] has \(40, 40\)"):
+        segmenter.fit(images, labels[:, :, :39])
+    with pytest.raises(ValueError, match="y holds 2 label maps, but X holds 1 images"):
+        segmenter.fit(images, [labels[0], labels[0]])
+    with pytest.raises(ValueError, match=r"y\[0\] has dtype float64, but label maps hold integers"):
+        segmenter.fit(images, labels + 0.5)
+
+
+def test_probabilities_sum_to_one_and_agree_with_labels(fitted, shapes):
+    """k-means has none of its own: those of the mixture it is the limit of."""
+    probabilities = fitted.predict_proba(shapes[0])
+    assert probabilities.shape == (*shapes[1].shape, 3)
+    np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(probabilities.argmax(-1), fitted.labels_)
+
+
+def test_probabilities_of_the_estimator_pass_through(quadrants):
+    """A classifier's own, in the order of classes_; an estimator without has none."""
+    images, labels = quadrants
+    segmenter = AESegmenter(estimator=LogisticRegression(), **RAW).fit(images, labels)
+    rows = images.reshape(-1, 1)
+    np.testing.assert_allclose(
+        segmenter.predict_proba(images).reshape(-1, 4),
+        segmenter.estimator_.predict_proba(rows),
+        atol=1e-6,
+    )
+    assert not hasattr(AESegmenter(estimator=AgglomerativeClustering()), "predict_proba")
+
+
+def test_transform_gives_feature_maps(fitted, shapes):
+    """The codes that the estimator sees, which are the encoder's."""
+    np.testing.assert_array_equal(fitted.transform(shapes[0]), fitted.encoder_.transform(shapes[0]))
+
+
+def test_exposure_does_not_matter(quadrants):
+    """Twice the light and an offset change nothing, image by image, unless asked to."""
+    images, _ = quadrants
+    noisy = images + np.random.default_rng(0).normal(0, 0.3, images.shape)
+    pair = np.concatenate([noisy, 100 + 3 * noisy])
+    same, other = (
+        AESegmenter(4, encoder="passthrough", exposure=exposure, random_state=0).fit_predict(pair)
+        for exposure in ("image", "set")
+    )
+    assert (same[0] == same[1]).mean() > 0.99  # but for rounding
+    assert (other[0] == other[1]).mean() < 0.1
+
+
+def test_an_empty_image_is_not_stretched(quadrants):
+    """Noise a hundred times fainter than what images show stays one segment."""
+    images, _ = quadrants
+    empty = 0.1 * np.random.default_rng(0).normal(size=images.shape[1:])
+    segmenter = AESegmenter(4, encoder="passthrough", random_state=0).fit(images)
+    assert len(np.unique(segmenter.predict(empty[None]))) == 1
+
+
+def test_ordinary_transformers_see_patches(shapes):
+    """PCA gets patch_size**2 numbers a pixel and channel."""
+    segmenter = AESegmenter(3, encoder=PCA(4), patch_size=5, random_state=0).fit(shapes[0])
+    assert segmenter.encoder_.n_features_in_ == 25
+    assert segmenter.transform(shapes[0]).shape == (*shapes[1].shape, 4)
+
+
+def test_specks_are_absorbed(shapes):
+    """min_size leaves no connected patch smaller than itself."""
+    from scipy.ndimage import label
+
+    noisy = shapes[0] + np.random.default_rng(0).normal(0, 0.3, shapes[0].shape)
+    speckled = AESegmenter(3, **RAW).fit_predict(noisy)
+    clean = AESegmenter(3, min_size=12, **RAW).fit_predict(noisy)
+
+    def smallest(m):
+        patches = [label(m == value)[0] for value in np.unique(m)]
+        return min(np.bincount(p.ravel())[1:].min() for p in patches)
+
+    assert min(map(smallest, speckled)) < 12 <= min(map(smallest, clean))
+
+
+def test_the_estimator_is_fitted_on_so_many_pixels(shapes):
+    """n_fit_pixels bounds what the estimator sees, of labelled pixels too."""
+    counts = []
+
+    class Counting(LogisticRegression):
+        def fit(self, X, y):
+            counts.append((len(X), len(np.unique(y))))
+            return super().fit(X, y)
+
+    AESegmenter(estimator=Counting(), n_fit_pixels=500, **RAW).fit(*shapes)
+    ((n_pixels, n_classes),) = counts
+    assert 500 <= n_pixels <= 503  # shares of classes are rounded up
+    assert n_classes == 3
+
+
+def test_verbose_shows_the_training_of_the_default_encoder(shapes, capsys):
+    """verbose=1 prints a line an epoch."""
+    AESegmenter(2, verbose=1, random_state=0).fit(shapes[0][:1, :32, :32])
+    assert len(capsys.readouterr().out.strip().splitlines()) >= 5
+
+
+def test_a_failed_fit_leaves_no_half_fitted_model(shapes):
+    """If the estimator fails, the segmenter is not fitted."""
+
+    class Failing(KMeans):
+        def fit(self, X, y=None):
+            raise RuntimeError("no luck")
+
+    segmenter = AESegmenter(3, estimator=Failing(3), **RAW)
+    with pytest.raises(RuntimeError, match="no luck"):
+        segmenter.fit(shapes[0])
+    assert not segmenter.__sklearn_is_fitted__()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("n_segments", 0),
+        ("scope", "image"),
+        ("encoder", "raw"),
+        ("estimator", "kmeans"),
+        ("patch_size", 0),
+        ("patch_size", 4),
+        ("min_size", -1),
+        ("n_fit_pixels", 0),
+    ],
+)
+def test_values_out_of_range_are_refused(shapes, parameter, value):
+    """The error names the parameter."""
+    with pytest.raises(ValueError, match=f"{parameter}"):
+        AESegmenter(**{parameter: value}).fit(shapes[0])
