@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
 
 from ._coherence import coherence_axes, pair_covariances
-from ._projection import grid_features
+from ._projection import colour_axes, grid_features
 from .networks import PixelAutoencoder
 
-SIGMA = 8.0  # pooling at which textures show, in pixels
-STEP = 4  # pooled features are looked at on every so manyth pixel
-STRIP = 64 * STEP  # rows that are computed at once
-LAG = 5  # in steps: 2.5 sigma
-REACH = 8  # in steps: 4 sigma apart, pooling alone leaves a correlation of 2 %
+SIGMA = 8.0  # pooling at which textures show, in pixels; less in small images
+SIGMAS_PER_SIDE = 32
+LAG = 5  # of the pairs that have to agree, in steps of half a sigma
+REACH = 8  # the same: 4 sigma apart, pooling alone leaves a correlation of 2 %
+STRIP = 64  # steps that are computed at once
 N_COMPONENTS = 16
 N_SEGMENTS = (3, 4, 5)  # evidence is a mean over these, since the number is not known yet
 N_SAMPLES = 12_000
@@ -27,37 +28,55 @@ THRESHOLD = 0.42
 CodeMaps = list[np.ndarray]
 
 
-def texture_evidence(
+class Evidence(NamedTuple):
+    """How much speaks for texture, and how much for colour, each in [0, 1]."""
+
+    texture: float
+    colour: float
+
+    @property
+    def textured(self) -> bool:
+        """Whether texture tells the segments apart."""
+        return self.texture > max(THRESHOLD, self.colour)
+
+
+def weigh(
     networks: Sequence[PixelAutoencoder],
     images: Sequence[np.ndarray],
     scale: np.ndarray,
     rng: np.random.Generator,
-) -> float:
-    """Return how much speaks for textures, in [0, 1].
+) -> Evidence:
+    """Look for textures and for colours in the images.
 
     Features are pooled widely, whitened by coherence and clustered, once for each of two
     independently drawn networks. Textures are really there if the segments of one network explain
     the codes of the other (it is in the images, not in the weights), *and* if segments reach
-    further than pooling alone makes them reach. Evidence is the product of both.
+    further than pooling alone makes them reach: the evidence is the product of both. Colours need
+    no pooling, so that for them it is enough to reach far.
     """
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
-    large = [image for image in images if min(image.shape[:2]) >= 8 * SIGMA]
-    if not large:
-        return 0.0  # no room for textures of that scale
+    sigma = texture_sigma(images)
+    large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
+    if not large or sigma < 1:
+        return Evidence(0, 0)  # no room for textures
     chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
-    codes = [_code_maps(network, chosen, scale, side) for network in networks]
+    grids = [[_grid(n, image, scale, sigma, side) for image in chosen] for n in networks]
+    codes = [_code_maps([features for features, _ in grid]) for grid in grids]
+    colours = _colour_maps([pixels for _, pixels in grids[0]])
     seed = int(rng.integers(2**31))
-    return float(np.mean([_evidence(codes, k, seed) for k in N_SEGMENTS]))
+    texture = np.mean([_evidence(codes, k, seed) for k in N_SEGMENTS])
+    colour = np.mean([_persistence(_segment(colours, k, seed)) for k in N_SEGMENTS])
+    return Evidence(float(texture), float(colour))
 
 
-def _code_maps(
-    network: PixelAutoencoder,
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    side: int,
-) -> CodeMaps:
-    """Coherent codes of the middle of every image on a grid, each of unit variance, best first."""
-    maps = [_grid(network, image, scale, side) for image in images]
+def texture_sigma(images: Sequence[np.ndarray]) -> float:
+    """Return the pooling that suits textures: a part of the typical image's shorter side."""
+    side = float(np.median([min(image.shape[:2]) for image in images]))
+    return min(SIGMA, side / SIGMAS_PER_SIDE)
+
+
+def _code_maps(maps: CodeMaps) -> CodeMaps:
+    """Coherent codes of pooled features on a grid, best first."""
     first = [np.concatenate([_flat(m[:-LAG]), _flat(m[:, :-LAG])]) for m in maps]
     second = [np.concatenate([_flat(m[LAG:]), _flat(m[:, LAG:])]) for m in maps]
     means = [m.mean((0, 1), dtype=np.float64) for m in maps]
@@ -69,16 +88,26 @@ def _code_maps(
     return [((m - np.mean(means, 0)) @ axes).astype(np.float32) for m in maps]
 
 
-def _grid(network: PixelAutoencoder, image: np.ndarray, scale: np.ndarray, side: int) -> np.ndarray:
-    """Pooled features of a grid over the middle of an image, computed a strip at a time."""
+def _colour_maps(maps: CodeMaps) -> CodeMaps:
+    """Whitened principal colours of pixels on a grid."""
+    axes = colour_axes(np.concatenate([_flat(m) for m in maps]))
+    return [m @ axes for m in maps]
+
+
+def _grid(
+    network: PixelAutoencoder, image: np.ndarray, scale: np.ndarray, sigma: float, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features, and pixels, of a grid over the middle of an image, a strip at a time."""
     (top, bottom), (left, right) = (
         (max(0, (size - side) // 2), min(size, (size + side) // 2)) for size in image.shape[:2]
     )
+    step = max(1, round(sigma / 2))
     strips = []
-    for start in range(top, bottom, STRIP):
-        tile = slice(start, min(start + STRIP, bottom)), slice(left, right)
-        strips.append(grid_features(network, image, scale, tile, SIGMA, STEP))
-    return np.concatenate(strips)[..., : -image.shape[2]]
+    for start in range(top, bottom, STRIP * step):
+        tile = slice(start, min(start + STRIP * step, bottom)), slice(left, right)
+        strips.append(grid_features(network, image, scale, tile, sigma, step))
+    features, pixels = np.split(np.concatenate(strips), [-image.shape[2]], axis=2)
+    return features, pixels
 
 
 def _evidence(codes: Sequence[CodeMaps], k: int, seed: int) -> float:

@@ -19,7 +19,7 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from ._cue import SIGMA, THRESHOLD, texture_evidence
+from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import image_tiles
@@ -268,12 +268,12 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         if "auto" in (cue, pooling, whitening):
             x = samples.take(np.arange(1))
             networks = [self._build(x, rows) for _ in range(2)]
-            textured = texture_evidence(networks, images, scale, rng) > THRESHOLD
+            textured = weigh(networks, images, scale, rng).textured
         if cue == "auto":
             # With a scale of the user's own, the features of that scale are meant.
             cue = "texture" if pooling != "auto" or textured else "colour"
         if pooling == "auto":
-            pooling = SIGMA if cue == "texture" else 1
+            pooling = texture_sigma(images) if cue == "texture" else 1
         if whitening == "auto":
             whitening = 1 if cue == "colour" or textured else 0
         return cue, float(pooling), float(whitening)

@@ -62,7 +62,9 @@ def fit_projection(
             "Lower it, or raise width."
         )
     if pixels is not None:
-        colours = _colour_axes(pixels, len(covariance))[:, :n_components]
+        colours = colour_axes(pixels)[:, :n_components]
+        unused = len(covariance) - len(colours)  # pixels are the first of the features
+        colours = np.vstack([colours, np.zeros((unused, colours.shape[1]))])
         others, _ = coherence_axes(covariance, lagged, n_components - colours.shape[1], whitening=1)
         axes = np.hstack([colours, FAINT * others])
         coherence = autocorrelation(covariance, lagged, axes)
@@ -74,16 +76,14 @@ def fit_projection(
     return Projection(axes, offset, coherence, readout)
 
 
-def _colour_axes(pixels: np.ndarray, n_features: int) -> np.ndarray:
-    """At most `N_COLOURS` whitened principal axes of the pixels, which are the first features."""
+def colour_axes(pixels: np.ndarray) -> np.ndarray:
+    """Return at most `N_COLOURS` whitened principal axes (C, n) of pixels (m, C)."""
     n_channels = pixels.shape[1]
     covariance = np.cov(pixels.T.astype(np.float64)).reshape(n_channels, -1)
     scale, basis = np.linalg.eigh(covariance)
     best = scale.argsort()[::-1][:N_COLOURS]
     best = best[scale[best] > 1e-4 * scale.max()]  # a grey image stored as RGB has one colour
-    axes = np.zeros((n_features, len(best)))
-    axes[:n_channels] = fix_signs(basis[:, best] / np.sqrt(np.maximum(scale[best], 1e-12)))
-    return axes
+    return fix_signs(basis[:, best] / np.sqrt(scale[best]))
 
 
 def sample_pairs(

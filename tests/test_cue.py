@@ -1,0 +1,80 @@
+"""Texture or colour: the choice that is read off the images."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_segae import PixelEncoder
+from sklearn_segae._cue import Evidence, texture_sigma, weigh
+from sklearn_segae._scaling import fit_channel_scale
+from sklearn_segae.datasets import make_mosaic, make_shapes
+from sklearn_segae.networks import PixelAutoencoder
+
+
+def evidence(images, seed=0):
+    """What two small random networks say of the images."""
+    torch.manual_seed(seed)
+    networks = [PixelAutoencoder(images[0].shape[2], 12) for _ in range(2)]
+    for network in networks:
+        network.initialise(torch.randn(4, images[0].shape[2], 40, 40))
+    return weigh(networks, images, fit_channel_scale(images), np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_mosaics_of_one_mean_are_textures(seed):
+    """Colours say nothing about them, textures all."""
+    images, _ = make_mosaic(1, n_segments=4, size=192, random_state=seed)
+    found = evidence(list(images))
+    assert found.textured
+    assert found.colour < 0.1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_bright_shapes_are_colours(seed):
+    """Discs and squares differ in brightness; there is no texture to see."""
+    images, _ = make_shapes(3, size=192, random_state=seed)
+    assert not evidence(list(images)).textured
+
+
+def test_noise_is_neither():
+    """Nothing in white noise reaches further than pooling."""
+    noise = np.random.default_rng(0).normal(size=(192, 192, 1))
+    found = evidence([noise])
+    assert found.texture < 0.3
+    assert found.colour < 0.1
+
+
+def test_texture_has_to_beat_colour():
+    """Both the threshold and the evidence for colour have to be passed."""
+    assert Evidence(0.6, 0.5).textured
+    assert not Evidence(0.6, 0.7).textured
+    assert not Evidence(0.3, 0.0).textured
+
+
+def test_small_images_have_small_textures():
+    """Pooling is 8 pixels at most, a part of the shorter side below 256, the median over a set."""
+    blank = [np.zeros((size, 2 * size, 1)) for size in (1000, 64, 128)]
+    assert texture_sigma(blank[:1]) == 8
+    assert texture_sigma(blank) == 4
+
+
+def test_the_encoder_follows(mosaic, shapes):
+    """cue_, pooling_ and whitening_ show the choice; numbers of the user's own are kept."""
+    quick = {"width": 12, "batch_size": 2, "max_epochs": 0, "random_state": 0}
+    colour = PixelEncoder(**quick).fit(shapes[0])
+    assert (colour.cue_, colour.pooling_, colour.whitening_) == ("colour", 1, 1)
+    texture = PixelEncoder(cue="texture", **quick).fit(mosaic[0])
+    assert (texture.cue_, texture.pooling_) == ("texture", 3)
+    own = PixelEncoder(pooling=2.5, whitening=0.5, **quick).fit(shapes[0])
+    assert (own.cue_, own.pooling_, own.whitening_) == ("texture", 2.5, 0.5)
+
+
+def test_colours_come_first_and_features_faintly_after(shapes):
+    """With the colour cue, component 0 is the whitened brightness, the others hardly weigh."""
+    images, _ = shapes
+    encoder = PixelEncoder(4, cue="colour", pooling=0, width=8, max_epochs=0, random_state=0)
+    codes = encoder.fit_transform(images)
+    assert np.abs(np.corrcoef(codes[..., 0].ravel(), images.ravel())[0, 1]) > 0.999
+    spread = codes.std((0, 1, 2))
+    assert spread[0] == pytest.approx(1, rel=0.05)  # over a sample of the pixels
+    assert spread[1:].max() < 0.05
