@@ -56,13 +56,18 @@ class PixelEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     ----------
     n_components : int, default=16
         Numbers per pixel.
+    cue : {"auto", "colour", "texture"}, default="auto"
+        What leads the codes. "texture": the projected features. "colour": at most three whitened
+        principal colours of the pixels, then the features as faint additions. "auto" looks
+        at the images (see Notes), unless `pooling` is a number: then it is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighbourhood in pixels, in [0, 100]; 0 does not pool.
         Fine structures and borders ask for little, textures for a few times the size of their
-        elements.
+        elements. "auto" is 1 for colours; for textures 8, or less in images below 256 pixels.
     whitening : float or "auto", default="auto"
-        In [0, 1]. 0 keeps the variance of the features, as fits intensities and colours; 1 counts
-        only how coherent a feature is in space (min/max autocorrelation factors), as fits textures.
+        Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
+        (min/max autocorrelation factors), as fits textures. "auto" is 1 if the images are
+        textured, else 0.
     width : int, default=24
         Channels of every layer.
     loss : {"mse", "mae", "huber"}, default="mse"
@@ -76,6 +81,8 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
     ----------
     net_ : skorch.NeuralNet
         The trained net.
+    cue_ : str
+        What `cue` came to.
     pooling_, whitening_ : float
         What `pooling` and `whitening` came to.
     coherence_ : ndarray of shape (n_components,)
@@ -86,6 +93,14 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         As in :class:`AutoencoderTransformer`.
     n_features_in_ : int
         Number of channels (images) or bands (rows).
+
+    Notes
+    -----
+    Images are textured if two independently drawn random networks agree on segments of widely
+    pooled features, if those segments reach further than pooling alone makes them reach, and
+    if they do so more than segments of plain colours. Training then minimises the reconstruction
+    loss of patches less the coherence of the pooled features, at scales drawn anew for every
+    batch: a nonlinear slow feature analysis over space.
 
     References
     ----------

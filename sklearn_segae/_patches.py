@@ -50,3 +50,11 @@ class PatchEncoder:
         windows = sliding_window_view(pixels, (size, size), (0, 1))
         dtype = np.float64 if image.dtype == np.float64 else np.float32
         return windows.reshape(*windows.shape[:2], -1).astype(dtype)
+
+
+def fit_row_encoder(
+    encoder: Any, images: list[np.ndarray], patch_size: int, n_patches: int, seed: int
+) -> Any:
+    """Fit a transformer on patches, in one call that can be cached."""
+    rng = np.random.default_rng(seed)
+    return PatchEncoder(encoder, patch_size).fit(images, n_patches, rng).transformer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,22 @@ def gather(
     return np.concatenate(
         [_gather(function, image, c) for image, c in zip(images, chosen, strict=True) if len(c)]
     )
+
+
+def map_tiles(
+    encode: Callable[[np.ndarray, Tile], np.ndarray],
+    image: np.ndarray,
+    function: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Return the map (H, W, ...) of `function(codes)` over the codes (n, F) of every tile."""
+    result: Any = None  # until a tile has told type and shape
+    for tile in image_tiles(image):
+        codes = encode(image, tile)
+        values = function(codes.reshape(-1, codes.shape[2]))
+        if result is None:
+            result = np.empty((*image.shape[:2], *values.shape[1:]), values.dtype)
+        result[tile] = values.reshape(*codes.shape[:2], *values.shape[1:])
+    return result
 
 
 def _gather(

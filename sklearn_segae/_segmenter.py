@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from inspect import signature
 from numbers import Integral
 from typing import Any, Self
 
@@ -14,7 +13,6 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
-    clone,
     is_classifier,
 )
 from sklearn.cluster import KMeans
@@ -33,11 +31,12 @@ from sklearn.utils.validation import (
 )
 
 from ._encoder import PixelEncoder
+from ._estimators import mean_variance, seeded_clone, with_segments
 from ._exposure import expose, typical_range
 from ._images import check_images, check_label_maps, is_rows, like
 from ._labels import absorb_specks
-from ._patches import PatchEncoder
-from ._pixels import choose_labelled, choose_pixels, gather, image_tiles
+from ._patches import PatchEncoder, fit_row_encoder
+from ._pixels import choose_labelled, choose_pixels, gather, map_tiles
 from ._training import draw_seed
 
 N_TRANSDUCTIVE = 2_000  # pixels for clusterers without predict, whose cost is quadratic
@@ -198,7 +197,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         images = self._check(X, reset=True)
         seed = draw_seed(self.random_state)
         rng = np.random.default_rng(seed)
-        estimator = _seeded_clone(self._new_estimator(), seed)
+        estimator = seeded_clone(self._new_estimator(), seed)
         labelled = self._check_targets(X, y, images) if is_classifier(estimator) else None
         encoder = self._fit_encoder(images, seed)
         coder = self._coder(encoder)
@@ -362,7 +361,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return KMeans(self.n_segments, n_init=20)
         if is_classifier(self.estimator):
             return self.estimator
-        return _with_segments(self.estimator, self.n_segments)
+        return with_segments(self.estimator, self.n_segments)
 
     @property
     def _patch_size(self) -> int:
@@ -372,11 +371,11 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self.encoder == "passthrough":
             return "passthrough"
         default = PixelEncoder(verbose=self.verbose)
-        encoder = _seeded_clone(default if self.encoder is None else self.encoder, seed)
+        encoder = seeded_clone(default if self.encoder is None else self.encoder, seed)
         memory = check_memory(self.memory)
         if isinstance(encoder, PixelEncoder):
             return memory.cache(_fit_pixel_encoder)(encoder, images, self.rows_)
-        fit = memory.cache(_fit_row_encoder)
+        fit = memory.cache(fit_row_encoder)
         return fit(encoder, images, self._patch_size, self.n_fit_pixels, seed)
 
     def _coder(self, encoder: Any) -> Any:
@@ -396,7 +395,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._n_codes = codes.shape[1]
         if self._extension is None:
             estimator.fit(codes)
-            self._variance = _mean_variance(estimator, codes)
+            self._variance = mean_variance(estimator, codes)
         else:
             self._extension.fit(codes, estimator.fit_predict(codes))
 
@@ -441,8 +440,8 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self, images: list[np.ndarray], function: Callable[[np.ndarray], np.ndarray]
     ) -> list[np.ndarray]:
         """Encode every tile and put `function` of its codes (n, k) in its place in a map."""
-        coder = self._coder(self.encoder_)
-        return [_map(image, coder, function) for image in images]
+        encode = self._coder(self.encoder_).encode_tile
+        return [map_tiles(encode, image, function) for image in images]
 
     def _output(self, X: Any, maps: list[np.ndarray]) -> Any:
         return maps[0][:, 0] if self.rows_ else like(X, maps)
@@ -466,50 +465,5 @@ def _fit_pixel_encoder(encoder: PixelEncoder, images: list[np.ndarray], rows: bo
     return encoder.fit(images[0][:, 0] if rows else images)
 
 
-def _fit_row_encoder(
-    encoder: Any, images: list[np.ndarray], patch_size: int, n_patches: int, seed: int
-) -> Any:
-    rng = np.random.default_rng(seed)
-    return PatchEncoder(encoder, patch_size).fit(images, n_patches, rng).transformer
-
-
-def _map(image: np.ndarray, coder: Any, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    result: Any = None
-    for tile in image_tiles(image):
-        codes = coder.encode_tile(image, tile)
-        values = function(codes.reshape(-1, codes.shape[2]))
-        if result is None:
-            result = np.empty((*image.shape[:2], *values.shape[1:]), values.dtype)
-        result[tile] = values.reshape(*codes.shape[:2], *values.shape[1:])
-    return result
-
-
 def _as_labels(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.int32) if labels.dtype.kind in "biu" else labels
-
-
-def _seeded_clone(estimator: Any, seed: int) -> Any:
-    """Clone; where a `random_state` is None, it becomes `seed`."""
-    copied = clone(estimator)
-    unset = [name for name, v in copied.get_params().items() if _is_seed(name) and v is None]
-    return copied.set_params(**dict.fromkeys(unset, seed))
-
-
-def _is_seed(name: str) -> bool:
-    return name == "random_state" or name.endswith("__random_state")
-
-
-def _with_segments(clusterer: Any, n_segments: int) -> Any:
-    """Set the number of clusters of a clusterer that was left at its default."""
-    parameters = clusterer.get_params(deep=False)
-    name = next((n for n in ("n_clusters", "n_components") if n in parameters), None)
-    if name is None or parameters[name] != signature(type(clusterer)).parameters[name].default:
-        return clusterer
-    return clone(clusterer).set_params(**{name: n_segments})
-
-
-def _mean_variance(clusterer: Any, codes: np.ndarray) -> float:
-    """Variance of the codes about their nearest centre, per dimension."""
-    if hasattr(clusterer, "predict_proba") or not hasattr(clusterer, "transform"):
-        return np.nan
-    return float((clusterer.transform(codes).min(1) ** 2).mean() / codes.shape[1]) or 1.0

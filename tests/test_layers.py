@@ -13,8 +13,9 @@ PACKAGE = Path(sklearn_segae.__file__).parent
 
 # A file may import from files of lower layers, and from its own layer in layer 0 alone.
 LAYERS = [
-    {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence", "_exposure"}
-    | {"networks", "metrics", "datasets", "_pictures", "_files", "_patches"},
+    {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
+    | {"_exposure", "_estimators", "_pictures", "_files", "_patches"}
+    | {"networks", "metrics", "datasets"},
     {"_objectives", "_training"},
     {"_projection"},
     {"_cue"},

@@ -1,0 +1,36 @@
+"""The estimator at the end: cloned, seeded, told its number of segments, and what it lacks."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+
+def seeded_clone(estimator: Any, seed: int) -> Any:
+    """Clone; where a `random_state` is None, it becomes `seed`."""
+    copied = clone(estimator)
+    unset = [name for name, v in copied.get_params().items() if _is_seed(name) and v is None]
+    return copied.set_params(**dict.fromkeys(unset, seed))
+
+
+def _is_seed(name: str) -> bool:
+    return name == "random_state" or name.endswith("__random_state")
+
+
+def with_segments(clusterer: Any, n_segments: int) -> Any:
+    """Set the number of clusters of a clusterer that was left at its default."""
+    parameters = clusterer.get_params(deep=False)
+    name = next((n for n in ("n_clusters", "n_components") if n in parameters), None)
+    if name is None or parameters[name] != signature(type(clusterer)).parameters[name].default:
+        return clusterer
+    return clone(clusterer).set_params(**{name: n_segments})
+
+
+def mean_variance(clusterer: Any, codes: np.ndarray) -> float:
+    """Variance of the codes about their nearest centre, per dimension."""
+    if hasattr(clusterer, "predict_proba") or not hasattr(clusterer, "transform"):
+        return np.nan
+    return float((clusterer.transform(codes).min(1) ** 2).mean() / codes.shape[1]) or 1.0
