@@ -47,7 +47,7 @@ def test_noise_is_neither():
 def test_texture_has_to_beat_colour():
     """Both the threshold and the evidence for colour have to be passed."""
     assert Evidence(0.6, 0.5).textured
-    assert not Evidence(0.6, 0.7).textured
+    assert not Evidence(0.6, 0.8).textured
     assert not Evidence(0.3, 0.0).textured
 
 
