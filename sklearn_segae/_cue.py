@@ -25,6 +25,7 @@ BUDGET = 1_000_000
 # Between what images of textures reach (0.46 and more) and other images do (0.38 and less).
 THRESHOLD = 0.42
 
+SPECTRUM = 16  # with more channels, pixels tell more than neighbourhoods do
 # Evidence for texture is a product of two shares, that for colour is one: it counts a little less.
 COLOUR_WEIGHT = 0.85
 
@@ -60,8 +61,8 @@ def weigh(
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
     sigma = texture_sigma(images)
     large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
-    if not large or sigma < 1:
-        return Evidence(0, 0)  # no room for textures
+    if not large or sigma < 1 or images[0].shape[2] > SPECTRUM:
+        return Evidence(0, 0)  # no room for textures, or no need
     chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
     grids = [[_grid(n, image, scale, sigma, side) for image in chosen] for n in networks]
     codes = [_code_maps([features for features, _ in grid]) for grid in grids]

@@ -98,7 +98,8 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
     -----
     Images are textured if two independently drawn random networks agree on segments of widely
     pooled features, if those segments reach further than pooling alone makes them reach, and
-    if they do so more than segments of plain colours. Training then minimises the reconstruction
+    if they do so more than segments of plain colours. With more than 16 channels the answer is
+    colour, since every pixel has a spectrum. Training then minimises the reconstruction
     loss of patches less the coherence of the pooled features, at scales drawn anew for every
     batch: a nonlinear slow feature analysis over space.
 

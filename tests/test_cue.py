@@ -44,6 +44,12 @@ def test_noise_is_neither():
     assert found.colour < 0.1
 
 
+def test_spectra_are_colours():
+    """With many channels, features of a neighbourhood are mixtures of spectra: not asked at all."""
+    images, _ = make_mosaic(1, n_segments=3, size=128, n_channels=20, random_state=0)
+    assert not evidence(list(images)).textured
+
+
 def test_texture_has_to_beat_colour():
     """Both the threshold and the evidence for colour have to be passed."""
     assert Evidence(0.6, 0.5).textured
