@@ -27,7 +27,7 @@ THRESHOLD = 0.42
 
 SPECTRUM = 16  # with more channels, pixels tell more than neighbourhoods do
 # Evidence for texture is a product of two shares, that for colour is one: it counts a little less.
-COLOUR_WEIGHT = 0.85
+COLOUR_WEIGHT = 0.9
 
 CodeMaps = list[np.ndarray]
 
