@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,14 @@ try:
     from rich.progress import Progress
 except ImportError as missing:
     sys.exit(f"segae: {missing}. Run: pip install 'sklearn-segae[io]'")
+
+
+class Cue(StrEnum):
+    """What `PixelEncoder(cue=...)` knows."""
+
+    auto = "auto"
+    colour = "colour"
+    texture = "texture"
 
 
 app = typer.Typer(
@@ -73,6 +82,9 @@ def segment(
         Path | None,
         typer.Option(help="Picture of the labels over the image; a folder for many."),
     ] = None,
+    cue: Annotated[
+        Cue, typer.Option(help="What tells the segments apart; auto looks at the images.")
+    ] = Cue.auto,
     pooling: Annotated[
         float | None, typer.Option(min=0, help="Scale in pixels [default: found in the images]")
     ] = None,
@@ -89,7 +101,7 @@ def segment(
     outputs = _outputs(images, out, overlay, force)
     stack = [read_image(path) for path in images]
     start = time.perf_counter()
-    scale = {"pooling": pooling, "whitening": whitening}
+    scale = {"cue": cue.value, "pooling": pooling, "whitening": whitening}
     given = {name: value for name, value in scale.items() if value is not None}
     _, maps = _segment(stack, n_segments, min_size, seed, **given)
     for image, labels, (label_file, overlay_file) in zip(stack, maps, outputs, strict=True):
@@ -110,7 +122,8 @@ def demo(
 
     photo = np.array(load_sample_image("china.jpg"))
     start = time.perf_counter()
-    segmenter, (labels,) = _segment([photo], n_segments, 50, seed)
+    # Things of one colour each, not textures: said here, since one photograph is little evidence.
+    segmenter, (labels,) = _segment([photo], n_segments, 50, seed, cue="colour")
     pictures = {
         "photo.png": photo,
         "label_map.png": show_labels(labels),

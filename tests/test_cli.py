@@ -54,6 +54,21 @@ def test_many_images_share_one_model(photos, tmp_path):
     assert matched_accuracy(list(truth), maps) > 0.8
 
 
+def test_the_cue_is_passed_on(photos, tmp_path):
+    """Read as textures, bright shapes give other segments; an unknown cue is refused."""
+    folder, _ = photos
+    maps = []
+    for cue in ("colour", "texture"):
+        out = tmp_path / f"{cue}.png"
+        assert (
+            segae("segment", folder / "photo0.png", "-k", 3, "-o", out, "--cue", cue).returncode
+            == 0
+        )
+        maps.append(read_image(out))
+    assert matched_accuracy(*maps) < 0.95
+    assert segae("segment", folder / "photo0.png", "-o", out, "--cue", "smell").returncode == 2
+
+
 def test_errors_are_one_line(tmp_path):
     """A missing and an unreadable file: what, why, exit code 1, nothing written."""
     (tmp_path / "text.png").write_text("not an image")
