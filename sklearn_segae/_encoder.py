@@ -23,7 +23,8 @@ from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import image_tiles
-from ._projection import evaluate_tile, fit_projection, row_pairs, sample_pairs
+from ._projection import Projection, evaluate_tile, fit_projection, row_pairs, sample_pairs
+from ._reading import Reader, TwiceRead, pixel_codes, pool_radius
 from ._scaling import fit_channel_scale, sample_evenly, scaled, unscaled
 from ._tiles import Tile, places, read_tile, sample_tiles, widen
 from ._training import (
@@ -36,8 +37,11 @@ from ._training import (
     train,
     training_parameters,
 )
-from .networks import PixelAutoencoder, pixel_codes, pool_radius
+from .networks import PixelAutoencoder
 
+FINER = 0.4  # of the pooling: where borders are looked at closely
+WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
+N_STRONG = 2  # features beside the colours, where both lead
 CROP = 96  # side of the crops that training sees, in pixels
 
 
@@ -56,14 +60,17 @@ class PixelEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     ----------
     n_components : int, default=16
         Numbers per pixel.
-    cue : {"auto", "colour", "texture"}, default="auto"
+    cue : {"auto", "colour", "texture", "both"}, default="auto"
         What leads the codes. "texture": the projected features. "colour": at most three whitened
-        principal colours of the pixels, then the features as faint additions. "auto" looks
-        at the images (see Notes), unless `pooling` is a number: then it is "texture".
+        principal colours of the pixels, then the features as faint additions. "both": such
+        colours, and on a par with them the two most coherent features that colours leave
+        unexplained. "auto" looks at the images (see Notes), unless `pooling` is a number: then it
+        is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighbourhood in pixels, in [0, 100]; 0 does not pool.
         Fine structures and borders ask for little, textures for a few times the size of their
-        elements. "auto" is 1 for colours; for textures 8, or less in images below 256 pixels.
+        elements. "auto" is 1 for colours; for textures 8, for both 4, less in images below 256
+        pixels.
     whitening : float or "auto", default="auto"
         Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
         (min/max autocorrelation factors), as fits textures. "auto" is 1 if the images are
@@ -85,6 +92,9 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         What `cue` came to.
     pooling_, whitening_ : float
         What `pooling` and `whitening` came to.
+    light_ : float
+        Standard deviation, in pixels, over which brightness and contrast are taken away for the
+        second look at textures; 0 where there is none.
     coherence_ : ndarray of shape (n_components,)
         Autocorrelation of every component between neighbouring pixels, in [0, 1].
     scale_ : ndarray of shape (2, n_features_in_)
@@ -102,6 +112,10 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
     colour, since every pixel has a spectrum. Training then minimises the reconstruction
     loss of patches less the coherence of the pooled features, at scales drawn anew for every
     batch: a nonlinear slow feature analysis over space.
+
+    A gradual change of light is as coherent as anything, but no segment. So textures are looked at
+    twice: as they are, and with local brightness and contrast taken away. Half of the codes tell of
+    either, each half with the same total variance.
 
     References
     ----------
@@ -122,7 +136,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "cue": [StrOptions({"auto", "colour", "texture"})],
+        "cue": [StrOptions({"auto", "colour", "texture", "both"})],
         "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "width": [Interval(Integral, 1, None, closed="left")],
@@ -194,17 +208,14 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as rng:
             samples = self._samples(images, scale, rows, rng)
-            cue, pooling, whitening = self._choose(images, scale, rows, samples, rng)
+            chosen = self._choose(images, scale, rows, samples, rng)
             net = self._train(samples, rows, rng)
-            if rows:
-                pairs = row_pairs(net.module_, images[0], scale, rng)
-            else:
-                pairs = sample_pairs(net.module_, images, scale, pooling, rng)
-        pixels = scaled(sample_evenly(images), scale) if cue == "colour" else None
-        projection = fit_projection(pairs, self.n_components, whitening, pixels)
+            projection, finer = self._project(net.module_, images, scale, rows, chosen, rng)
         self.net_, self.scale_, self.rows_ = net, scale, rows
-        self.cue_, self.pooling_, self.whitening_ = cue, pooling, whitening
-        self.projection_, self.coherence_ = projection, projection.coherence
+        self.cue_, self.pooling_, self.whitening_ = chosen
+        self.light_ = _light(*chosen)
+        self.projection_, self.finer_ = projection, finer
+        self.coherence_ = projection.coherence
         self.loss_curve_ = loss_curve(net)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
         self.n_iter_, self.stop_reason_ = len(net.history), net.stop_reason
@@ -284,15 +295,45 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         if "auto" in (cue, pooling, whitening):
             x = samples.take(np.arange(1))
             networks = [self._build(x, rows) for _ in range(2)]
-            textured = weigh(networks, images, scale, rng).textured
+            seen = weigh(networks, images, scale, rng).cue
         if cue == "auto":
             # With a scale of the user's own, the features of that scale are meant.
-            cue = "texture" if pooling != "auto" or textured else "colour"
+            cue = seen if pooling == "auto" else "texture"
         if pooling == "auto":
-            pooling = texture_sigma(images) if cue == "texture" else 1
+            widest = texture_sigma(images)
+            pooling = {"texture": widest, "both": widest / 2, "colour": 1}[cue]
         if whitening == "auto":
-            whitening = 1 if cue == "colour" or textured else 0
+            whitening = 0 if cue == "texture" and seen != "texture" else 1
         return cue, float(pooling), float(whitening)
+
+    def _project(
+        self,
+        module: PixelAutoencoder,
+        images: Sequence[np.ndarray],
+        scale: np.ndarray,
+        rows: bool,
+        chosen: tuple[str, float, float],
+        rng: np.random.Generator,
+    ) -> tuple[Projection, Projection | None]:
+        """Fit the projection, and for textures another one with narrower pooling."""
+        cue, pooling, whitening = chosen
+        if rows:
+            pairs = row_pairs(module, images[0], scale, rng)
+            return fit_projection(pairs, self.n_components, whitening), None
+        reader = _reader(module, _light(*chosen))
+        pairs = sample_pairs(reader, images, scale, pooling, rng)
+        if cue != "texture":
+            pixels = scaled(sample_evenly(images), scale)
+            n_strong = N_STRONG if cue == "both" else 0
+            return fit_projection(pairs, self.n_components, whitening, pixels, n_strong), None
+        n_readings = 1 if reader is module else 2
+        projection = fit_projection(pairs, self.n_components, whitening, n_readings=n_readings)
+        if not pooling:
+            return projection, None
+        pairs = sample_pairs(module, images, scale, FINER * pooling, rng)
+        finer = fit_projection(pairs, self.n_components, whitening)
+        unused = np.zeros(((n_readings - 1) * len(finer.axes), self.n_components), np.float32)
+        return projection, finer._replace(axes=np.vstack([finer.axes, unused]))
 
     def _train(self, samples: Samples, rows: bool, rng: np.random.Generator) -> Net:
         some = samples.take(np.arange(min(len(samples), 1024)))
@@ -335,15 +376,36 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
             codes[tile] = self.encode_tile(image, tile)
         return codes
 
-    def encode_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return the codes (h, w, n_components) of one tile of an image."""
+    def projected_on(self, images: Sequence[np.ndarray]) -> Self:
+        """Return a copy whose projection to codes is that of other images (H, W, C)."""
+        other = copy.copy(self)
+        chosen = self.cue_, self.pooling_, self.whitening_
+        rng = np.random.default_rng(0)
+        module = self.net_.module_
+        projection, finer = self._project(module, images, self.scale_, False, chosen, rng)
+        other.projection_, other.finer_ = projection, finer
+        other.coherence_ = projection.coherence
+        return other
+
+    def encode_tile(self, image: np.ndarray, tile: Tile, *, finely: bool = False) -> np.ndarray:
+        """Return the codes (h, w, n_components) of one tile of an image.
+
+        `finely` appends as many codes of narrower pooling; only where `finer_` is not None.
+        """
         around = widen(tile, pool_radius(self.pooling_), image.shape)
         rows, columns = places(tile, around)
         dtype = self._code_dtype(image)
-        axes = torch.from_numpy(self.projection_.axes.astype(dtype)).to(self.net_.device)
-        encode = partial(pixel_codes, axes=axes, sigma=self.pooling_, rows=rows, columns=columns)
-        codes = evaluate_tile(self.net_.module_, encode, image, self.scale_, around, dtype)
-        return codes - self.projection_.offset.astype(dtype)
+        stages = [(self.projection_, self.pooling_)]
+        if finely:
+            assert self.finer_ is not None
+            stages.append((self.finer_, FINER * self.pooling_))
+        axes = [torch.from_numpy(p.axes.astype(dtype)).to(self.net_.device) for p, _ in stages]
+        sigmas = [sigma for _, sigma in stages]
+        encode = partial(pixel_codes, axes=axes, sigmas=sigmas, rows=rows, columns=columns)
+        codes = evaluate_tile(
+            _reader(self.net_.module_, self.light_), encode, image, self.scale_, around, dtype
+        )
+        return codes - np.concatenate([p.offset for p, _ in stages]).astype(dtype)
 
     def _code_dtype(self, image: np.ndarray) -> type:
         # scikit-learn's checks ask rows to keep their precision; images would only get slower.
@@ -358,6 +420,15 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _light(cue: str, pooling: float, whitening: float) -> float:
+    """How widely local brightness is taken: for textures, unless their brightness is to be kept."""
+    return min(2 * pooling, WIDEST_LIGHT) if cue == "texture" and whitening else 0.0
+
+
+def _reader(module: PixelAutoencoder, light: float) -> Reader:
+    return TwiceRead(module, light) if light else module
 
 
 def _random_crops(

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .networks import PixelAutoencoder, crop, pool
+from ._reading import pool
+from .networks import PixelAutoencoder, crop
 
 # Element by element; the mean over everything is the training loss.
 LOSSES: dict[str, Callable[..., Tensor]] = {

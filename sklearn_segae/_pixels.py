@@ -19,6 +19,19 @@ def image_tiles(image: np.ndarray) -> Iterator[Tile]:
     return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else TILE)
 
 
+def random_tiles(
+    images: Sequence[np.ndarray], rng: np.random.Generator
+) -> Iterator[tuple[int, Tile]]:
+    """Yield (image index, tile) in random order, no more once they hold `BUDGET` pixels."""
+    every = [(i, tile) for i, image in enumerate(images) for tile in image_tiles(image)]
+    left = BUDGET
+    for i, tile in (every[c] for c in rng.permutation(len(every))):
+        if left <= 0:
+            break
+        yield i, tile
+        left -= (tile[0].stop - tile[0].start) * (tile[1].stop - tile[1].start)
+
+
 def choose_pixels(
     images: Sequence[np.ndarray], n_pixels: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
@@ -27,14 +40,9 @@ def choose_pixels(
     From random tiles of `BUDGET` pixels at most, so that a sample costs the same however large the
     set is.
     """
-    every = [(i, tile) for i, image in enumerate(images) for tile in image_tiles(image)]
     masks = [np.zeros(image.shape[:2], bool) for image in images]
-    left = BUDGET
-    for i, tile in (every[c] for c in rng.permutation(len(every))):
-        if left <= 0:
-            break
+    for i, tile in random_tiles(images, rng):
         masks[i][tile] = True
-        left -= masks[i][tile].size
     return _draw([np.flatnonzero(mask) for mask in masks], n_pixels, rng)
 
 

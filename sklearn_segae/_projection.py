@@ -10,16 +10,16 @@ import numpy as np
 from torch import Tensor, nn
 
 from ._coherence import autocorrelation, coherence_axes, fix_signs, pair_covariances
+from ._reading import Reader, pool_radius, pooled_features
 from ._scaling import scaled
 from ._tiles import Tile, places, read_tile, tiles, widen
 from ._training import evaluate
-from .networks import PixelAutoencoder, pool_radius, pooled_features
 
 SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
 N_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
 N_ROWS = 40_000
 N_COLOURS = 3  # leading colours that count, also of a hundred bands
-FAINT = 0.01  # standard deviation of what is added to colours of standard deviation 1
+FAINT = 0.001  # standard deviation of what is added to colours of standard deviation 1
 
 
 class FeaturePairs(NamedTuple):
@@ -46,13 +46,17 @@ def lag_of(sigma: float) -> int:
 
 
 def fit_projection(
-    pairs: FeaturePairs, n_components: int, whitening: float, pixels: np.ndarray | None = None
+    pairs: FeaturePairs,
+    n_components: int,
+    whitening: float,
+    pixels: np.ndarray | None = None,
+    n_strong: int = 0,
+    n_readings: int = 1,
 ) -> Projection:
     """Solve for the axes of the codes, and for the least-squares way back.
 
-    Coherence axes, within images; or, given scaled `pixels` (n, C) from everywhere, their whitened
-    principal colours first, and coherence axes as faint additions: too weak to sway a clusterer,
-    there for whatever looks at one component at a time, as a forest of trees does.
+    Coherence axes, within images, of each reading by itself; or, given scaled `pixels` (n, C) from
+    everywhere, their whitened principal colours first, as in `_colours_first`.
     """
     first, second = _within_images(pairs)
     covariance, lagged = pair_covariances(first, second)
@@ -63,17 +67,63 @@ def fit_projection(
         )
     if pixels is not None:
         colours = colour_axes(pixels)[:, :n_components]
-        unused = len(covariance) - len(colours)  # pixels are the first of the features
-        colours = np.vstack([colours, np.zeros((unused, colours.shape[1]))])
-        others, _ = coherence_axes(covariance, lagged, n_components - colours.shape[1], whitening=1)
-        axes = np.hstack([colours, FAINT * others])
+        axes = _colours_first(colours, covariance, lagged, n_components, n_strong)
         coherence = autocorrelation(covariance, lagged, axes)
     else:
-        axes, coherence = coherence_axes(covariance, lagged, n_components, whitening)
+        axes = _axes_of_readings(covariance, lagged, n_components, whitening, n_readings)
+        coherence = autocorrelation(covariance, lagged, axes)
+        order = (-coherence).argsort(kind="stable") if n_readings > 1 else slice(None)
+        axes, coherence = axes[:, order], coherence[order]
     offset = pairs.first.mean(0) @ axes
     codes = np.column_stack([pairs.first @ axes - offset, np.ones(len(pairs.first))])
     readout = np.linalg.lstsq(codes, pairs.pixels, rcond=None)[0]
     return Projection(axes, offset, coherence, readout)
+
+
+def _axes_of_readings(
+    covariance: np.ndarray, lagged: np.ndarray, n_components: int, whitening: float, n_readings: int
+) -> np.ndarray:
+    """Coherence axes of every block of features, each block's codes with a total variance of 1."""
+    if n_readings == 1:
+        return coherence_axes(covariance, lagged, n_components, whitening)[0]
+    blocks = np.split(np.arange(len(covariance)), n_readings)
+    columns = np.array_split(np.arange(n_components), n_readings)
+    axes = np.zeros((len(covariance), n_components))
+    for block, column in zip(blocks, columns, strict=True):
+        own = np.ix_(block, block)
+        part, _ = coherence_axes(covariance[own], lagged[own], len(column), whitening)
+        power = np.einsum("fk,fg,gk->", part, covariance[own], part)
+        axes[np.ix_(block, column)] = part / np.sqrt(max(power, 1e-12))
+    return axes
+
+
+def _colours_first(
+    colours: np.ndarray,
+    covariance: np.ndarray,
+    lagged: np.ndarray,
+    n_components: int,
+    n_strong: int,
+) -> np.ndarray:
+    """Colours (C, q), then coherence axes of what colours leave unexplained in the features.
+
+    `n_strong` of these, and the colours as they come out of the pooling, get unit variance. The
+    others are faint additions: too weak to sway a clusterer, there for whatever looks at one
+    component at a time, as a forest of trees does.
+    """
+    unused = len(covariance) - len(colours)  # pixels are the first of the features
+    colours = np.vstack([colours, np.zeros((unused, colours.shape[1]))])
+    explained = covariance @ colours
+    left = np.eye(len(covariance)) - colours @ np.linalg.pinv(colours.T @ explained) @ explained.T
+    n_others = n_components - colours.shape[1]
+    axes, _ = coherence_axes(left.T @ covariance @ left, left.T @ lagged @ left, n_others, 1)
+    others = left @ axes
+    others[:, n_strong:] *= FAINT
+    if n_strong:
+        colours, others[:, :n_strong] = (
+            a / np.sqrt(np.einsum("fk,fg,gk->k", a, covariance, a) + 1e-12)
+            for a in (colours, others[:, :n_strong])
+        )
+    return np.hstack([colours, others])
 
 
 def colour_axes(pixels: np.ndarray) -> np.ndarray:
@@ -87,7 +137,7 @@ def colour_axes(pixels: np.ndarray) -> np.ndarray:
 
 
 def sample_pairs(
-    module: PixelAutoencoder,
+    module: Reader,
     images: Sequence[np.ndarray],
     scale: np.ndarray,
     sigma: float,
@@ -108,7 +158,7 @@ def sample_pairs(
 
 
 def grid_features(
-    module: PixelAutoencoder,
+    module: Reader,
     image: np.ndarray,
     scale: np.ndarray,
     tile: Tile,
@@ -123,7 +173,7 @@ def grid_features(
 
 
 def row_pairs(
-    module: PixelAutoencoder, rows: np.ndarray, scale: np.ndarray, rng: np.random.Generator
+    module: Reader, rows: np.ndarray, scale: np.ndarray, rng: np.random.Generator
 ) -> FeaturePairs:
     """Pair rows (n, 1, C) with themselves, since they have no neighbours."""
     chosen = rows[rng.permutation(len(rows))[:N_ROWS]]
@@ -133,7 +183,7 @@ def row_pairs(
 
 
 def evaluate_tile(
-    module: PixelAutoencoder,
+    module: Reader,
     function: Callable[[nn.Module, Tensor], Tensor],
     image: np.ndarray,
     scale: np.ndarray,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -16,8 +15,6 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.cluster import KMeans
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -31,16 +28,15 @@ from sklearn.utils.validation import (
 )
 
 from ._encoder import PixelEncoder
-from ._estimators import mean_variance, seeded_clone, with_segments
+from ._estimators import seeded_clone
 from ._exposure import expose, typical_range
 from ._images import check_images, check_label_maps, is_rows, like
+from ._labelling import Labelling
 from ._labels import absorb_specks
+from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
-from ._pixels import choose_labelled, choose_pixels, gather, map_tiles
+from ._pixels import choose_pixels, gather
 from ._training import draw_seed
-
-N_TRANSDUCTIVE = 2_000  # pixels for clusterers without predict, whose cost is quadratic
-SEMI_SUPERVISED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
 
 
 def _can_tell_probabilities(segmenter: AESegmenter) -> bool:
@@ -60,20 +56,25 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    n_segments : int, default=8
-        Number of segments. It sets `n_clusters` (or, of a mixture, `n_components`) of a clusterer
-        that was left at its default; a classifier has its classes from `y`.
+    n_segments : int or "auto", default=8
+        Number of segments. "auto" is 2 to 12, the number at which the variance within clusters
+        drops most (jump method [1]_); see `n_segments_`. It sets `n_clusters` (or, of a mixture,
+        `n_components`) of a clusterer that was left at its default; a classifier has its classes
+        from `y`.
     encoder : estimator, "passthrough" or None, default=None
         None is :class:`PixelEncoder` with its defaults. Any other transformer sees the patch
         around a pixel as one row; "passthrough" hands the pixels on as they are.
     estimator : estimator or None, default=None
-        Its type decides the regime. A clusterer or mixture (None is
-        `KMeans(n_segments, n_init=20)`) ignores `y`. A classifier needs `y` and learns from its
+        Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
+        with shrunk covariances where the encoder's `cue_` is "colour", else
+        `KMeans(n_segments, n_init=20)`. A classifier needs `y` and learns from its
         labelled pixels; those of :mod:`sklearn.semi_supervised` get unlabelled ones too. A
         clusterer without `predict` partitions a sample of 2,000 pixels, and every other pixel
         joins the segment of the nearest code.
-    scope : {"dataset"}, default="dataset"
-        "dataset": a label means the same in every image.
+    scope : {"dataset", "image"}, default="dataset"
+        "dataset": a label means the same in every image. "image": the encoder's network learns from
+        all images, but each image is projected and partitioned on its own, the fitted ones and
+        those of `predict` alike, and labels mean nothing across images; clusterers only.
     exposure : {"image", "set"}, default="image"
         "image" maps every channel of an image from its own range to [0, 1] before anything else, as
         fits images that were lit or exposed differently; one with less than a quarter of the
@@ -83,6 +84,11 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Side in pixels, odd, of the patches that an ordinary transformer sees.
     n_fit_pixels : int, default=20_000
         The estimator is fitted on so many random pixels at most, and predicts all of them.
+    refine : bool or "auto", default="auto"
+        Sharpen borders: pixels well inside the segments teach a discriminant analysis of codes of
+        narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with cue
+        "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
+        is not a classifier.
     min_size : int, default=0
         Connected patches of a label map with fewer pixels join a neighbour. 0 keeps all.
     ignore_label : int or None, default=None
@@ -102,7 +108,9 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     encoder_ : estimator
         The fitted encoder.
     estimator_ : estimator
-        The fitted clusterer or classifier.
+        The fitted clusterer or classifier; with scope "image", that of the last fitted image.
+    n_segments_ : int or list of int
+        What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
         Label maps of the images that were fitted, int32; clusterers only.
     classes_ : ndarray
@@ -111,6 +119,12 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Median over the fitted images of the range of every channel; images only.
     n_features_in_ : int
         Number of channels.
+
+    References
+    ----------
+    .. [1] C. Sugar, G. James, "Finding the number of clusters in a dataset: an
+       information-theoretic approach", Journal of the American Statistical Association 98, 2003,
+       doi:10.1198/016214503000000666.
 
     Examples
     --------
@@ -127,13 +141,14 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     n_features_in_: int
 
     _parameter_constraints: dict = {
-        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
         "estimator": [HasMethods(["fit"]), None],
-        "scope": [StrOptions({"dataset"})],
+        "scope": [StrOptions({"dataset", "image"})],
         "exposure": [StrOptions({"image", "set"})],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
+        "refine": ["boolean", StrOptions({"auto"})],
         "min_size": [Interval(Integral, 0, None, closed="left")],
         "ignore_label": [Integral, None],
         "unlabelled": [Integral],
@@ -144,7 +159,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def __init__(
         self,
-        n_segments: int = 8,
+        n_segments: int | str = 8,
         *,
         encoder: Any = None,
         estimator: Any = None,
@@ -152,6 +167,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         exposure: str = "image",
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
+        refine: bool | str = "auto",
         min_size: int = 0,
         ignore_label: int | None = None,
         unlabelled: int = -1,
@@ -166,6 +182,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.exposure = exposure
         self.patch_size = patch_size
         self.n_fit_pixels = n_fit_pixels
+        self.refine = refine
         self.min_size = min_size
         self.ignore_label = ignore_label
         self.unlabelled = unlabelled
@@ -194,22 +211,32 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
                 f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
             )
+        supervised = self.estimator is not None and is_classifier(self.estimator)
+        if supervised and self.scope == "image":
+            raise ValueError(
+                "scope='image' partitions every image on its own, but the labels of the classifier "
+                f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
+            )
         images = self._check(X, reset=True)
-        seed = draw_seed(self.random_state)
-        rng = np.random.default_rng(seed)
-        estimator = seeded_clone(self._new_estimator(), seed)
-        labelled = self._check_targets(X, y, images) if is_classifier(estimator) else None
-        encoder = self._fit_encoder(images, seed)
-        coder = self._coder(encoder)
-        if labelled is None:
-            self.__dict__.pop("classes_", None)
-            self._fit_clusterer(estimator, coder, images, rng)
+        self._seed = draw_seed(self.random_state)
+        labelled = self._check_targets(X, y, images) if supervised else None
+        encoder = self._fit_encoder(images, self._seed)
+        if labelled is not None:
+            for name in ("labels_", "n_segments_"):
+                self.__dict__.pop(name, None)
+            labelling = self._labelling(encoder).fit_classifier(images, *labelled)
+            self.classes_ = labelling.estimator.classes_
         else:
-            self.__dict__.pop("labels_", None)
-            self._fit_classifier(estimator, coder, images, *labelled, rng)
-        self.encoder_, self.estimator_ = encoder, estimator
+            self.__dict__.pop("classes_", None)
+            labellings = self._cluster(encoder, images)
+            labelling = labellings[-1]
+        self.encoder_, self.estimator_ = encoder, labelling.estimator
+        self._fitted = labelling
         if labelled is None:
-            self.labels_ = self._output(X, self._label_maps(images))
+            numbers = [int(own.n_segments) for own in labellings]
+            self.n_segments_ = numbers if self.scope == "image" else numbers[0]
+            pairs = zip(labellings, images, strict=True)
+            self.labels_ = self._output(X, [self._label_map(own, image) for own, image in pairs])
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
@@ -240,14 +267,17 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             classes as they were given.
         """
         check_is_fitted(self)
-        return self._output(X, self._label_maps(self._check(X, reset=False)))
+        images = self._check(X, reset=False)
+        pairs = zip(self._labellings(images), images, strict=True)
+        return self._output(X, [self._label_map(own, image) for own, image in pairs])
 
     @available_if(_can_tell_probabilities)
     def predict_proba(self, X: Any) -> Any:
         """Return how likely each segment is for every pixel.
 
         The estimator's own probabilities. For k-means, those of the mixture that it is the limit
-        of: equal weights, and Gaussians with one variance, the mean within segments.
+        of: equal weights, and Gaussians with one variance, the mean within segments. Where borders
+        are refined, those of the discriminant analysis.
 
         Parameters
         ----------
@@ -259,7 +289,9 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             In the order of the labels, or of `classes_`; sums to 1.
         """
         check_is_fitted(self)
-        return self._output(X, self._maps(self._check(X, reset=False), self._probabilities))
+        images = self._check(X, reset=False)
+        pairs = zip(self._labellings(images), images, strict=True)
+        return self._output(X, [own.probability_map(image) for own, image in pairs])
 
     def transform(self, X: Any) -> Any:
         """Encode every pixel.
@@ -274,7 +306,9 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Feature maps.
         """
         check_is_fitted(self)
-        return self._output(X, self._maps(self._check(X, reset=False), lambda codes: codes))
+        images = self._check(X, reset=False)
+        pairs = zip(self._labellings(images), images, strict=True)
+        return self._output(X, [own.code_map(image) for own, image in pairs])
 
     @available_if(_has_score)
     def score(self, X: Any, y: Any = None) -> float:
@@ -292,18 +326,23 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         images = self._check(X, reset=False)
+        labellings = self._labellings(images)
         if is_classifier(self.estimator_):
             targets, known = self._check_targets(X, y, images)
-            pairs = zip(self._label_maps(images), targets, known, strict=True)
+            maps = [self._label_map(*pair) for pair in zip(labellings, images, strict=True)]
+            pairs = zip(maps, targets, known, strict=True)
             return float(np.mean(np.concatenate([(p == t)[k] for p, t, k in pairs])))
-        chosen = choose_pixels(images, self.n_fit_pixels, np.random.default_rng(0))
-        return float(
-            self.estimator_.score(gather(self._coder(self.encoder_).encode_tile, images, chosen))
-        )
+        groups = [images] if self.scope == "dataset" else [[image] for image in images]
+        scores = []
+        for own, group in zip(labellings, groups, strict=False):
+            chosen = choose_pixels(group, self.n_fit_pixels, np.random.default_rng(0))
+            codes = gather(own.coder.encode_tile, group, chosen)
+            scores.append(own.estimator.score(codes))
+        return float(np.mean(scores))
 
     @property
     def _n_features_out(self) -> int:
-        return self._n_codes
+        return self._fitted.n_codes
 
     def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
         """Return images (H, W, C); rows become one image, a pixel wide."""
@@ -355,13 +394,13 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         known = labels != self.unlabelled
         return known if self.ignore_label is None else known & (labels != self.ignore_label)
 
-    def _new_estimator(self) -> Any:
-        """Return the estimator with `n_segments` in its place, not yet cloned."""
+    def _new_estimator(self, encoder: Any) -> Any:
+        """Return the estimator, not yet cloned."""
         if self.estimator is None:
-            return KMeans(self.n_segments, n_init=20)
-        if is_classifier(self.estimator):
-            return self.estimator
-        return with_segments(self.estimator, self.n_segments)
+            # Colours of segments differ in spread; texture codes are whitened and many.
+            colours = getattr(encoder, "cue_", None) == "colour"
+            return ShrunkMixture() if colours else KMeans(n_init=20)
+        return self.estimator
 
     @property
     def _patch_size(self) -> int:
@@ -383,65 +422,49 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         known = isinstance(encoder, PixelEncoder)
         return encoder if known else PatchEncoder(encoder, self._patch_size)
 
-    def _fit_clusterer(
-        self, estimator: Any, coder: Any, images: list[np.ndarray], rng: np.random.Generator
-    ) -> None:
-        n_pixels = self.n_fit_pixels
-        self._extension = None
-        if not hasattr(estimator, "predict"):
-            n_pixels = min(n_pixels, N_TRANSDUCTIVE)
-            self._extension = KNeighborsClassifier(1)
-        codes = gather(coder.encode_tile, images, choose_pixels(images, n_pixels, rng))
-        self._n_codes = codes.shape[1]
-        if self._extension is None:
-            estimator.fit(codes)
-            self._variance = mean_variance(estimator, codes)
-        else:
-            self._extension.fit(codes, estimator.fit_predict(codes))
+    def _labelling(self, encoder: Any) -> Labelling:
+        """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
+        return Labelling(
+            self._coder(encoder),
+            seeded_clone(self._new_estimator(encoder), self._seed),
+            self.n_segments,
+            self._refines(encoder),
+            self.n_fit_pixels,
+            np.random.default_rng(self._seed),
+        )
 
-    def _fit_classifier(
-        self,
-        estimator: Any,
-        coder: Any,
-        images: list[np.ndarray],
-        targets: list[np.ndarray],
-        known: list[np.ndarray],
-        rng: np.random.Generator,
-    ) -> None:
-        chosen = choose_labelled(targets, known, self.n_fit_pixels, rng)
-        codes = gather(coder.encode_tile, images, chosen)
-        y = np.concatenate([t.ravel()[c] for t, c in zip(targets, chosen, strict=True)])
-        if isinstance(estimator, SEMI_SUPERVISED):
-            others = choose_pixels(images, max(1, self.n_fit_pixels - len(y)), rng)
-            pairs = zip(others, known, strict=True)
-            others = [c[~k.ravel()[c]] for c, k in pairs]
-            if any(map(len, others)):
-                more = gather(coder.encode_tile, images, others)
-                codes = np.concatenate([codes, more])
-                y = np.concatenate([y, np.full(len(more), -1, y.dtype)])
-        self._n_codes, self._extension = codes.shape[1], None
-        estimator.fit(codes, y)
-        self.classes_ = estimator.classes_
+    def _refines(self, encoder: Any) -> bool:
+        possible = getattr(encoder, "finer_", None) is not None
+        if self.refine is True and not possible:
+            raise ValueError(
+                "refine=True needs codes of narrower pooling, which only a PixelEncoder with cue "
+                f"'texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
+                "refine='auto', or encoder=PixelEncoder(cue='texture')."
+            )
+        if self.refine == "auto":
+            return possible and (self.estimator is None or not is_classifier(self.estimator))
+        return bool(self.refine)
 
-    def _label_maps(self, images: list[np.ndarray]) -> list[np.ndarray]:
-        predict = self.estimator_.predict if self._extension is None else self._extension.predict
-        maps = self._maps(images, lambda codes: _as_labels(predict(codes)))
-        if self.min_size and not self.rows_:
-            maps = [absorb_specks(labels, self.min_size) for labels in maps]
-        return maps
+    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[Labelling]:
+        """Fit one labelling to all images, or one to each."""
+        if self.scope == "dataset":
+            return [self._labelling(encoder).fit_clusterer(images)] * len(images)
+        return [self._partition(encoder, image) for image in images]
 
-    def _probabilities(self, codes: np.ndarray) -> np.ndarray:
-        if hasattr(self.estimator_, "predict_proba"):
-            return self.estimator_.predict_proba(codes)
-        distances = self.estimator_.transform(codes)
-        return softmax(-0.5 * distances**2 / self._variance, axis=1)
+    def _partition(self, encoder: Any, image: np.ndarray) -> Labelling:
+        if isinstance(encoder, PixelEncoder) and not self.rows_:
+            encoder = encoder.projected_on([image])
+        return self._labelling(encoder).fit_clusterer([image])
 
-    def _maps(
-        self, images: list[np.ndarray], function: Callable[[np.ndarray], np.ndarray]
-    ) -> list[np.ndarray]:
-        """Encode every tile and put `function` of its codes (n, k) in its place in a map."""
-        encode = self._coder(self.encoder_).encode_tile
-        return [map_tiles(encode, image, function) for image in images]
+    def _labellings(self, images: list[np.ndarray]) -> list[Labelling]:
+        """Return the fitted labelling for each image; with scope "image", made for it."""
+        if self.scope == "dataset":
+            return [self._fitted] * len(images)
+        return [self._partition(self.encoder_, image) for image in images]
+
+    def _label_map(self, labelling: Labelling, image: np.ndarray) -> np.ndarray:
+        labels = labelling.label_map(image)
+        return absorb_specks(labels, self.min_size) if self.min_size and not self.rows_ else labels
 
     def _output(self, X: Any, maps: list[np.ndarray]) -> Any:
         return maps[0][:, 0] if self.rows_ else like(X, maps)
@@ -463,7 +486,3 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
 def _fit_pixel_encoder(encoder: PixelEncoder, images: list[np.ndarray], rows: bool) -> PixelEncoder:
     return encoder.fit(images[0][:, 0] if rows else images)
-
-
-def _as_labels(labels: np.ndarray) -> np.ndarray:
-    return labels.astype(np.int32) if labels.dtype.kind in "biu" else labels

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from itertools import pairwise
-from math import ceil, pi
+from math import pi
 from typing import Any
 
 import torch
@@ -268,67 +267,6 @@ class PixelAutoencoder(nn.Module):
         """
         for i, maps in enumerate(self.activations(x)[1:], start=1):
             self.strengths[i] = RELU_SPREAD / (maps.std() + 1e-6)
-
-
-def pixel_codes(
-    module: PixelAutoencoder, x: Tensor, axes: Tensor, sigma: float, rows: range, columns: range
-) -> Tensor:
-    """Project the features of every pixel on `axes` (n_features, n_components), then pool them.
-
-    (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_components, len(rows), len(columns)); rows and
-    columns count the H x W pixels. Both steps are linear, so that a few components are pooled
-    instead of all features.
-    """
-    maps = module.activations(x)
-    weights = axes.split([m.shape[1] for m in maps])
-    weights = [s * w for s, w in zip(module.strengths, weights, strict=True)]
-    # Products with channels last, and before cropping, where the activations are contiguous.
-    projected = [m.movedim(1, -1) @ w for m, w in zip(maps, weights, strict=True)]
-    codes = reduce(torch.add, module.crop([p.movedim(-1, 1) for p in projected]))
-    return pool(codes, sigma, rows, columns)
-
-
-def pooled_features(
-    module: PixelAutoencoder, x: Tensor, sigma: float, rows: range, columns: range
-) -> Tensor:
-    """Return all features, pooled, and the pixels themselves as the last C channels.
-
-    (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_features + C, len(rows), len(columns)).
-    """
-    pixels = pool(crop(x, module.margin), 0, rows, columns)
-    return torch.cat([pool(module.encode(x), sigma, rows, columns), pixels], 1)
-
-
-def pool(maps: Tensor, sigma: float, rows: range, columns: range) -> Tensor:
-    """Average over the Gaussian neighbourhoods of the pixels in given rows and columns.
-
-    (N, C, H, W) -> (N, C, len(rows), len(columns)); sigma in pixels, 0 takes the pixels as they
-    are. At the borders of the maps the average is over the part of a neighbourhood that there is:
-    mirroring the image instead would turn its textures around.
-    """
-    if not sigma:
-        return maps[:, :, rows.start : rows.stop : rows.step][
-            ..., columns.start : columns.stop : columns.step
-        ]
-    # As a product with two banded matrices, since that is what processors are best at: several
-    # times faster on a tile than a separable filter of the same size.
-    height, width = maps.shape[-2:]
-    down, across = _gaussian_rows(rows, height, sigma), _gaussian_rows(columns, width, sigma)
-    return down.to(maps) @ maps @ across.to(maps).T
-
-
-def pool_radius(sigma: float) -> int:
-    """Return the pixels on every side that `pool` sees: three standard deviations."""
-    return ceil(3 * sigma)
-
-
-def _gaussian_rows(centres: range, size: int, sigma: float) -> Tensor:
-    """Matrix (len(centres), size) whose rows average a line of pixels about the centres."""
-    offsets = torch.arange(size) - torch.tensor(centres)[:, None]
-    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
-        offsets.abs() <= pool_radius(sigma)
-    )
-    return weights / weights.sum(1, keepdim=True)
 
 
 def crop(maps: Tensor, margin: int) -> Tensor:

@@ -52,9 +52,17 @@ def test_spectra_are_colours():
 
 def test_texture_has_to_beat_colour():
     """Both the threshold and the evidence for colour have to be passed."""
-    assert Evidence(0.6, 0.5).textured
-    assert not Evidence(0.6, 0.8).textured
-    assert not Evidence(0.3, 0.0).textured
+    assert Evidence(0.6, 0.5, gap=1).cue == "texture"
+    assert Evidence(0.6, 0.8, gap=1).cue == "colour"
+    assert Evidence(0.3, 0.0, gap=1).cue == "colour"
+
+
+def test_colours_that_do_not_cluster_are_not_enough():
+    """Colours of one Gaussian are read together with features; noise is such an image."""
+    assert Evidence(0.3, 0.0, gap=0.01).cue == "both"
+    assert Evidence(0.6, 0.0, gap=0.01).cue == "texture"
+    noise = np.random.default_rng(0).normal(size=(192, 192, 1))
+    assert evidence([noise]).cue == "both"
 
 
 def test_small_images_have_small_textures():
@@ -71,6 +79,8 @@ def test_the_encoder_follows(mosaic, shapes):
     assert (colour.cue_, colour.pooling_, colour.whitening_) == ("colour", 1, 1)
     texture = PixelEncoder(cue="texture", **quick).fit(mosaic[0])
     assert (texture.cue_, texture.pooling_) == ("texture", 3)
+    both = PixelEncoder(cue="both", **quick).fit(mosaic[0])
+    assert (both.cue_, both.pooling_) == ("both", 1.5)
     own = PixelEncoder(pooling=2.5, whitening=0.5, **quick).fit(shapes[0])
     assert (own.cue_, own.pooling_, own.whitening_) == ("texture", 2.5, 0.5)
 
@@ -83,4 +93,16 @@ def test_colours_come_first_and_features_faintly_after(shapes):
     assert np.abs(np.corrcoef(codes[..., 0].ravel(), images.ravel())[0, 1]) > 0.999
     spread = codes.std((0, 1, 2))
     assert spread[0] == pytest.approx(1, rel=0.05)  # over a sample of the pixels
-    assert spread[1:].max() < 0.05
+    assert spread[1:].max() < 0.01
+
+
+def test_both_puts_features_beside_the_colours(shapes):
+    """Two further components weigh as much as brightness and are not told by it."""
+    images, _ = shapes
+    encoder = PixelEncoder(6, cue="both", pooling=1, width=8, max_epochs=0, random_state=0)
+    codes = encoder.fit_transform(images).reshape(-1, 6)
+    spread = codes.std(0)
+    assert spread[:3] == pytest.approx(1, rel=0.2)  # over a sample of the pixels
+    assert spread[3:].max() < 0.01
+    correlation = np.corrcoef(codes[:, :3].T)
+    assert np.abs(correlation - np.eye(3)).max() < 0.2

@@ -15,17 +15,27 @@ PACKAGE = Path(sklearn_segae.__file__).parent
 LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
     | {"_exposure", "_estimators", "_pictures", "_files", "_patches"}
-    | {"networks", "metrics", "datasets"},
+    | {"_mixture", "_number", "_reading", "networks", "metrics", "datasets"},
     {"_objectives", "_training"},
     {"_projection"},
     {"_cue"},
     {"_autoencoder", "_encoder"},
+    {"_refine"},
+    {"_labelling"},
     {"_segmenter"},
     {"_cli"},
 ]
 MAY_IMPORT = {
     "skorch": {"_training"},
-    "torch": {"networks", "_objectives", "_training", "_projection", "_autoencoder", "_encoder"},
+    "torch": {
+        "networks",
+        "_reading",
+        "_objectives",
+        "_training",
+        "_projection",
+        "_autoencoder",
+        "_encoder",
+    },
     "typer": {"_cli"},
     "rich": {"_cli"},
     "matplotlib": set(),

@@ -1,11 +1,9 @@
 """Shapes, receptive fields and pooling of the networks."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from sklearn_segae.networks import (
@@ -17,10 +15,6 @@ from sklearn_segae.networks import (
     crop,
     decode,
     encode,
-    pixel_codes,
-    pool,
-    pool_radius,
-    pooled_features,
     reconstruct,
 )
 
@@ -283,75 +277,6 @@ def test_strengths_are_saved_with_the_weights():
     twin.load_state_dict(net.state_dict())
 
     assert torch.equal(twin.encode(x), net.encode(x))
-
-
-# ---- codes, pooling
-
-
-@pytest.mark.parametrize("sigma", [0, 0.5, 2])
-@pytest.mark.parametrize("options", OPTIONS)
-def test_codes_are_projected_pooled_features(options, sigma):
-    """Projecting first and pooling the codes gives what pooling the features first would."""
-    net = pixel_net(**options)
-    c, side = options.get("n_channels", 2), 9 + 2 * net.margin
-    x = noise(1, c, side, side)
-    net.balance(x)
-    axes, places = noise(net.n_features, 3), (range(1, 8), range(0, 9, 2))
-
-    codes = pixel_codes(net, x, axes, sigma, *places)
-    features = pooled_features(net, x, sigma, *places)
-
-    pixels = features[:, net.n_features :]
-    torch.testing.assert_close(pixels, crop(x, net.margin)[:, :, 1:8, ::2])
-    expected = torch.einsum("nfhw,fk->nkhw", features[:, : net.n_features], axes)
-    torch.testing.assert_close(codes, expected)
-
-
-def everywhere(maps):
-    """All rows and all columns."""
-    return range(maps.shape[2]), range(maps.shape[3])
-
-
-@few
-@given(st.integers(1, 30), st.integers(1, 30), st.floats(0.3, 5), st.integers(1, 8))
-def test_pooling_keeps_a_constant_up_to_the_border(height, width, sigma, step):
-    """Borders average what there is; a grid has ceil(side / step) points."""
-    maps = torch.full((1, 2, height, width), -7.5, dtype=torch.float64)
-
-    pooled = pool(maps, sigma, range(0, height, step), range(0, width, step))
-
-    assert pooled.shape == (1, 2, -(-height // step), -(-width // step))
-    torch.testing.assert_close(pooled, torch.full_like(pooled, -7.5))
-
-
-@pytest.mark.parametrize("sigma", [0.4, 1, 2.7, 5])
-def test_pooling_is_a_gaussian_filter(sigma):
-    """Inside, pooling agrees with scipy's Gaussian filter of the same radius."""
-    maps, r = noise(2, 3, 50, 41), pool_radius(sigma)
-
-    pooled = pool(maps, sigma, *everywhere(maps))
-
-    filtered = gaussian_filter(maps.numpy(), sigma, axes=(2, 3), radius=r)
-    np.testing.assert_allclose(crop(pooled, r), crop(torch.from_numpy(filtered), r), atol=1e-12)
-
-
-@pytest.mark.parametrize("sigma", [0, 1.5])
-def test_pooling_takes_the_pixels_asked_for(sigma):
-    """Any rows and columns, in steps or not, are those of the map pooled everywhere."""
-    maps = noise(1, 2, 20, 25)
-
-    some = pool(maps, sigma, range(3, 17, 4), range(5, 6))
-
-    whole = pool(maps, sigma, *everywhere(maps))
-    torch.testing.assert_close(some, whole[:, :, 3:17:4, 5:6])
-
-
-def test_pooling_by_nothing_is_nothing():
-    """sigma=0 hands the maps on."""
-    maps = noise(1, 1, 5, 5)
-
-    assert torch.equal(pool(maps, 0, *everywhere(maps)), maps)
-    assert pool_radius(0) == 0
 
 
 def test_cropping():

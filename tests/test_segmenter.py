@@ -13,6 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae._mixture import ShrunkMixture
+from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import matched_accuracy, mean_iou
 
 RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
@@ -250,7 +252,8 @@ def test_a_failed_fit_leaves_no_half_fitted_model(shapes):
     ("parameter", "value"),
     [
         ("n_segments", 0),
-        ("scope", "image"),
+        ("scope", "images"),
+        ("refine", "maybe"),
         ("encoder", "raw"),
         ("estimator", "kmeans"),
         ("patch_size", 0),
@@ -263,3 +266,41 @@ def test_values_out_of_range_are_refused(shapes, parameter, value):
     """The error names the parameter."""
     with pytest.raises(ValueError, match=f"{parameter}"):
         AESegmenter(**{parameter: value}).fit(shapes[0])
+
+
+def test_scope_image_partitions_every_image_on_its_own():
+    """Images of unlike textures: one partition for each, the same alone as among others."""
+    pairs = [make_mosaic(1, n_segments=2 + i, size=96, random_state=i) for i in range(2)]
+    images = np.concatenate([x for x, _ in pairs])
+    encoder = PixelEncoder(cue="texture", pooling=3, width=8, max_epochs=0)
+    segmenter = AESegmenter(3, encoder=encoder, scope="image", random_state=0).fit(images)
+    labels = segmenter.predict(images)
+    np.testing.assert_array_equal(labels, segmenter.labels_)
+    np.testing.assert_array_equal(segmenter.predict(images[1:])[0], labels[1])
+    codes = segmenter.transform(images)
+    for image in codes:  # centred on each by itself
+        assert np.abs(image.mean((0, 1))).max() < 0.1
+    together = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
+    assert (together.transform(images) != codes).any()
+    assert segmenter.score(images) != together.score(images)
+    assert segmenter.predict_proba(images).shape == (2, 96, 96, 3)
+
+
+def test_scope_image_is_for_clusterers(shapes):
+    """Labels that mean nothing across images cannot be those of a classifier."""
+    images, truth = shapes
+    segmenter = AESegmenter(scope="image", estimator=LogisticRegression())
+    with pytest.raises(ValueError, match="scope='image'"):
+        segmenter.fit(images, truth)
+
+
+def test_the_default_estimator_follows_the_cue(shapes, mosaic):
+    """A mixture for colours, k-means for textures."""
+    quick = {"width": 8, "max_epochs": 0}
+    for cue, images, kind in (
+        ("colour", shapes[0], ShrunkMixture),
+        ("texture", mosaic[0], KMeans),
+        ("both", shapes[0], KMeans),
+    ):
+        segmenter = AESegmenter(2, encoder=PixelEncoder(cue=cue, **quick), random_state=0)
+        assert type(segmenter.fit(images).estimator_) is kind

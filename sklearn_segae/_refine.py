@@ -1,0 +1,122 @@
+"""Sharper borders: label again by codes of narrower pooling, learnt from inside the segments."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from math import ceil
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import softmax
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ._encoder import PixelEncoder
+from ._labels import borders
+from ._pixels import random_tiles
+from ._tiles import Tile, widen
+
+INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
+SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
+LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighbourhood
+ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
+RIDGE = 0.1
+
+
+class Refiner:
+    """Quadratic discriminants of wide and narrow codes, learnt where wide codes are sure.
+
+    Widely pooled codes know which segment, not where it ends: within a pooling of a border they
+    mix both sides. Segments as they tell them teach, by the pixels well inside, a classifier that
+    sees narrower codes too; its log-probabilities, gathered over a small neighbourhood, decide.
+
+    Parameters
+    ----------
+    encoder : PixelEncoder
+        A fitted one, with `finer_`.
+    """
+
+    def __init__(self, encoder: PixelEncoder) -> None:
+        self.encoder = encoder
+        self.sigma = SMOOTH * encoder.pooling_
+
+    def fit(
+        self,
+        label: Callable[[np.ndarray, Tile], np.ndarray],
+        images: Sequence[np.ndarray],
+        n_pixels: int,
+        rng: np.random.Generator,
+    ) -> bool:
+        """Learn from `label(image, tile)` -> (h, w), the segments as wide codes tell them.
+
+        Returns False if there is nothing to tell apart.
+        """
+        parts = []
+        for i, tile in random_tiles(images, rng):
+            maps = label(images[i], tile)
+            away = ndimage.distance_transform_edt(~_either_side(maps))
+            inside = away > INSIDE * self.encoder.pooling_
+            kept = rng.permutation(maps.size)[:n_pixels]  # of every tile: memory is bounded
+            codes = self._codes(images[i], tile)[kept]
+            parts.append((codes, maps.ravel()[kept], inside.ravel()[kept]))
+        x, y, inside = map(np.concatenate, zip(*parts, strict=True))
+        chosen = _teachers(y, inside, n_pixels, rng)
+        n_classes = len(np.unique(y[chosen]))
+        if n_classes < 2:
+            return False
+        with warnings.catch_warnings():  # of few teachers, which the ridge makes up for
+            warnings.simplefilter("ignore")
+            self.model = _discriminant(n_classes).fit(x[chosen], y[chosen])
+        return True
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The segments, in the order of `evidence`."""
+        return self.model.classes_
+
+    def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return (h, w, n_classes): how likely every segment is, given the neighbourhood."""
+        around = widen(tile, ceil(3 * self.sigma), image.shape)
+        shape = [part.stop - part.start for part in around]
+        logs = self.model.predict_log_proba(self._codes(image, around))
+        logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32).reshape(*shape, -1)
+        logs = ndimage.gaussian_filter(logs, (self.sigma, self.sigma, 0), truncate=3)
+        inner = tuple(
+            slice(part.start - outer.start, part.stop - outer.start)
+            for part, outer in zip(tile, around, strict=True)
+        )
+        return softmax(logs[inner], axis=2)
+
+    def _codes(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        codes = self.encoder.encode_tile(image, tile, finely=True)
+        return codes.reshape(-1, codes.shape[2])
+
+
+def _discriminant(n_classes: int) -> Pipeline:
+    """All segments equally likely beforehand: a border lies where the codes say, not the areas."""
+    priors = np.full(n_classes, 1 / n_classes)
+    gaussians = QuadraticDiscriminantAnalysis(reg_param=RIDGE, priors=priors)
+    return make_pipeline(StandardScaler(), gaussians)
+
+
+def _either_side(labels: np.ndarray) -> np.ndarray:
+    """Return True on both sides of every border."""
+    edge = borders(labels)
+    edge[1:] |= labels[1:] != labels[:-1]
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    return edge
+
+
+def _teachers(
+    labels: np.ndarray, inside: np.ndarray, n_pixels: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw pixels inside the segments; all of a segment that has hardly any inside."""
+    for value in np.unique(labels):
+        own = labels == value
+        if (own & inside).sum() < ENOUGH:
+            inside = inside | own
+    chosen = rng.permutation(np.flatnonzero(inside))[:n_pixels]
+    values, counts = np.unique(labels[chosen], return_counts=True)
+    return chosen[np.isin(labels[chosen], values[counts > 1])]  # one pixel has no spread

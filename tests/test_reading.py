@@ -1,0 +1,151 @@
+"""Features become codes: pooling, projection, and the second look at textures."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from sklearn_segae._reading import (
+    TwiceRead,
+    flatten,
+    pixel_codes,
+    pool,
+    pool_radius,
+    pooled_features,
+)
+from sklearn_segae.networks import PixelAutoencoder, crop
+
+few = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients_and_one_seed():
+    """Weights are drawn from one seed, and the global generator is left as it was."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        yield
+
+
+def noise(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def pixel_net(n_channels=2, width=3, **options):
+    return PixelAutoencoder(n_channels, width, patch_size=3, **options).double()
+
+
+OPTIONS = [{}, {"n_channels": 1, "dilations": (1,)}, {"kernel_size": 1}, {"dilations": (2, 1, 3)}]
+
+
+@pytest.mark.parametrize("sigma", [0, 0.5, 2])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_codes_are_projected_pooled_features(options, sigma):
+    """Projecting first and pooling the codes gives what pooling the features first would."""
+    net = pixel_net(**options)
+    c, side = options.get("n_channels", 2), 9 + 2 * net.margin
+    x = noise(1, c, side, side)
+    net.balance(x)
+    axes, places = noise(net.n_features, 3), (range(1, 8), range(0, 9, 2))
+
+    codes = pixel_codes(net, x, [axes], [sigma], *places)
+    features = pooled_features(net, x, sigma, *places)
+
+    pixels = features[:, net.n_features :]
+    torch.testing.assert_close(pixels, crop(x, net.margin)[:, :, 1:8, ::2])
+    expected = torch.einsum("nfhw,fk->nkhw", features[:, : net.n_features], axes)
+    torch.testing.assert_close(codes, expected)
+
+
+def everywhere(maps):
+    """All rows and all columns."""
+    return range(maps.shape[2]), range(maps.shape[3])
+
+
+@few
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(0.3, 5), st.integers(1, 8))
+def test_pooling_keeps_a_constant_up_to_the_border(height, width, sigma, step):
+    """Borders average what there is; a grid has ceil(side / step) points."""
+    maps = torch.full((1, 2, height, width), -7.5, dtype=torch.float64)
+
+    pooled = pool(maps, sigma, range(0, height, step), range(0, width, step))
+
+    assert pooled.shape == (1, 2, -(-height // step), -(-width // step))
+    torch.testing.assert_close(pooled, torch.full_like(pooled, -7.5))
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1, 2.7, 5])
+def test_pooling_is_a_gaussian_filter(sigma):
+    """Inside, pooling agrees with scipy's Gaussian filter of the same radius."""
+    maps, r = noise(2, 3, 50, 41), pool_radius(sigma)
+
+    pooled = pool(maps, sigma, *everywhere(maps))
+
+    filtered = gaussian_filter(maps.numpy(), sigma, axes=(2, 3), radius=r)
+    np.testing.assert_allclose(crop(pooled, r), crop(torch.from_numpy(filtered), r), atol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [0, 1.5])
+def test_pooling_takes_the_pixels_asked_for(sigma):
+    """Any rows and columns, in steps or not, are those of the map pooled everywhere."""
+    maps = noise(1, 2, 20, 25)
+
+    some = pool(maps, sigma, range(3, 17, 4), range(5, 6))
+
+    whole = pool(maps, sigma, *everywhere(maps))
+    torch.testing.assert_close(some, whole[:, :, 3:17:4, 5:6])
+
+
+def test_pooling_by_nothing_is_nothing():
+    """sigma=0 hands the maps on."""
+    maps = noise(1, 1, 5, 5)
+
+    assert torch.equal(pool(maps, 0, *everywhere(maps)), maps)
+    assert pool_radius(0) == 0
+
+
+def test_every_set_of_axes_has_its_own_pooling():
+    """Codes of two scales come side by side, each as if it were alone."""
+    net, x = pixel_net(), noise(1, 2, 40, 40)
+    first, second = noise(net.n_features, 3), noise(net.n_features, 2)
+    places = range(5, 20), range(10, 12)
+
+    both = pixel_codes(net, x, [first, second], [3, 1], *places)
+
+    alone = [pixel_codes(net, x, [a], [s], *places) for a, s in ((first, 3), (second, 1))]
+    torch.testing.assert_close(both, torch.cat(alone, 1))
+
+
+def test_flattening_takes_light_and_contrast_away():
+    """Scaled and shifted brightness makes hardly a difference; channel differences stay."""
+    x = 5 * noise(1, 2, 60, 60)
+    lit = 3 * x + torch.linspace(0, 20, 60, dtype=torch.float64)
+
+    flat = flatten(x, 4)
+
+    assert flat.shape == (1, 2, 36, 36)
+    torch.testing.assert_close(flatten(lit, 4), flat, atol=0.35, rtol=0)
+    assert (flatten(lit, 4) - flat).abs().mean() < 0.05
+    assert flatten(torch.ones(1, 1, 40, 40), 2).abs().max() < 1e-3
+    split = torch.stack([torch.ones(1, 30, 30), -torch.ones(1, 30, 30)], 1)
+    assert flatten(split, 2)[:, 0].min() > 1
+
+
+def test_reading_twice_is_reading_both():
+    """The first half are the features of the image, the second those of the flattened image."""
+    net, x = pixel_net(), noise(1, 2, 60, 60)
+    net.balance(x)
+    twice = TwiceRead(net, 3)
+    inner = crop(x, pool_radius(3))
+
+    features = twice.encode(x)
+
+    torch.testing.assert_close(features[:, : net.n_features], net.encode(inner))
+    torch.testing.assert_close(features[:, net.n_features :], net.encode(flatten(x, 3)))
+    assert features.shape[-1] == 60 - 2 * twice.margin
+    places = range(3), range(4, 9)
+    axes = noise(2 * net.n_features, 3)
+    codes = pixel_codes(twice, x, [axes], [0], *places)
+    expected = torch.einsum("nfhw,fk->nkhw", features[:, :, :3, 4:9], axes)
+    torch.testing.assert_close(codes, expected)
