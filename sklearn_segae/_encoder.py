@@ -19,14 +19,13 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import image_tiles
-from ._projection import Projection, evaluate_tile, fit_projection, row_pairs, sample_pairs
-from ._reading import Reader, TwiceRead, pixel_codes, pool_radius
-from ._scaling import fit_channel_scale, sample_evenly, scaled, unscaled
-from ._tiles import Tile, places, read_tile, sample_tiles, widen
+from ._scaling import fit_channel_scale, scaled, unscaled
+from ._tiles import Tile, read_tile, sample_tiles
 from ._training import (
     TRAINING_CONSTRAINTS,
     Net,
@@ -39,9 +38,6 @@ from ._training import (
 )
 from .networks import PixelAutoencoder
 
-FINER = 0.4  # of the pooling: where borders are looked at closely
-WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
-N_STRONG = 2  # features beside the colours, where both lead
 CROP = 96  # side of the crops that training sees, in pixels
 
 
@@ -208,14 +204,14 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as rng:
             samples = self._samples(images, scale, rows, rng)
-            chosen = self._choose(images, scale, rows, samples, rng)
+            look = self._choose(images, scale, rows, samples, rng)
             net = self._train(samples, rows, rng)
-            projection, finer = self._project(net.module_, images, scale, rows, chosen, rng)
+            if rows:
+                codes = fit_row_codes(net.module_, images[0], scale, look, self.n_components, rng)
+            else:
+                codes = fit_codes(net.module_, images, scale, look, self.n_components, rng)
         self.net_, self.scale_, self.rows_ = net, scale, rows
-        self.cue_, self.pooling_, self.whitening_ = chosen
-        self.light_ = _light(*chosen)
-        self.projection_, self.finer_ = projection, finer
-        self.coherence_ = projection.coherence
+        self._show(codes)
         self.loss_curve_ = loss_curve(net)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
         self.n_iter_, self.stop_reason_ = len(net.history), net.stop_reason
@@ -287,10 +283,10 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         rows: bool,
         samples: Samples,
         rng: np.random.Generator,
-    ) -> tuple[str, float, float]:
+    ) -> Look:
         """Return cue, pooling and whitening: what was asked for, or what the images ask for."""
         if rows:
-            return "texture", 0.0, 0.0
+            return Look("texture", 0.0, 0.0)
         cue, pooling, whitening = self.cue, self.pooling, self.whitening
         if "auto" in (cue, pooling, whitening):
             x = samples.take(np.arange(1))
@@ -304,36 +300,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
             pooling = {"texture": widest, "both": widest / 2, "colour": 1}[cue]
         if whitening == "auto":
             whitening = 0 if cue == "texture" and seen != "texture" else 1
-        return cue, float(pooling), float(whitening)
-
-    def _project(
-        self,
-        module: PixelAutoencoder,
-        images: Sequence[np.ndarray],
-        scale: np.ndarray,
-        rows: bool,
-        chosen: tuple[str, float, float],
-        rng: np.random.Generator,
-    ) -> tuple[Projection, Projection | None]:
-        """Fit the projection, and for textures another one with narrower pooling."""
-        cue, pooling, whitening = chosen
-        if rows:
-            pairs = row_pairs(module, images[0], scale, rng)
-            return fit_projection(pairs, self.n_components, whitening), None
-        reader = _reader(module, _light(*chosen))
-        pairs = sample_pairs(reader, images, scale, pooling, rng)
-        if cue != "texture":
-            pixels = scaled(sample_evenly(images), scale)
-            n_strong = N_STRONG if cue == "both" else 0
-            return fit_projection(pairs, self.n_components, whitening, pixels, n_strong), None
-        n_readings = 1 if reader is module else 2
-        projection = fit_projection(pairs, self.n_components, whitening, n_readings=n_readings)
-        if not pooling:
-            return projection, None
-        pairs = sample_pairs(module, images, scale, FINER * pooling, rng)
-        finer = fit_projection(pairs, self.n_components, whitening)
-        unused = np.zeros(((n_readings - 1) * len(finer.axes), self.n_components), np.float32)
-        return projection, finer._replace(axes=np.vstack([finer.axes, unused]))
+        return Look(cue, float(pooling), float(whitening))
 
     def _train(self, samples: Samples, rows: bool, rng: np.random.Generator) -> Net:
         some = samples.take(np.arange(min(len(samples), 1024)))
@@ -376,43 +343,41 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
             codes[tile] = self.encode_tile(image, tile)
         return codes
 
-    def projected_on(self, images: Sequence[np.ndarray]) -> Self:
-        """Return a copy whose projection to codes is that of other images (H, W, C)."""
+    def reread(self, images: Sequence[np.ndarray], look: Look | None = None) -> Self:
+        """Return a copy whose projection to codes is that of other images, or of another look."""
         other = copy.copy(self)
-        chosen = self.cue_, self.pooling_, self.whitening_
         rng = np.random.default_rng(0)
-        module = self.net_.module_
-        projection, finer = self._project(module, images, self.scale_, False, chosen, rng)
-        other.projection_, other.finer_ = projection, finer
-        other.coherence_ = projection.coherence
+        codes = fit_codes(
+            self.net_.module_, images, self.scale_, look or self.codes_.look, self.n_components, rng
+        )
+        other._show(codes)
         return other
+
+    def colours(self, image: np.ndarray) -> np.ndarray:
+        """Return the whitened principal colours (H, W, c) of an image (H, W, C), c at most 3."""
+        return scaled(image, self.scale_).astype(np.float32) @ self.codes_.colour_axes
 
     def encode_tile(self, image: np.ndarray, tile: Tile, *, finely: bool = False) -> np.ndarray:
         """Return the codes (h, w, n_components) of one tile of an image.
 
-        `finely` appends as many codes of narrower pooling; only where `finer_` is not None.
+        `finely` appends as many of narrower pooling, where there are any.
         """
-        around = widen(tile, pool_radius(self.pooling_), image.shape)
-        rows, columns = places(tile, around)
         dtype = self._code_dtype(image)
-        stages = [(self.projection_, self.pooling_)]
-        if finely:
-            assert self.finer_ is not None
-            stages.append((self.finer_, FINER * self.pooling_))
-        axes = [torch.from_numpy(p.axes.astype(dtype)).to(self.net_.device) for p, _ in stages]
-        sigmas = [sigma for _, sigma in stages]
-        encode = partial(pixel_codes, axes=axes, sigmas=sigmas, rows=rows, columns=columns)
-        codes = evaluate_tile(
-            _reader(self.net_.module_, self.light_), encode, image, self.scale_, around, dtype
-        )
-        return codes - np.concatenate([p.offset for p, _ in stages]).astype(dtype)
+        module = self.net_.module_
+        return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, finely)
+
+    def _show(self, codes: Codes) -> None:
+        self.codes_ = codes
+        self.cue_, self.pooling_, self.whitening_ = codes.look
+        self.light_ = codes.look.light
+        self.coherence_ = codes.projection.coherence
 
     def _code_dtype(self, image: np.ndarray) -> type:
         # scikit-learn's checks ask rows to keep their precision; images would only get slower.
         return np.float64 if self.rows_ and image.dtype == np.float64 else np.float32
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
-        readout = self.projection_.readout.astype(codes.dtype)
+        readout = self.codes_.projection.readout.astype(codes.dtype)
         return unscaled(codes @ readout[:-1] + readout[-1], self.scale_)
 
     def __sklearn_tags__(self) -> Any:
@@ -420,15 +385,6 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _light(cue: str, pooling: float, whitening: float) -> float:
-    """How widely local brightness is taken: for textures, unless their brightness is to be kept."""
-    return min(2 * pooling, WIDEST_LIGHT) if cue == "texture" and whitening else 0.0
-
-
-def _reader(module: PixelAutoencoder, light: float) -> Reader:
-    return TwiceRead(module, light) if light else module
 
 
 def _random_crops(

@@ -35,7 +35,7 @@ class Refiner:
     Parameters
     ----------
     encoder : PixelEncoder
-        A fitted one, with `finer_`.
+        A fitted one, with `codes_.finer`.
     """
 
     def __init__(self, encoder: PixelEncoder) -> None:

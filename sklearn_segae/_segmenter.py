@@ -36,7 +36,9 @@ from ._labels import absorb_specks
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
 from ._pixels import choose_pixels, gather
+from ._regions import RegionTree
 from ._training import draw_seed
+from ._trees import TreeBuilder
 
 
 def _can_tell_probabilities(segmenter: AESegmenter) -> bool:
@@ -230,6 +232,8 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.__dict__.pop("classes_", None)
             labellings = self._cluster(encoder, images)
             labelling = labellings[-1]
+        grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
+        self._trees = TreeBuilder(encoder, images) if grows_trees else None
         self.encoder_, self.estimator_ = encoder, labelling.estimator
         self._fitted = labelling
         if labelled is None:
@@ -309,6 +313,33 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         images = self._check(X, reset=False)
         pairs = zip(self._labellings(images), images, strict=True)
         return self._output(X, [own.code_map(image) for own, image in pairs])
+
+    def region_tree(self, image: Any) -> RegionTree:
+        """Return all segmentations of one image into connected regions, coarse to fine.
+
+        Small regions join, weakest border first. How strongly a border parts its two sides is told
+        by colour gradients, by how rarely their colours and codes meet elsewhere in the image, and
+        by the eigenvectors of the graph of regions. Needs `scope="image"`.
+
+        Parameters
+        ----------
+        image : array (H, W) or (H, W, C)
+            Of any size.
+
+        Returns
+        -------
+        tree : RegionTree
+            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` are label maps, `tree.contours()`
+            is the map of all borders.
+        """
+        check_is_fitted(self)
+        if self._trees is None:
+            raise ValueError(
+                f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
+                f"fitted to images, but scope={self.scope!r} and encoder={self.encoder!r}."
+            )
+        (checked,) = self._check([image], reset=False)
+        return self._trees.tree(checked, self._seed)
 
     @available_if(_has_score)
     def score(self, X: Any, y: Any = None) -> float:
@@ -434,7 +465,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
 
     def _refines(self, encoder: Any) -> bool:
-        possible = getattr(encoder, "finer_", None) is not None
+        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.finer is not None
         if self.refine is True and not possible:
             raise ValueError(
                 "refine=True needs codes of narrower pooling, which only a PixelEncoder with cue "
@@ -453,7 +484,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _partition(self, encoder: Any, image: np.ndarray) -> Labelling:
         if isinstance(encoder, PixelEncoder) and not self.rows_:
-            encoder = encoder.projected_on([image])
+            encoder = encoder.reread([image])
         return self._labelling(encoder).fit_clusterer([image])
 
     def _labellings(self, images: list[np.ndarray]) -> list[Labelling]:

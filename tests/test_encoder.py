@@ -94,9 +94,10 @@ def test_components_come_by_coherence(fitted):
 def test_pooling_is_a_gaussian_blur_of_the_codes():
     """Codes at sigma 3 are those at sigma 0, blurred: pooling and projecting are both linear."""
     images, _ = make_mosaic(1, n_segments=3, size=96, random_state=0)
-    encoder = PixelEncoder(3, pooling=3, whitening=1, width=6, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(3, pooling=3, whitening=0, width=6, max_epochs=0, random_state=0)
     pooled = encoder.fit(images).transform(images)[0]
-    encoder.pooling_ = 0.0
+    look = encoder.codes_.look._replace(pooling=0.0)
+    encoder.codes_ = encoder.codes_._replace(look=look)
     blurred = gaussian_filter(encoder.transform(images)[0], (3, 3, 0), truncate=3)
     inner = slice(12, -12)
     np.testing.assert_allclose(pooled[inner, inner], blurred[inner, inner], atol=1e-4)

@@ -15,12 +15,13 @@ PACKAGE = Path(sklearn_segae.__file__).parent
 LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
     | {"_exposure", "_estimators", "_pictures", "_files", "_patches"}
+    | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_mixture", "_number", "_reading", "networks", "metrics", "datasets"},
     {"_objectives", "_training"},
     {"_projection"},
-    {"_cue"},
+    {"_codes", "_cue"},
     {"_autoencoder", "_encoder"},
-    {"_refine"},
+    {"_refine", "_trees"},
     {"_labelling"},
     {"_segmenter"},
     {"_cli"},
@@ -33,6 +34,7 @@ MAY_IMPORT = {
         "_objectives",
         "_training",
         "_projection",
+        "_codes",
         "_autoencoder",
         "_encoder",
     },

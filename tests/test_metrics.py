@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, adjusted_rand_score, jaccard_score
 from sklearn.model_selection import cross_validate
 
 from sklearn_segae.metrics import (
+    boundary_f1,
     make_segmentation_scorer,
     match_labels,
     matched_accuracy,
@@ -454,3 +455,42 @@ def test_scoring_without_a_label_is_refused(average):
 
     with pytest.raises(ValueError, match="no labelled pixel"):
         scorer(Threshold(), X, np.full_like(y, -1))
+
+
+# ---- boundary_f1
+
+
+def test_borders_that_agree_and_that_do_not():
+    """Names play no role; a shift counts once it exceeds the tolerance."""
+    truth = np.zeros((40, 40), int)
+    truth[:, 20:] = 1
+    shifted = np.roll(truth, 3, axis=1)
+    shifted[:, :3] = 0
+    assert boundary_f1(truth, 7 - truth) == 1
+    assert boundary_f1(truth, shifted, tolerance=2) == 0
+    assert boundary_f1(truth, shifted, tolerance=3) == 1
+    assert boundary_f1([truth, truth], [truth, shifted]) == pytest.approx(0.5)
+    assert boundary_f1(np.stack([truth] * 2), np.stack([truth, shifted])) == pytest.approx(0.5)
+
+
+def test_borders_that_nobody_drew():
+    """No border anywhere is perfect agreement; on one side only, none at all."""
+    flat, split = np.zeros((9, 9), int), np.eye(9, dtype=int)
+    assert boundary_f1(flat, flat + 1) == 1
+    assert boundary_f1(flat, split) == boundary_f1(split, flat) == 0
+
+
+def test_surplus_borders_cost_precision():
+    """Half of the predicted borders are wrong: precision 1/2, recall 1."""
+    truth = np.repeat([0, 1], 20)[None].repeat(30, 0)
+    extra = np.repeat([0, 1, 1, 2], 10)[None].repeat(30, 0)
+    more = np.repeat([0, 1, 2, 3], 10)[None].repeat(30, 0)
+    assert boundary_f1(truth, truth * 2) == 1
+    assert boundary_f1(truth, more) == pytest.approx(2 * (1 / 3) / (1 + 1 / 3))
+    assert boundary_f1(truth, extra) == 0
+
+
+def test_maps_of_unlike_shapes_have_no_common_borders():
+    """The error shows both shapes."""
+    with pytest.raises(ValueError, match=r"\(3, 4\).*\(4, 3\)"):
+        boundary_f1(np.zeros((3, 4), int), np.zeros((4, 3), int))

@@ -304,3 +304,27 @@ def test_the_default_estimator_follows_the_cue(shapes, mosaic):
     ):
         segmenter = AESegmenter(2, encoder=PixelEncoder(cue=cue, **quick), random_state=0)
         assert type(segmenter.fit(images).estimator_) is kind
+
+
+def test_region_trees_of_single_images(shapes):
+    """Any cut is a label map of the image, whatever its size and dtype; the same every time."""
+    images, truth = shapes
+    encoder = PixelEncoder(width=8, max_epochs=0)
+    segmenter = AESegmenter(3, encoder=encoder, scope="image", random_state=0).fit(images)
+    tree = segmenter.region_tree(images[0])
+    assert tree.regions.shape == images[0].shape[:2]
+    k = len(np.unique(tree.cut(floor=0)))
+    assert k == tree.n_regions > len(np.unique(tree.cut(2, floor=0))) == 2
+    np.testing.assert_array_equal(segmenter.region_tree(images[0]).heights, tree.heights)
+    assert segmenter.region_tree(images[0, 10:40, 5:]).regions.shape == (30, images.shape[2] - 5)
+    best = max(mean_iou(truth[0], tree.cut(n, floor=0)) for n in range(2, 30))
+    assert best > 0.6
+
+
+@pytest.mark.parametrize("change", [{"scope": "dataset"}, {"encoder": PCA(1)}])
+def test_trees_need_a_pixel_encoder_and_scope_image(shapes, change):
+    """The error says both, and what there is instead."""
+    options = {"encoder": PixelEncoder(width=8, max_epochs=0), "scope": "image"} | change
+    segmenter = AESegmenter(2, random_state=0, **options).fit(shapes[0])
+    with pytest.raises(ValueError, match="region_tree needs"):
+        segmenter.region_tree(shapes[0][0])

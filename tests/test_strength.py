@@ -1,0 +1,162 @@
+"""Border strengths: gradients, surprise, eigenvectors; each where it alone knows the answer."""
+
+import numpy as np
+import pytest
+
+from sklearn_segae._borders import Borders
+from sklearn_segae._strength import (
+    border_strength,
+    gradient_strength,
+    joint_distribution,
+    read_words,
+    spectral_distance,
+    surprise,
+    typical_gradients,
+    word_shares,
+)
+
+BLOCKS = np.arange(36).reshape(6, 6).repeat(8, 0).repeat(8, 1)  # 36 squares of 8 x 8 pixels
+HALVES = (np.arange(48) >= 24).astype(int)[None].repeat(48, 0)  # left and right
+
+
+def crosses(borders):
+    """True for borders between the halves."""
+    left = borders.first % 6 < 3
+    return left != (borders.second % 6 < 3)
+
+
+def noise(seed=0, channels=2):
+    return np.random.default_rng(seed).normal(size=(48, 48, channels)).astype(np.float32)
+
+
+def test_strength_is_a_number_for_every_border():
+    """Strengths are finite and not negative, in any number of channels, with codes and without."""
+    borders = Borders(BLOCKS)
+    for channels in (1, 3, 7):
+        for codes in (None, noise(1, 4)):
+            strength = border_strength(borders, noise(0, channels), codes)
+            assert strength.shape == borders.length.shape
+            assert np.isfinite(strength).all()
+            assert (strength >= 0).all()
+
+
+def test_a_step_is_stronger_than_plain_borders():
+    """Where colour changes, a border is the strongest."""
+    borders = Borders(BLOCKS)
+    colours = HALVES[..., None] + 0.1 * noise()
+
+    strength = border_strength(borders, colours.astype(np.float32))
+
+    assert strength[crosses(borders)].min() > 3 * strength[~crosses(borders)].max()
+
+
+def test_gradients_are_in_units():
+    """Twice the contrast is twice the strength, twice the unit half of it."""
+    borders = Borders(BLOCKS)
+    once = gradient_strength(borders, noise(), (1, 1))
+
+    np.testing.assert_allclose(gradient_strength(borders, 2 * noise(), (1, 1)), 2 * once, rtol=1e-5)
+    np.testing.assert_allclose(gradient_strength(borders, noise(), (2, 2)), once / 2, rtol=1e-5)
+
+
+def test_typical_gradients_make_a_strength_of_one():
+    """In its own typical gradients, an image has a mean strength of 1 at its fine borders."""
+    from sklearn_segae._watershed import fine_regions
+
+    colours = noise(3, 3)
+    units = typical_gradients(iter([colours, np.zeros((9, 9, 3), np.float32)]))
+
+    mean = gradient_strength(Borders(fine_regions(colours)), colours, units).mean()
+    assert mean == pytest.approx(1)
+    np.testing.assert_allclose(typical_gradients([5 * colours]), 5 * units, rtol=0.02)
+
+
+@pytest.mark.parametrize("images", [[], [np.zeros((9, 9, 1), np.float32)]])
+def test_plain_images_have_no_typical_gradients(images):
+    """Without borders to look at, nothing is scaled."""
+    np.testing.assert_array_equal(typical_gradients(images), [1, 1])
+
+
+def test_words_that_go_together_do_not_surprise():
+    """A pattern of two colours is one thing, as long as they meet everywhere on it."""
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 2, (48, 48)) + 2 * HALVES  # 0 and 1 mix left, 2 and 3 right
+    borders = Borders(BLOCKS)
+
+    value = surprise(borders, words)
+
+    assert value[crosses(borders)].min() > 10 * value[~crosses(borders)].max()
+
+
+def test_one_word_surprises_nobody():
+    """A map of one word parts nothing."""
+    assert not surprise(Borders(BLOCKS), np.zeros((48, 48), int)).any()
+
+
+def test_surprise_ignores_the_numbers_of_words():
+    """Words are names."""
+    words = np.random.default_rng(0).integers(0, 5, (48, 48))
+    renamed = np.array([3, 0, 4, 2, 1])[words]
+
+    value = surprise(Borders(BLOCKS), words)
+
+    np.testing.assert_allclose(surprise(Borders(BLOCKS), renamed), value, atol=1e-12)
+
+
+def test_joint_distribution_is_one():
+    """Probabilities are positive, symmetric and sum to 1, as shares do in every region."""
+    borders = Borders(BLOCKS)
+    shares = word_shares(borders, np.random.default_rng(0).integers(0, 5, (48, 48)))
+
+    joint = joint_distribution(borders, shares)
+
+    np.testing.assert_allclose(shares.sum(1), 1)
+    np.testing.assert_allclose(joint, joint.T)
+    assert joint.sum() == pytest.approx(1)
+    assert joint.min() > 0
+
+
+def test_words_are_few_and_told_apart():
+    """Equal pixels are one word, unlike ones two, and few colours make few words."""
+    maps = np.stack([HALVES, 1 - HALVES], 2).astype(np.float32)
+
+    words = read_words(maps, seed=0)
+
+    assert len(np.unique(words)) == words.max() + 1 == 2
+    np.testing.assert_array_equal(words == words[0, 0], HALVES == 0)
+    assert read_words(noise(), 0).max() == 31
+
+
+def test_eigenvectors_close_gaps():
+    """A gap in an outline is stronger than it would be without the outline."""
+    borders = Borders(np.arange(144).reshape(12, 12).repeat(4, 0).repeat(4, 1))
+    outline = np.flatnonzero((borders.first % 12 == 5) & (borders.second % 12 == 6))
+    plain = np.full(len(borders.length), 0.1)
+    outlined = plain.copy()
+    outlined[outline] = 1.5
+    gap = outline[6]
+    outlined[gap] = 0.1
+
+    before, after = spectral_distance(borders, plain), spectral_distance(borders, outlined)
+
+    assert after[gap] > 1.5 * before[gap]
+
+
+def test_eigenvectors_stay_finite_behind_strong_borders():
+    """Regions that nothing ties to the others part from them, by a finite number."""
+    borders = Borders(BLOCKS)
+    distance = spectral_distance(borders, np.where(crosses(borders), 1e4, 0.1))
+
+    assert np.isfinite(distance).all()
+    assert np.isfinite(spectral_distance(borders, np.full(len(borders.length), 1e4))).all()
+    assert distance[crosses(borders)].min() > distance[~crosses(borders)].max()
+
+
+@pytest.mark.parametrize("change", [{"codes": noise(1)}, {"units": (1, 2)}, {"seed": 7}])
+def test_every_argument_counts(change):
+    """Codes, units and seed each have a say."""
+    borders = Borders(BLOCKS)
+
+    before = border_strength(borders, noise())
+
+    assert not np.allclose(before, border_strength(borders, noise(), **change))
