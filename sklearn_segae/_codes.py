@@ -101,11 +101,15 @@ def encode_tile(
     tile: Tile,
     dtype: type,
     finely: bool,
+    step: int,
 ) -> np.ndarray:
-    """Return the codes (h, w, n_components) of a tile; `finely` appends those of `codes.finer`."""
+    """Return the codes (h, w, n_components) of every `step`-th pixel of a tile, down and across.
+
+    `finely` appends those of `codes.finer`.
+    """
     pooling = codes.look.pooling
     around = widen(tile, pool_radius(pooling), image.shape)
-    rows, columns = places(tile, around)
+    rows, columns = places(tile, around, step)
     stages = [(codes.projection, pooling)]
     if finely and codes.finer is not None:
         stages.append((codes.finer, FINER * pooling))

@@ -23,7 +23,7 @@ from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
-from ._pixels import image_tiles
+from ._pixels import WIDE_TILE, image_tiles
 from ._scaling import fit_channel_scale, scaled, unscaled
 from ._tiles import Tile, read_tile, sample_tiles
 from ._training import (
@@ -339,7 +339,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
     def _encode(self, image: np.ndarray) -> np.ndarray:
         codes = np.empty((*image.shape[:2], self._n_features_out), self._code_dtype(image))
-        for tile in image_tiles(image):
+        for tile in image_tiles(image, WIDE_TILE):
             codes[tile] = self.encode_tile(image, tile)
         return codes
 
@@ -357,14 +357,16 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         """Return the whitened principal colours (H, W, c) of an image (H, W, C), c at most 3."""
         return scaled(image, self.scale_).astype(np.float32) @ self.codes_.colour_axes
 
-    def encode_tile(self, image: np.ndarray, tile: Tile, *, finely: bool = False) -> np.ndarray:
-        """Return the codes (h, w, n_components) of one tile of an image.
+    def encode_tile(
+        self, image: np.ndarray, tile: Tile, *, finely: bool = False, step: int = 1
+    ) -> np.ndarray:
+        """Return the codes (h, w, n_components) of one tile of an image, or every `step`-th pixel.
 
         `finely` appends as many of narrower pooling, where there are any.
         """
         dtype = self._code_dtype(image)
         module = self.net_.module_
-        return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, finely)
+        return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, finely, step)
 
     def _show(self, codes: Codes) -> None:
         self.codes_ = codes

@@ -12,9 +12,8 @@ from sklearn.cluster import KMeans
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-RIDGE = (
-    1e-3  # of the largest variance: a component on a point stays a density, faint features faint
-)
+RIDGE = 1e-3  # of the largest variance, so that a component on a point stays a density
+FAINT = 1e-5  # of the largest variance: features with less are not looked at
 
 
 class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
@@ -42,8 +41,11 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
     ----------
     weights_ : ndarray of shape (n_components,)
         Share of every component.
-    means_ : ndarray of shape (n_components, n_features)
-    covariances_ : ndarray of shape (n_components, n_features, n_features)
+    means_ : ndarray of shape (n_components, n_used)
+    used_ : ndarray of shape (n_features,)
+        True for the features that are looked at: those with at least a 100,000th of the largest
+        variance, which the ridge on the covariances would drown otherwise.
+    covariances_ : ndarray of shape (n_components, n_used, n_used)
     labels_ : ndarray of shape (n_samples,)
         The likeliest component of every sample that was fitted.
     n_iter_ : int
@@ -90,7 +92,9 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         start = KMeans(self.n_components, n_init=self.n_init, random_state=self.random_state)
         shares = np.eye(self.n_components)[start.fit_predict(X)]
-        x = X.astype(np.float64, copy=False)
+        spread = X.var(0)
+        self.used_ = spread >= FAINT * spread.max()
+        x = X[:, self.used_].astype(np.float64)
         self.n_iter_, change = 0, np.inf
         while self.n_iter_ < self.max_iter and change >= self.tol:
             self._maximise(x, shares)
@@ -118,7 +122,8 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
 
     def _check(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return X[:, self.used_]
 
     def _maximise(self, x: np.ndarray, shares: np.ndarray) -> None:
         sizes = shares.sum(0) + 1e-9

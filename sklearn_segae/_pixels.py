@@ -9,14 +9,15 @@ import numpy as np
 
 from ._tiles import Tile, tiles
 
-TILE = 256  # side of the tiles that are worked on at once, in pixels
+TILE = 256  # side of the tiles that samples come from, in pixels
+WIDE_TILE = 512  # the same where all are worked on: less of the work is for halos
 ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
 BUDGET = 24 * TILE**2  # a sample of a large set comes from so many pixels: not all are computed
 
 
-def image_tiles(image: np.ndarray) -> Iterator[Tile]:
+def image_tiles(image: np.ndarray, side: int = TILE) -> Iterator[Tile]:
     """Yield the tiles that an image is worked on in."""
-    return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else TILE)
+    return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else side)
 
 
 def random_tiles(
@@ -90,7 +91,7 @@ def map_tiles(
 ) -> np.ndarray:
     """Return the map (H, W, ...) of `function(codes)` over the codes (n, F) of every tile."""
     result: Any = None  # until a tile has told type and shape
-    for tile in image_tiles(image):
+    for tile in image_tiles(image, WIDE_TILE):
         codes = encode(image, tile)
         values = function(codes.reshape(-1, codes.shape[2]))
         if result is None:

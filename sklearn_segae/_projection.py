@@ -17,6 +17,7 @@ from ._training import evaluate
 
 SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
 N_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
+N_PAIRS = 40_000  # about: covariances of so many are sure to a per cent
 N_ROWS = 40_000
 N_COLOURS = 3  # leading colours that count, also of a hundred bands
 FAINT = 0.001  # standard deviation of what is added to colours of standard deviation 1
@@ -150,10 +151,13 @@ def sample_pairs(
     step = max(1, int(sigma / 2))
     lag = round(lag_of(sigma) / step)
     every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, SIDE * step)]
+    chosen = [every[c] for c in rng.permutation(len(every))[:N_TILES]]
+    thin = max(1, 2 * len(chosen) * SIDE**2 // N_PAIRS)
     parts = []
-    for i, tile in (every[c] for c in rng.permutation(len(every))[:N_TILES]):
+    for i, tile in chosen:
         maps = grid_features(module, images[i], scale, tile, sigma, step)
-        parts.append(_split(*_neighbours(maps, lag), images[i].shape[2], i))
+        first, second = (end[::thin] for end in _neighbours(maps, lag))
+        parts.append(_split(first, second, images[i].shape[2], i))
     return FeaturePairs(*map(np.concatenate, zip(*parts, strict=True)))
 
 

@@ -36,24 +36,21 @@ class TwiceRead(nn.Module):
 
     @property
     def strengths(self) -> Tensor:
-        """One factor for every layer of either reading."""
-        return self.module.strengths.repeat(2)
+        """One factor for every layer, the same for both readings."""
+        return self.module.strengths
 
-    def activations(self, x: Tensor) -> list[Tensor]:
-        """Return the layers of the first reading, then those of the second."""
+    def readings(self, x: Tensor) -> list[list[Tensor]]:
+        """Return the activations for the images, and those for the flattened images."""
         plain = crop(x, pool_radius(self.sigma))
-        return self.module.activations(plain) + self.module.activations(flatten(x, self.sigma))
+        return [self.module.activations(y) for y in (plain, flatten(x, self.sigma))]
 
     def crop(self, maps: list[Tensor]) -> list[Tensor]:
-        """Cut the layers to the pixels that all of them know."""
-        half = len(maps) // 2
-        return self.module.crop(maps[:half]) + self.module.crop(maps[half:])
+        """Cut the layers of one reading to the pixels that all of them know."""
+        return self.module.crop(maps)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return all features of both readings."""
-        maps = self.activations(x)
-        half = len(maps) // 2
-        return torch.cat([self.module.features(m) for m in (maps[:half], maps[half:])], 1)
+        return torch.cat([self.module.features(maps) for maps in self.readings(x)], 1)
 
 
 def flatten(x: Tensor, sigma: float) -> Tensor:
@@ -87,14 +84,27 @@ def pixel_codes(
     (n_features, n) for n of the components; rows and columns count the H x W pixels. Both steps are
     linear, so that a few components are pooled instead of all features.
     """
-    maps = module.activations(x)
-    weights = torch.cat(list(axes), 1).split([m.shape[1] for m in maps])
+    every = torch.cat(list(axes), 1)
+    sigma_of = torch.tensor(
+        [s for a, s in zip(axes, sigmas, strict=True) for _ in range(a.shape[1])]
+    )
+    readings = module.readings(x)
+    codes = x.new_zeros(len(x), every.shape[1], len(rows), len(columns))
+    for maps, block in zip(readings, every.chunk(len(readings)), strict=True):
+        for sigma in sorted(set(sigmas)):
+            # Half of the axes look at one reading alone: what is 0 need not be computed.
+            used = (block.any(0).cpu() & (sigma_of == sigma)).nonzero()[:, 0].to(x.device)
+            codes[:, used] += pool(_project(module, maps, block[:, used]), sigma, rows, columns)
+    return codes
+
+
+def _project(module: Reader, maps: list[Tensor], axes: Tensor) -> Tensor:
+    """Project the layers of one reading on `axes` (n_features, n): (N, n, H, W)."""
+    weights = axes.split([m.shape[1] for m in maps])
     weights = [s * w for s, w in zip(module.strengths, weights, strict=True)]
     # Products with channels last, and before cropping, where the activations are contiguous.
     projected = [m.movedim(1, -1) @ w for m, w in zip(maps, weights, strict=True)]
-    codes = reduce(torch.add, module.crop([p.movedim(-1, 1) for p in projected]))
-    parts = zip(codes.split([a.shape[1] for a in axes], 1), sigmas, strict=True)
-    return torch.cat([pool(part, sigma, rows, columns) for part, sigma in parts], 1)
+    return reduce(torch.add, module.crop([p.movedim(-1, 1) for p in projected]))
 
 
 def pooled_features(module: Reader, x: Tensor, sigma: float, rows: range, columns: range) -> Tensor:

@@ -20,6 +20,7 @@ from ._tiles import Tile, widen
 
 INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
 SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
+GRID = 0.25  # poolings between the places where evidence is gathered
 LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighbourhood
 ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
 RIDGE = 0.1
@@ -41,6 +42,7 @@ class Refiner:
     def __init__(self, encoder: PixelEncoder) -> None:
         self.encoder = encoder
         self.sigma = SMOOTH * encoder.pooling_
+        self.step = max(1, int(GRID * encoder.pooling_))
 
     def fit(
         self,
@@ -77,21 +79,47 @@ class Refiner:
         return self.model.classes_
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return (h, w, n_classes): how likely every segment is, given the neighbourhood."""
-        around = widen(tile, ceil(3 * self.sigma), image.shape)
-        shape = [part.stop - part.start for part in around]
-        logs = self.model.predict_log_proba(self._codes(image, around))
-        logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32).reshape(*shape, -1)
-        logs = ndimage.gaussian_filter(logs, (self.sigma, self.sigma, 0), truncate=3)
-        inner = tuple(
-            slice(part.start - outer.start, part.stop - outer.start)
-            for part, outer in zip(tile, around, strict=True)
+        """Return (h, w, n_classes): how likely every segment is, given the neighbourhood.
+
+        Evidence is smooth, so that it is gathered on a grid and interpolated.
+        """
+        around = self._gridded(widen(tile, ceil(3 * self.sigma), image.shape), image.shape)
+        logs = self._log_probabilities(image, around)
+        sigma = self.sigma / self.step
+        logs = ndimage.gaussian_filter(logs, (sigma, sigma, 0), truncate=3)
+        for axis in (0, 1):
+            inner = np.arange(tile[axis].start, tile[axis].stop) - around[axis].start
+            logs = _interpolate(logs, inner / self.step, axis)
+        return softmax(logs, axis=2)
+
+    def _log_probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Of every `step`-th pixel, each by itself."""
+        codes = self.encoder.encode_tile(image, tile, finely=True, step=self.step)
+        logs = self.model.predict_log_proba(codes.reshape(-1, codes.shape[2]))
+        logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32)
+        return logs.reshape(*codes.shape[:2], -1)
+
+    def _gridded(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Let a tile begin and end with pixels of the grid, which is the same for all tiles."""
+        step = self.step
+        rows, columns = (
+            slice(part.start // step * step, min(part.stop + step, size))
+            for part, size in zip(tile, shape[:2], strict=True)
         )
-        return softmax(logs[inner], axis=2)
+        return rows, columns
 
     def _codes(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         codes = self.encoder.encode_tile(image, tile, finely=True)
         return codes.reshape(-1, codes.shape[2])
+
+
+def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """Take values at fractional places along an axis, linearly; beyond the last, the last."""
+    last = maps.shape[axis] - 1
+    below = np.minimum(places.astype(int), last)
+    share = (places - below).astype(maps.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
+    low, high = (maps.take(i, axis) for i in (below, np.minimum(below + 1, last)))
+    return low + np.minimum(share, 1) * (high - low)
 
 
 def _discriminant(n_classes: int) -> Pipeline:

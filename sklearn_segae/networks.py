@@ -218,6 +218,10 @@ class PixelAutoencoder(nn.Module):
             maps.append(torch.relu_(layer(maps[-1])))
         return maps
 
+    def readings(self, x: Tensor) -> list[list[Tensor]]:
+        """Return the activations of every look at the images: one."""
+        return [self.activations(x)]
+
     def crop(self, maps: list[Tensor]) -> list[Tensor]:
         """Crop maps the size of the activations to the pixels of the last layer."""
         left = [sum(self.margins[i:]) for i in range(len(maps))]

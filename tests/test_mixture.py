@@ -86,3 +86,13 @@ def test_every_parameter_matters(blobs, change):
     base = ShrunkMixture(6, random_state=0).fit(x)
     other = ShrunkMixture(6, **{"random_state": 0} | change).fit(x)
     assert other.n_iter_ != base.n_iter_ or not np.allclose(other.means_, base.means_)
+
+
+def test_faint_features_are_left_out(blobs):
+    """Noise a thousand times weaker than the rest changes nothing, and is not looked at."""
+    x, _ = blobs
+    noise = 1e-3 * np.random.default_rng(1).normal(size=(len(x), 4))
+    mixture = ShrunkMixture(2, random_state=0).fit(np.hstack([x, noise]))
+    assert mixture.used_.tolist() == [True] * 2 + [False] * 4
+    alone = ShrunkMixture(2, random_state=0).fit(x)
+    assert adjusted_rand_score(mixture.labels_, alone.labels_) > 0.99
