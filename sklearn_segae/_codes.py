@@ -23,7 +23,6 @@ from ._tiles import Tile, places, widen
 from .networks import PixelAutoencoder
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
-WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
 N_STRONG = 2  # features beside the colours, where both lead
 
 
@@ -33,12 +32,7 @@ class Look(NamedTuple):
     cue: str  # "colour", "texture" or "both"
     pooling: float
     whitening: float
-
-    @property
-    def light(self) -> float:
-        """How widely local brightness is taken: for textures, unless theirs is to be kept."""
-        textured = self.cue == "texture" and self.whitening
-        return min(2 * self.pooling, WIDEST_LIGHT) if textured else 0.0
+    light: float = 0.0  # how widely local brightness is taken away for a second look; 0: no such
 
     def reader(self, module: PixelAutoencoder) -> Reader:
         """Return the network, or what reads twice with it."""

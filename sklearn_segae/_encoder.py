@@ -38,6 +38,7 @@ from ._training import (
 )
 from .networks import PixelAutoencoder
 
+WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
 CROP = 96  # side of the crops that training sees, in pixels
 
 
@@ -300,7 +301,9 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
             pooling = {"texture": widest, "both": widest / 2, "colour": 1}[cue]
         if whitening == "auto":
             whitening = 0 if cue == "texture" and seen != "texture" else 1
-        return Look(cue, float(pooling), float(whitening))
+        # The brightness of textures is looked through, unless variance is to be kept.
+        light = min(2 * pooling, WIDEST_LIGHT) if cue == "texture" and whitening else 0
+        return Look(cue, float(pooling), float(whitening), float(light))
 
     def _train(self, samples: Samples, rows: bool, rng: np.random.Generator) -> Net:
         some = samples.take(np.arange(min(len(samples), 1024)))
@@ -370,8 +373,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
     def _show(self, codes: Codes) -> None:
         self.codes_ = codes
-        self.cue_, self.pooling_, self.whitening_ = codes.look
-        self.light_ = codes.look.light
+        self.cue_, self.pooling_, self.whitening_, self.light_ = codes.look
         self.coherence_ = codes.projection.coherence
 
     def _code_dtype(self, image: np.ndarray) -> type:

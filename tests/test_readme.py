@@ -28,7 +28,7 @@ def run(code, folder):
 
 def test_the_readme_runs_from_top_to_bottom(tmp_path):
     """All blocks in one session, as a reader would paste them; the scores are good ones."""
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     result = run("\n".join(BLOCKS), tmp_path)
     assert result.returncode == 0, result.stderr
     scores = [float(score) for score in re.findall(r"mean IoU ([\d.]+)", result.stdout)]
