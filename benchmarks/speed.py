@@ -20,8 +20,8 @@ from sklearn_segae.datasets import make_mosaic
 
 ENCODERS = {
     "PixelEncoder()": PixelEncoder(),
-    "PixelEncoder(pooling=0)": PixelEncoder(pooling=0),
-    "PixelEncoder(pooling=8)": PixelEncoder(pooling=8),
+    "PixelEncoder(cue='colour')": PixelEncoder(cue="colour"),
+    "PixelEncoder(cue='texture')": PixelEncoder(cue="texture", whitening=1),
     "PCA(8) of 9 x 9 patches": PCA(8),
     "passthrough": "passthrough",
 }
