@@ -122,6 +122,11 @@ class Labelling:
         """(H, W, C) -> (H, W, F)."""
         return map_tiles(self.coder.encode_tile, image, lambda codes: codes)
 
+    def score(self, images: Sequence[np.ndarray]) -> float:
+        """Return the estimator's own score on a sample of the pixels, the same every time."""
+        chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
+        return float(self.estimator.score(gather(self.coder.encode_tile, images, chosen)))
+
     def _fit_refiner(self, images: Sequence[np.ndarray]) -> Self:
         if self.refine and isinstance(self.coder, PixelEncoder):
             refiner = Refiner(self.coder)

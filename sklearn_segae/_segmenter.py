@@ -35,7 +35,6 @@ from ._labelling import Labelling
 from ._labels import absorb_specks
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
-from ._pixels import choose_pixels, gather
 from ._regions import RegionTree
 from ._training import draw_seed
 from ._trees import TreeBuilder
@@ -363,13 +362,10 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             maps = [self._label_map(*pair) for pair in zip(labellings, images, strict=True)]
             pairs = zip(maps, targets, known, strict=True)
             return float(np.mean(np.concatenate([(p == t)[k] for p, t, k in pairs])))
-        groups = [images] if self.scope == "dataset" else [[image] for image in images]
-        scores = []
-        for own, group in zip(labellings, groups, strict=False):
-            chosen = choose_pixels(group, self.n_fit_pixels, np.random.default_rng(0))
-            codes = gather(own.coder.encode_tile, group, chosen)
-            scores.append(own.estimator.score(codes))
-        return float(np.mean(scores))
+        if self.scope == "dataset":
+            return self._fitted.score(images)
+        single = zip(labellings, images, strict=True)
+        return float(np.mean([own.score([image]) for own, image in single]))
 
     @property
     def _n_features_out(self) -> int:
