@@ -12,6 +12,8 @@ from sklearn.cluster import KMeans
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._gaussians import log_densities
+
 RIDGE = 1e-3  # of the largest variance, so that a component on a point stays a density
 FAINT = 1e-5  # of the largest variance: features with less are not looked at
 
@@ -142,14 +144,8 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
 
     def _log_joint(self, x: np.ndarray) -> np.ndarray:
         """Log of weight times density, (n, k), in the precision of `x`."""
-        joint = np.empty((len(x), len(self.means_)), x.dtype)
-        terms = zip(self.weights_, self.means_, self.covariances_, strict=True)
-        for j, (weight, mean, covariance) in enumerate(terms):
-            root = np.linalg.inv(np.linalg.cholesky(covariance)).astype(x.dtype)
-            z = (x - mean.astype(x.dtype)) @ root.T
-            constant = np.log(weight) + np.log(np.diag(root)).sum()
-            joint[:, j] = constant - 0.5 * np.einsum("nf,nf->n", z, z)
-        return joint - 0.5 * x.shape[1] * np.log(2 * np.pi)
+        logs = log_densities(x, self.means_, self.covariances_)
+        return logs + np.log(self.weights_).astype(x.dtype)
 
 
 def _scatter(centred: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from math import ceil
 
 import numpy as np
 from scipy import ndimage
 from scipy.special import softmax
-from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ._encoder import PixelEncoder
+from ._gaussians import Discriminants
 from ._labels import borders
 from ._pixels import random_tiles
 from ._tiles import Tile, widen
@@ -65,12 +62,10 @@ class Refiner:
             parts.append((codes, maps.ravel()[kept], inside.ravel()[kept]))
         x, y, inside = map(np.concatenate, zip(*parts, strict=True))
         chosen = _teachers(y, inside, n_pixels, rng)
-        n_classes = len(np.unique(y[chosen]))
-        if n_classes < 2:
+        if len(np.unique(y[chosen])) < 2:
             return False
-        with warnings.catch_warnings():  # of few teachers, which the ridge makes up for
-            warnings.simplefilter("ignore")
-            self.model = _discriminant(n_classes).fit(x[chosen], y[chosen])
+        # Equally likely beforehand: a border lies where the codes say, whatever the areas.
+        self.model = Discriminants(RIDGE).fit(x[chosen], y[chosen])
         return True
 
     @property
@@ -120,13 +115,6 @@ def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     share = (places - below).astype(maps.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
     low, high = (maps.take(i, axis) for i in (below, np.minimum(below + 1, last)))
     return low + np.minimum(share, 1) * (high - low)
-
-
-def _discriminant(n_classes: int) -> Pipeline:
-    """All segments equally likely beforehand: a border lies where the codes say, not the areas."""
-    priors = np.full(n_classes, 1 / n_classes)
-    gaussians = QuadraticDiscriminantAnalysis(reg_param=RIDGE, priors=priors)
-    return make_pipeline(StandardScaler(), gaussians)
 
 
 def _either_side(labels: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
     | {"_exposure", "_estimators", "_pictures", "_files", "_patches"}
     | {"_watershed", "_borders", "_strength", "_regions"}
-    | {"_mixture", "_number", "_reading", "networks", "metrics", "datasets"},
+    | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"},
     {"_objectives", "_training"},
     {"_projection"},
     {"_codes", "_cue"},

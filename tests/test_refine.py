@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae._labels import borders
-from sklearn_segae._refine import _either_side, _teachers
+from sklearn_segae._refine import Refiner, _either_side, _teachers
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import mean_iou
 
@@ -103,3 +103,17 @@ def test_who_teaches():
     chosen = _teachers(labels, inside, 1000, np.random.default_rng(0))
     assert sorted(chosen) == [*range(50), *range(100, 110)]
     assert len(_teachers(labels, inside, 20, np.random.default_rng(0))) <= 20
+
+
+def test_a_segment_smaller_than_its_codes_are_wide(mosaic):
+    """A class with fewer pixels than there are codes teaches all the same."""
+    images, truth = mosaic
+    coarse = truth[0].copy()
+    coarse[:4, :5] = 3
+    segmenter = AESegmenter(3, encoder=ENCODER, random_state=0).fit(images[:1])
+    image = segmenter._check(images[:1], reset=False)[0]
+    refiner = Refiner(segmenter.encoder_)
+    assert refiner.fit(lambda _, tile: coarse[tile], [image], 20_000, np.random.default_rng(0))
+    assert refiner.classes_.tolist() == [0, 1, 2, 3]
+    shares = refiner.probabilities(image, (slice(0, 160), slice(0, 160)))
+    assert (shares.argmax(2) == truth[0]).mean() > 0.8
