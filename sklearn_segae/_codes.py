@@ -94,17 +94,20 @@ def encode_tile(
     scale: np.ndarray,
     tile: Tile,
     dtype: type,
-    finely: bool,
-    step: int,
+    finely: bool = False,
+    step: int = 1,
+    used: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the codes (h, w, n_components) of every `step`-th pixel of a tile, down and across.
 
-    `finely` appends those of `codes.finer`.
+    `finely` appends those of `codes.finer`. Components that are not `used` (n_components,) are 0:
+    what only they look at is not computed.
     """
+    projection = codes.projection if used is None else codes.projection.masked(used)
     pooling = codes.look.pooling
-    around = widen(tile, pool_radius(pooling), image.shape)
+    around = widen(tile, pool_radius(pooling), image.shape, step)
     rows, columns = places(tile, around, step)
-    stages = [(codes.projection, pooling)]
+    stages = [(projection, pooling)]
     if finely and codes.finer is not None:
         stages.append((codes.finer, FINER * pooling))
     device = next(module.parameters()).device

@@ -360,16 +360,13 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         """Return the whitened principal colours (H, W, c) of an image (H, W, C), c at most 3."""
         return scaled(image, self.scale_).astype(np.float32) @ self.codes_.colour_axes
 
-    def encode_tile(
-        self, image: np.ndarray, tile: Tile, *, finely: bool = False, step: int = 1
-    ) -> np.ndarray:
-        """Return the codes (h, w, n_components) of one tile of an image, or every `step`-th pixel.
+    def encode_tile(self, image: np.ndarray, tile: Tile, **options: Any) -> np.ndarray:
+        """Return the codes (h, w, n_components) of one tile of an image.
 
-        `finely` appends as many of narrower pooling, where there are any.
+        Options are those of `_codes.encode_tile`: more codes, or fewer, or of fewer pixels.
         """
-        dtype = self._code_dtype(image)
-        module = self.net_.module_
-        return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, finely, step)
+        dtype, module = self._code_dtype(image), self.net_.module_
+        return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, **options)
 
     def _show(self, codes: Codes) -> None:
         self.codes_ = codes

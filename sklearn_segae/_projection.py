@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ._coherence import autocorrelation, coherence_axes, fix_signs, pair_covariances
-from ._reading import Reader, pool_radius, pooled_features
+from ._reading import Reader, pool_radius, pooled_features, stride_of
 from ._scaling import scaled
 from ._tiles import Tile, places, read_tile, tiles, widen
 from ._training import evaluate
@@ -39,6 +39,10 @@ class Projection(NamedTuple):
     offset: np.ndarray  # (n_components,), to be subtracted from the projected features
     coherence: np.ndarray  # (n_components,)
     readout: np.ndarray  # (n_components + 1, C), the last row is the intercept
+
+    def masked(self, used: np.ndarray) -> Projection:
+        """Return the projection whose components are 0 where `used` (n_components,) is False."""
+        return self._replace(axes=self.axes * used, offset=self.offset * used)
 
 
 def lag_of(sigma: float) -> int:
@@ -155,7 +159,7 @@ def sample_pairs(
     thin = max(1, 2 * len(chosen) * SIDE**2 // N_PAIRS)
     parts = []
     for i, tile in chosen:
-        maps = grid_features(module, images[i], scale, tile, sigma, step)
+        maps = grid_features(module, images[i], scale, tile, sigma, step, stride_of(sigma, step))
         first, second = (end[::thin] for end in _neighbours(maps, lag))
         parts.append(_split(first, second, images[i].shape[2], i))
     return FeaturePairs(*map(np.concatenate, zip(*parts, strict=True)))
@@ -168,11 +172,15 @@ def grid_features(
     tile: Tile,
     sigma: float,
     step: int,
+    stride: int = 1,
 ) -> np.ndarray:
-    """Return pooled features, and the pixels behind them, of every `step`-th pixel of a tile."""
-    around = widen(tile, pool_radius(sigma), image.shape)
+    """Return pooled features, and the pixels behind them, of every `step`-th pixel of a tile.
+
+    Pooled are every `stride`-th pixel's.
+    """
+    around = widen(tile, pool_radius(sigma), image.shape, step)
     rows, columns = places(tile, around, step)
-    function = partial(pooled_features, sigma=sigma, rows=rows, columns=columns)
+    function = partial(pooled_features, sigma=sigma, rows=rows, columns=columns, stride=stride)
     return evaluate_tile(module, function, image, scale, around)
 
 

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from functools import reduce
 from math import ceil
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .networks import PixelAutoencoder, crop
 
+WIDE = 6.0  # pooling from which on every second pixel is enough
 LEAST_CONTRAST = 0.15  # in standard deviations of a channel: flatter places stay flat
 
 
@@ -35,22 +38,17 @@ class TwiceRead(nn.Module):
         self.margin = module.margin + pool_radius(sigma)
 
     @property
-    def strengths(self) -> Tensor:
-        """One factor for every layer, the same for both readings."""
-        return self.module.strengths
+    def network(self) -> PixelAutoencoder:
+        """What reads both."""
+        return self.module
 
-    def readings(self, x: Tensor) -> list[list[Tensor]]:
-        """Return the activations for the images, and those for the flattened images."""
-        plain = crop(x, pool_radius(self.sigma))
-        return [self.module.activations(y) for y in (plain, flatten(x, self.sigma))]
+    def views(self, x: Tensor) -> list[Tensor]:
+        """Return the images, and the flattened images."""
+        return [crop(x, pool_radius(self.sigma)), flatten(x, self.sigma)]
 
-    def crop(self, maps: list[Tensor]) -> list[Tensor]:
-        """Cut the layers of one reading to the pixels that all of them know."""
-        return self.module.crop(maps)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Return all features of both readings."""
-        return torch.cat([self.module.features(maps) for maps in self.readings(x)], 1)
+    def encode(self, x: Tensor, stride: int = 1) -> Tensor:
+        """Return all features of both views, of every `stride`-th pixel."""
+        return torch.cat([self.module.encode(view, stride) for view in self.views(x)], 1)
 
 
 def flatten(x: Tensor, sigma: float) -> Tensor:
@@ -67,6 +65,17 @@ def flatten(x: Tensor, sigma: float) -> Tensor:
     return (crop(x, radius) - mean) / (variance.clamp_min(0).sqrt() + LEAST_CONTRAST)
 
 
+def flat_patches(module: TwiceRead, x: Tensor, size: int, step: int) -> Tensor:
+    """Return the flattened brightness of the patches about every `step`-th pixel.
+
+    (N, C, H + 2 * margin, W + 2 * margin) -> (N, size**2, ceil(H / step), ceil(W / step)).
+    """
+    light = flatten(x, module.sigma).mean(1, keepdim=True)
+    inner = crop(light, module.network.margin - size // 2)
+    height, width = (-(-(side - size + 1) // step) for side in inner.shape[-2:])
+    return functional.unfold(inner, size, stride=step).unflatten(2, (height, width))
+
+
 Reader = PixelAutoencoder | TwiceRead
 
 
@@ -78,42 +87,66 @@ def pixel_codes(
     rows: range,
     columns: range,
 ) -> Tensor:
-    """Project the features of every pixel on `axes`, then pool them: a sigma for each set of axes.
+    """Project the features of pixels on `axes`, then pool them: a sigma for each set of axes.
 
     (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_components, len(rows), len(columns)), with axes
     (n_features, n) for n of the components; rows and columns count the H x W pixels. Both steps are
     linear, so that a few components are pooled instead of all features.
     """
     every = torch.cat(list(axes), 1)
-    sigma_of = torch.tensor(
-        [s for a, s in zip(axes, sigmas, strict=True) for _ in range(a.shape[1])]
-    )
-    readings = module.readings(x)
+    sigma_of = np.repeat(np.asarray(sigmas, float), [a.shape[1] for a in axes])
+    views = module.views(x)
     codes = x.new_zeros(len(x), every.shape[1], len(rows), len(columns))
-    for maps, block in zip(readings, every.chunk(len(readings)), strict=True):
-        for sigma in sorted(set(sigmas)):
-            # Half of the axes look at one reading alone: what is 0 need not be computed.
-            used = (block.any(0).cpu() & (sigma_of == sigma)).nonzero()[:, 0].to(x.device)
-            codes[:, used] += pool(_project(module, maps, block[:, used]), sigma, rows, columns)
+    for view, block in zip(views, every.chunk(len(views)), strict=True):
+        looking = block.any(0).cpu().numpy()  # half of the axes look at one view alone
+        stride = stride_of(sigma_of[looking].min(initial=np.inf), rows.step)
+        maps = module.network.activations(view, stride, _n_layers(module.network, block))
+        for sigma in sorted(set(sigma_of[looking])):
+            own = torch.from_numpy(np.flatnonzero(looking & (sigma_of == sigma))).to(x.device)
+            projected = _project(module.network, maps, block[:, own], stride)
+            codes[:, own] += pool_strided(projected, sigma, rows, columns, stride)
     return codes
 
 
-def _project(module: Reader, maps: list[Tensor], axes: Tensor) -> Tensor:
-    """Project the layers of one reading on `axes` (n_features, n): (N, n, H, W)."""
-    weights = axes.split([m.shape[1] for m in maps])
-    weights = [s * w for s, w in zip(module.strengths, weights, strict=True)]
+def stride_of(sigma: float, step: int) -> int:
+    """Return how many pixels apart features are read that are pooled, then looked at by `step`.
+
+    An average over the neighbourhood does not need every pixel of it if it is wide.
+    """
+    return 2 if sigma >= WIDE and step % 2 == 0 else 1
+
+
+def _n_layers(network: PixelAutoencoder, axes: Tensor) -> int:
+    """Return how many layers `axes` look at: those after the last need not be computed."""
+    used = axes.any(1).split(network.sizes)
+    return max((i for i, part in enumerate(used) if part.any()), default=0)
+
+
+def _project(network: PixelAutoencoder, maps: list[Tensor], axes: Tensor, stride: int) -> Tensor:
+    """Project the first layers' maps on `axes` (n_features, n): (N, n, H, W)."""
+    parts = zip(maps, network.strengths, axes.split(network.sizes), strict=False)
     # Products with channels last, and before cropping, where the activations are contiguous.
-    projected = [m.movedim(1, -1) @ w for m, w in zip(maps, weights, strict=True)]
-    return reduce(torch.add, module.crop([p.movedim(-1, 1) for p in projected]))
+    projected = [(m.movedim(1, -1) @ (s * w)).movedim(-1, 1) for m, s, w in parts]
+    return reduce(torch.add, network.crop(projected, stride))
 
 
-def pooled_features(module: Reader, x: Tensor, sigma: float, rows: range, columns: range) -> Tensor:
+def pooled_features(
+    module: Reader, x: Tensor, sigma: float, rows: range, columns: range, stride: int = 1
+) -> Tensor:
     """Return all features, pooled, and the pixels themselves as the last C channels.
 
     (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_features + C, len(rows), len(columns)).
     """
-    pixels = pool(crop(x, module.margin), 0, rows, columns)
-    return torch.cat([pool(module.encode(x), sigma, rows, columns), pixels], 1)
+    features = pool_strided(module.encode(x, stride), sigma, rows, columns, stride)
+    return torch.cat([features, pool(crop(x, module.margin), 0, rows, columns)], 1)
+
+
+def pool_strided(maps: Tensor, sigma: float, rows: range, columns: range, stride: int) -> Tensor:
+    """Do as `pool`, where `maps` hold every `stride`-th pixel; so have rows and columns to be."""
+    rows, columns = (
+        range(r.start // stride, -(-r.stop // stride), r.step // stride) for r in (rows, columns)
+    )
+    return pool(maps, sigma / stride, rows, columns)
 
 
 def pool(maps: Tensor, sigma: float, rows: range, columns: range) -> Tensor:

@@ -33,10 +33,14 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     return part[np.ix_(rows - top, columns - left)]
 
 
-def widen(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
-    """Return the tile with `reach` more pixels on every side, as far as there are any."""
+def widen(tile: Tile, reach: int, shape: tuple[int, ...], step: int = 1) -> Tile:
+    """Return the tile with `reach` more pixels on every side, as far as there are any.
+
+    `reach` is rounded up to whole steps, so that a tile on a grid stays on it.
+    """
+    reach = -(-reach // step) * step
     rows, columns = (
-        slice(max(0, part.start - reach), min(part.stop + reach, size))
+        slice(max(part.start % step, part.start - reach), min(part.stop + reach, size))
         for part, size in zip(tile, shape[:2], strict=True)
     )
     return rows, columns

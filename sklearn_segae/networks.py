@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from math import pi
+from itertools import islice, pairwise
+from math import gcd, pi
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
@@ -194,7 +195,7 @@ class PixelAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         channels = [n_channels] + [width] * len(dilations)
-        self.layers = nn.ModuleList(
+        self.layers: Any = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel_size, dilation=d)
             for (n_in, n_out), d in zip(pairwise(channels), dilations, strict=True)
         )
@@ -206,35 +207,64 @@ class PixelAutoencoder(nn.Module):
         self.patch_size = patch_size
         self.margins = [d * (kernel_size // 2) for d in dilations]
         self.margin = sum(self.margins)
+        self.sizes = channels
         self.n_features = sum(channels)
         self.register_buffer("strengths", torch.ones(len(channels)))
         for layer in self.layers:  # measured: twice as fast on a CPU
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def activations(self, x: Tensor) -> list[Tensor]:
-        """Input and activations of every layer, each smaller than the one before."""
+    def activations(self, x: Tensor, stride: int = 1, n_layers: int | None = None) -> list[Tensor]:
+        """Input and activations of the first `n_layers`, each smaller than the one before.
+
+        None is all layers.
+        The last layer's are those of every `stride`-th pixel, down and across. Layers before it
+        leave out what none of the following looks at: with dilations 1, 1, 2, 4 and a stride of 2,
+        all but the first do a quarter of the work.
+        """
         maps = [x]
-        for layer in self.layers:
-            maps.append(torch.relu_(layer(maps[-1])))
+        layers = zip(self.layers, *self._strides(stride), strict=True)
+        for layer, before, after in islice(layers, n_layers):
+            step, dilation = after // before, layer.dilation[0] // before
+            y = functional.conv2d(maps[-1], layer.weight, layer.bias, step, dilation=dilation)
+            maps.append(torch.relu_(y))
         return maps
 
-    def readings(self, x: Tensor) -> list[list[Tensor]]:
-        """Return the activations of every look at the images: one."""
-        return [self.activations(x)]
+    @property
+    def network(self) -> PixelAutoencoder:
+        """What reads the views: itself."""
+        return self
 
-    def crop(self, maps: list[Tensor]) -> list[Tensor]:
-        """Crop maps the size of the activations to the pixels of the last layer."""
-        left = [sum(self.margins[i:]) for i in range(len(maps))]
-        return [crop(m, margin) for m, margin in zip(maps, left, strict=True)]
+    def views(self, x: Tensor) -> list[Tensor]:
+        """Return what is to be read of images: themselves."""
+        return [x]
 
-    def features(self, maps: list[Tensor]) -> Tensor:
+    def crop(self, maps: list[Tensor], stride: int = 1) -> list[Tensor]:
+        """Crop maps the size of the first activations to the pixels of the last layer."""
+        height, width = (-(-(size - 2 * self.margin) // stride) for size in maps[0].shape[-2:])
+        cropped = []
+        for i, (m, own) in enumerate(zip(maps, [1, *self._strides(stride)[1]], strict=False)):
+            first, step = sum(self.margins[i:]) // own, stride // own
+            rows, columns = (slice(first, first + n * step, step) for n in (height, width))
+            cropped.append(m[..., rows, columns])
+        return cropped
+
+    def features(self, maps: list[Tensor], stride: int = 1) -> Tensor:
         """Input and activations -> (N, n_features, h, w), side by side, equally strong."""
-        parts = zip(self.strengths, self.crop(maps), strict=True)
+        parts = zip(self.strengths, self.crop(maps, stride), strict=True)
         return torch.cat([strength * m for strength, m in parts], 1)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, n_features, H - 2 * margin, W - 2 * margin)."""
-        return self.features(self.activations(x))
+    def encode(self, x: Tensor, stride: int = 1) -> Tensor:
+        """(N, C, H, W) -> (N, n_features, h, w), of every `stride`-th pixel.
+
+        h = ceil((H - 2 * margin) / stride), w likewise.
+        """
+        return self.features(self.activations(x, stride), stride)
+
+    def _strides(self, stride: int) -> tuple[list[int], list[int]]:
+        """Pixels between what every layer reads, and between what it writes."""
+        dilations = [layer.dilation[0] for layer in self.layers]
+        after = [gcd(stride, *dilations[i + 1 :]) for i in range(len(dilations))]
+        return [1, *after[:-1]], after
 
     def decode(self, hidden: Tensor) -> Tensor:
         """(N, width, h, w), the last layer's activations -> the patch around every pixel."""

@@ -13,7 +13,9 @@ from sklearn_segae._reading import (
     pixel_codes,
     pool,
     pool_radius,
+    pool_strided,
     pooled_features,
+    stride_of,
 )
 from sklearn_segae.networks import PixelAutoencoder, crop
 
@@ -148,4 +150,74 @@ def test_reading_twice_is_reading_both():
     axes = noise(2 * net.n_features, 3)
     codes = pixel_codes(twice, x, [axes], [0], *places)
     expected = torch.einsum("nfhw,fk->nkhw", features[:, :, :3, 4:9], axes)
+    torch.testing.assert_close(codes, expected)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("reader", [lambda net: net, lambda net: TwiceRead(net, 2)])
+@pytest.mark.parametrize("stride", [2, 3, 4])
+def test_reading_every_second_pixel_gives_the_features_of_those_pixels(options, reader, stride):
+    """Layers leave out what no later layer looks at, and nothing else."""
+    net = reader(pixel_net(**options))
+    x = noise(1, options.get("n_channels", 2), 2 * net.margin + 11, 2 * net.margin + 8)
+
+    features = net.encode(x, stride)
+
+    torch.testing.assert_close(features, net.encode(x)[:, :, ::stride, ::stride])
+
+
+def test_layers_before_the_last_do_less_as_well():
+    """With dilations 1, 1, 2, 4 all but the first layer are computed at every second pixel."""
+    sides = [m.shape[-1] for m in pixel_net().activations(noise(1, 2, 40, 40), stride=2)]
+    assert sides == [40, 38, 18, 16, 12]
+
+
+@pytest.mark.parametrize(("sigma", "step", "stride"), [(8, 2, 2), (8, 3, 1), (8, 1, 1), (3, 2, 1)])
+def test_what_is_pooled_widely_is_read_coarsely(sigma, step, stride):
+    """Where every second pixel is asked for, of an average over many."""
+    assert stride_of(sigma, step) == stride
+
+
+def test_coarse_reading_hardly_changes_wide_averages():
+    """Codes of every second pixel are nearly those that reading every pixel gives."""
+    net, x = pixel_net(), pool(noise(1, 2, 100, 90), 1.5, range(100), range(90))
+    net.balance(x)
+    axes = noise(net.n_features, 3)
+    fine = pixel_codes(net, x, [axes], [6], range(84), range(74))[..., ::2, ::2]
+
+    coarse = pixel_codes(net, x, [axes], [6], range(0, 84, 2), range(0, 74, 2))
+
+    assert coarse.shape == fine.shape
+    error = (coarse - fine).std((0, 2, 3)) / fine.std((0, 2, 3))
+    assert 0 < error.max() < 0.3  # what varies from pixel to pixel, noise, would be seen more
+
+
+def test_strided_pooling_knows_where_its_pixels_are():
+    """A slope stays where it was: rows and columns count pixels, not the steps between them."""
+    slope = torch.arange(60.0, dtype=torch.float64).expand(1, 1, 60, 60)
+    places = range(20, 40, 2), range(12, 48, 4)
+
+    pooled = pool_strided(slope[..., ::2, ::2], 4, *places, stride=2)
+
+    torch.testing.assert_close(pooled, slope[..., 20:40:2, 12:48:4])
+
+
+def test_only_what_the_axes_look_at_is_computed(monkeypatch):
+    """Views and layers that no axis has a weight for are left out, with the same codes."""
+    twice, x = TwiceRead(pixel_net(), 2), noise(1, 2, 40, 40)
+    axes = noise(2 * twice.network.n_features, 3)
+    axes[2 + 3 :] = 0  # the pixels and the first layer of the first view
+    seen = []
+    activations = PixelAutoencoder.activations
+    monkeypatch.setattr(
+        PixelAutoencoder,
+        "activations",
+        lambda self, x, stride=1, n=None: seen.append(n) or activations(self, x, stride, n),
+    )
+
+    codes = pixel_codes(twice, x, [axes], [0], range(3), range(4))
+
+    assert seen == [1, 0]
+    monkeypatch.undo()
+    expected = torch.einsum("nfhw,fk->nkhw", twice.encode(x)[:, :, :3, :4], axes)
     torch.testing.assert_close(codes, expected)
