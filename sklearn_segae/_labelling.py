@@ -12,10 +12,13 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 
 from ._encoder import PixelEncoder
 from ._estimators import mean_variance, with_segments
+from ._mixture import ShrunkMixture
 from ._number import count_clusters
+from ._optima import choose_optimum
 from ._patches import PatchEncoder
 from ._pixels import choose_labelled, choose_pixels, gather, map_tiles
 from ._refine import Refiner
+from ._survey import Survey
 from ._tiles import Tile
 
 N_TRANSDUCTIVE = 2_000  # pixels for clusterers without predict, whose cost is quadratic
@@ -29,12 +32,12 @@ class Labelling:
     ----------
     coder : PixelEncoder or PatchEncoder
         A fitted one: `encode_tile(image, tile)` -> (h, w, F).
-    estimator : estimator
-        To be fitted to codes.
+    estimator : estimator or None
+        To be fitted to codes. None is k-means, its optimum chosen by narrow codes; needs `refine`.
     n_segments : int or "auto"
         Set where a clusterer left its own number at the default.
     refine : bool
-        Whether borders are sharpened.
+        Whether borders are sharpened; needs a PixelEncoder with `codes_.finer`.
     n_pixels : int
         Most pixels that the estimator is fitted to.
     rng : numpy.random.Generator
@@ -50,7 +53,7 @@ class Labelling:
         n_pixels: int,
         rng: np.random.Generator,
     ) -> None:
-        self.coder = coder
+        self.coder: Any = coder
         self.estimator = estimator
         self.n_segments = n_segments
         self.refine = refine
@@ -61,21 +64,13 @@ class Labelling:
 
     def fit_clusterer(self, images: Sequence[np.ndarray]) -> Self:
         """Fit to a sample of all pixels."""
-        transductive = not hasattr(self.estimator, "predict")
-        n_pixels = min(self.n_pixels, N_TRANSDUCTIVE) if transductive else self.n_pixels
-        self.extension = KNeighborsClassifier(1) if transductive else None
-        chosen = choose_pixels(images, n_pixels, self.rng)
-        codes = gather(self.coder.encode_tile, images, chosen)
+        survey = self._survey(images)
+        codes = self._sample(images, survey)
         self.n_codes = codes.shape[1]
         if self.n_segments == "auto":
-            self.n_segments = count_clusters(codes, int(self.rng.integers(2**31)))
-        self.estimator = with_segments(self.estimator, int(self.n_segments))
-        if self.extension is None:
-            self.estimator.fit(codes)
-            self.variance = mean_variance(self.estimator, codes)
-        else:
-            self.extension.fit(codes, self.estimator.fit_predict(codes))
-        return self._fit_refiner(images)
+            self.n_segments = count_clusters(codes, self._draw_seed())
+        self._fit_estimator(codes, survey)
+        return self._fit_refiner(survey)
 
     def fit_classifier(
         self, images: Sequence[np.ndarray], targets: list[np.ndarray], known: list[np.ndarray]
@@ -93,19 +88,19 @@ class Labelling:
                 y = np.concatenate([y, np.full(len(more), -1, y.dtype)])
         self.n_codes = codes.shape[1]
         self.estimator.fit(codes, y)
-        return self._fit_refiner(images)
+        return self._fit_refiner(self._survey(images))
 
     def label_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W)."""
         if self.refiner is None:
-            return map_tiles(self.coder.encode_tile, image, self._predict)
+            return map_tiles(self._used_codes, image, self._predict)
         classes = self.refiner.classes_
         return map_tiles(self.refiner.probabilities, image, lambda p: classes[p.argmax(1)])
 
     def probability_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W, k), in the order of the labels."""
         if self.refiner is None:
-            return map_tiles(self.coder.encode_tile, image, self._probabilities)
+            return map_tiles(self._used_codes, image, self._probabilities)
         found = map_tiles(self.refiner.probabilities, image, lambda p: p)
         classes = getattr(self.estimator, "classes_", None)
         columns = self.refiner.classes_
@@ -125,18 +120,51 @@ class Labelling:
     def score(self, images: Sequence[np.ndarray]) -> float:
         """Return the estimator's own score on a sample of the pixels, the same every time."""
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
-        return float(self.estimator.score(gather(self.coder.encode_tile, images, chosen)))
+        return float(self.estimator.score(gather(self._used_codes, images, chosen)))
 
-    def _fit_refiner(self, images: Sequence[np.ndarray]) -> Self:
-        if self.refine and isinstance(self.coder, PixelEncoder):
+    def _survey(self, images: Sequence[np.ndarray]) -> Survey | None:
+        return Survey(self.coder, images, self.rng) if self.refine else None
+
+    def _sample(self, images: Sequence[np.ndarray], survey: Survey | None) -> np.ndarray:
+        """Return codes of pixels at random, few of them for clusterers of quadratic cost."""
+        n_pixels = min(self.n_pixels, N_TRANSDUCTIVE) if self._is_transductive else self.n_pixels
+        if survey is not None:
+            return survey.wide[self.rng.permutation(len(survey))[:n_pixels]]
+        return gather(self.coder.encode_tile, images, choose_pixels(images, n_pixels, self.rng))
+
+    @property
+    def _is_transductive(self) -> bool:
+        return self.estimator is not None and not hasattr(self.estimator, "predict")
+
+    def _fit_estimator(self, codes: np.ndarray, survey: Survey | None) -> None:
+        if self.estimator is None and survey is not None:
+            seed, n_segments = self._draw_seed(), int(self.n_segments)
+            self.estimator = choose_optimum(survey, n_segments, self.n_pixels, seed)
+        else:
+            self.estimator = with_segments(self.estimator, int(self.n_segments))
+            if self._is_transductive:
+                labels = self.estimator.fit_predict(codes)
+                self.extension = KNeighborsClassifier(1).fit(codes, labels)
+                return
+            self.estimator.fit(codes)
+        self.variance = mean_variance(self.estimator, codes)
+
+    def _fit_refiner(self, survey: Survey | None) -> Self:
+        if survey is not None:
             refiner = Refiner(self.coder)
-            if refiner.fit(self._label_tile, images, self.n_pixels, self.rng):
+            if refiner.fit(survey, self._predict(survey.wide), self.n_pixels, self.rng):
                 self.refiner = refiner
         return self
 
-    def _label_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        codes = self.coder.encode_tile(image, tile)
-        return self._predict(codes.reshape(-1, codes.shape[2])).reshape(codes.shape[:2])
+    def _draw_seed(self) -> int:
+        return int(self.rng.integers(2**31))
+
+    def _used_codes(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return the codes of a tile, as far as the estimator looks at them."""
+        looks_at_some = isinstance(self.estimator, ShrunkMixture)
+        if looks_at_some and isinstance(self.coder, PixelEncoder):
+            return self.coder.encode_tile(image, tile, used=self.estimator.used_)
+        return self.coder.encode_tile(image, tile)
 
     def _predict(self, codes: np.ndarray) -> np.ndarray:
         labels = (self.estimator if self.extension is None else self.extension).predict(codes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from math import ceil
 
 import numpy as np
@@ -11,16 +10,13 @@ from scipy.special import softmax
 
 from ._encoder import PixelEncoder
 from ._gaussians import Discriminants
-from ._labels import borders
-from ._pixels import random_tiles
+from ._survey import Survey, grid_step
 from ._tiles import Tile, widen
 
 INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
 SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
-GRID = 0.25  # poolings between the places where evidence is gathered
 LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighbourhood
 ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
-RIDGE = 0.1
 
 
 class Refiner:
@@ -39,33 +35,21 @@ class Refiner:
     def __init__(self, encoder: PixelEncoder) -> None:
         self.encoder = encoder
         self.sigma = SMOOTH * encoder.pooling_
-        self.step = max(1, int(GRID * encoder.pooling_))
+        self.step = grid_step(encoder.pooling_)
 
     def fit(
-        self,
-        label: Callable[[np.ndarray, Tile], np.ndarray],
-        images: Sequence[np.ndarray],
-        n_pixels: int,
-        rng: np.random.Generator,
+        self, survey: Survey, labels: np.ndarray, n_places: int, rng: np.random.Generator
     ) -> bool:
-        """Learn from `label(image, tile)` -> (h, w), the segments as wide codes tell them.
+        """Learn from `labels` (n_places,), the segments as wide codes tell them.
 
         Returns False if there is nothing to tell apart.
         """
-        parts = []
-        for i, tile in random_tiles(images, rng):
-            maps = label(images[i], tile)
-            away = ndimage.distance_transform_edt(~_either_side(maps))
-            inside = away > INSIDE * self.encoder.pooling_
-            kept = rng.permutation(maps.size)[:n_pixels]  # of every tile: memory is bounded
-            codes = self._codes(images[i], tile)[kept]
-            parts.append((codes, maps.ravel()[kept], inside.ravel()[kept]))
-        x, y, inside = map(np.concatenate, zip(*parts, strict=True))
-        chosen = _teachers(y, inside, n_pixels, rng)
-        if len(np.unique(y[chosen])) < 2:
+        inside = survey.away_from_borders(labels) > INSIDE
+        chosen = _teachers(labels, inside, n_places, rng)
+        if len(np.unique(labels[chosen])) < 2:
             return False
         # Equally likely beforehand: a border lies where the codes say, whatever the areas.
-        self.model = Discriminants(RIDGE).fit(x[chosen], y[chosen])
+        self.model = Discriminants().fit(survey.codes[chosen], labels[chosen])
         return True
 
     @property
@@ -103,10 +87,6 @@ class Refiner:
         )
         return rows, columns
 
-    def _codes(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        codes = self.encoder.encode_tile(image, tile, finely=True)
-        return codes.reshape(-1, codes.shape[2])
-
 
 def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     """Take values at fractional places along an axis, linearly; beyond the last, the last."""
@@ -115,14 +95,6 @@ def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     share = (places - below).astype(maps.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
     low, high = (maps.take(i, axis) for i in (below, np.minimum(below + 1, last)))
     return low + np.minimum(share, 1) * (high - low)
-
-
-def _either_side(labels: np.ndarray) -> np.ndarray:
-    """Return True on both sides of every border."""
-    edge = borders(labels)
-    edge[1:] |= labels[1:] != labels[:-1]
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    return edge
 
 
 def _teachers(

@@ -18,24 +18,18 @@ from sklearn.cluster import KMeans
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    check_memory,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
 from ._encoder import PixelEncoder
 from ._estimators import seeded_clone
 from ._exposure import expose, typical_range
-from ._images import check_images, check_label_maps, is_rows, like
+from ._images import check_images, is_rows, like
 from ._labelling import Labelling
 from ._labels import absorb_specks
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
 from ._regions import RegionTree
+from ._targets import check_targets
 from ._training import draw_seed
 from ._trees import TreeBuilder
 
@@ -67,11 +61,12 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         around a pixel as one row; "passthrough" hands the pixels on as they are.
     estimator : estimator or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
-        with shrunk covariances where the encoder's `cue_` is "colour", else
-        `KMeans(n_segments, n_init=20)`. A classifier needs `y` and learns from its
-        labelled pixels; those of :mod:`sklearn.semi_supervised` get unlabelled ones too. A
-        clusterer without `predict` partitions a sample of 2,000 pixels, and every other pixel
-        joins the segment of the nearest code.
+        with shrunk covariances where the encoder's `cue_` is "colour", else k-means from twenty
+        starts. If borders are refined, codes of narrower pooling have a say in which of its
+        optima is taken: that with the shortest description length [2]_. A classifier needs `y`
+        and learns from its labelled pixels; those of :mod:`sklearn.semi_supervised` get
+        unlabelled ones too. A clusterer without `predict` partitions a sample of 2,000 pixels, and
+        every other pixel joins the segment of the nearest code.
     scope : {"dataset", "image"}, default="dataset"
         "dataset": a label means the same in every image. "image": the encoder's network learns from
         all images, but each image is projected and partitioned on its own, the fitted ones and
@@ -395,39 +390,17 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self, X: Any, y: Any, images: Sequence[np.ndarray]
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return label maps, and masks of their labelled pixels."""
-        if y is None:
-            raise ValueError(
-                f"estimator={self.estimator!r} is a classifier: fit requires y to be passed, but "
-                "the target y is None. Pass label maps (-1: unlabelled), or a clusterer."
-            )
-        if self.rows_:
-            y = column_or_1d(y, warn=True)
-            check_consistent_length(X, y)
-            check_classification_targets(y)
-            targets = [y[:, None]]
-        else:
-            targets = check_label_maps(y, images)
-        known = [self._known(t) for t in targets]
-        if not any(k.any() for k in known):
-            raise ValueError(
-                f"y has no labelled pixel: all are unlabelled={self.unlabelled} or "
-                f"ignore_label={self.ignore_label}. Label some pixels of every class."
-            )
-        return targets, known
-
-    def _known(self, labels: np.ndarray) -> np.ndarray:
-        if labels.dtype.kind in "OUS":
-            return np.ones(labels.shape, bool)
-        known = labels != self.unlabelled
-        return known if self.ignore_label is None else known & (labels != self.ignore_label)
+        return check_targets(X, y, images, self.unlabelled, self.ignore_label, self.estimator)
 
     def _new_estimator(self, encoder: Any) -> Any:
-        """Return the estimator, not yet cloned."""
-        if self.estimator is None:
-            # Colours of segments differ in spread; texture codes are whitened and many.
-            colours = getattr(encoder, "cue_", None) == "colour"
-            return ShrunkMixture() if colours else KMeans(n_init=20)
-        return self.estimator
+        """Return the estimator; None for the k-means that narrow codes have a say in."""
+        if self.estimator is not None:
+            return seeded_clone(self.estimator, self._seed)
+        if self._refines(encoder):
+            return None
+        # Colours of segments differ in spread; whitened codes are many.
+        colours = getattr(encoder, "cue_", None) == "colour"
+        return seeded_clone(ShrunkMixture() if colours else KMeans(n_init=20), self._seed)
 
     @property
     def _patch_size(self) -> int:
@@ -453,7 +426,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
         return Labelling(
             self._coder(encoder),
-            seeded_clone(self._new_estimator(encoder), self._seed),
+            self._new_estimator(encoder),
             self.n_segments,
             self._refines(encoder),
             self.n_fit_pixels,

@@ -32,7 +32,7 @@ def test_large_classes_are_told_apart_as_by_scikit_learn(classes):
     x, y = classes
     z = StandardScaler().fit_transform(x)
     theirs = QuadraticDiscriminantAnalysis(reg_param=0.1, priors=[0.5, 0.5]).fit(z, y)
-    ours = Discriminants(0.1).fit(x, y)
+    ours = Discriminants().fit(x, y)
     assert ours.classes_.tolist() == ["a", "b"]
     np.testing.assert_allclose(
         np.exp(ours.predict_log_proba(x)), theirs.predict_proba(z), atol=0.02
@@ -43,7 +43,7 @@ def test_a_class_of_fewer_samples_than_features_is_a_class(rng):
     """Where a covariance has no inverse, the ridge gives it one."""
     x = np.concatenate([rng.normal(size=(200, 32)), rng.normal(3, 1, (5, 32))])
     y = np.repeat([0, 1], [200, 5])
-    shares = np.exp(Discriminants(0.1).fit(x, y).predict_log_proba(x))
+    shares = np.exp(Discriminants().fit(x, y).predict_log_proba(x))
     np.testing.assert_allclose(shares.sum(1), 1)
     assert (shares.argmax(1) == y).mean() > 0.98
 
@@ -53,7 +53,7 @@ def test_a_feature_that_never_changes_does_no_harm(classes):
     x, y = classes
     constant = np.column_stack([x, np.full(len(x), 7.0)])
     np.testing.assert_allclose(
-        Discriminants(0.1).fit(constant, y).predict_log_proba(constant),
-        Discriminants(0.1).fit(x, y).predict_log_proba(x),
+        Discriminants().fit(constant, y).predict_log_proba(constant),
+        Discriminants().fit(x, y).predict_log_proba(x),
         atol=1e-6,
     )

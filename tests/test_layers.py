@@ -14,14 +14,15 @@ PACKAGE = Path(sklearn_segae.__file__).parent
 # A file may import from files of lower layers, and from its own layer in layer 0 alone.
 LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
-    | {"_exposure", "_estimators", "_pictures", "_files", "_patches"}
+    | {"_exposure", "_estimators", "_pictures", "_files", "_patches", "_targets"}
     | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"},
     {"_objectives", "_training"},
     {"_projection"},
     {"_codes", "_cue"},
     {"_autoencoder", "_encoder"},
-    {"_refine", "_trees"},
+    {"_survey", "_trees"},
+    {"_optima", "_refine"},
     {"_labelling"},
     {"_segmenter"},
     {"_cli"},

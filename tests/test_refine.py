@@ -7,8 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._labels import borders
-from sklearn_segae._refine import Refiner, _either_side, _teachers
+from sklearn_segae._refine import Refiner, _teachers
+from sklearn_segae._survey import Survey
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import mean_iou
 
@@ -52,8 +52,8 @@ def test_probabilities_belong_to_the_labels(mosaic):
     assert shares.shape == (*images.shape[:3], 3)
     np.testing.assert_allclose(shares.sum(-1), 1, atol=1e-5)
     np.testing.assert_array_equal(shares.argmax(-1), segmenter.labels_)
-    coarse = AESegmenter(3, encoder=ENCODER, refine=False, random_state=0).fit_predict(images)
-    assert (coarse == segmenter.labels_).mean() > 0.8
+    own = segmenter.estimator_.predict(segmenter.transform(images).reshape(-1, 16))
+    assert (own.reshape(images.shape[:3]) == segmenter.labels_).mean() > 0.8
 
 
 def test_classifiers_are_refined_on_demand(mosaic):
@@ -89,13 +89,6 @@ def test_one_segment_has_no_borders(mosaic):
     assert (AESegmenter(1, encoder=ENCODER, estimator=KMeans(1)).fit_predict(images) == 0).all()
 
 
-def test_either_side_of_a_border():
-    """Two pixels wide, where `borders` marks one."""
-    labels = np.repeat([[0, 0, 0, 1, 1]], 4, axis=0)
-    assert (_either_side(labels) == (np.arange(5) // 2 == 1)).all()
-    assert _either_side(labels).sum() == 2 * borders(labels).sum()
-
-
 def test_who_teaches():
     """Pixels inside; of a segment without any inside all pixels; nobody alone."""
     labels = np.repeat([0, 1, 2], [100, 10, 1])
@@ -112,8 +105,9 @@ def test_a_segment_smaller_than_its_codes_are_wide(mosaic):
     coarse[:4, :5] = 3
     segmenter = AESegmenter(3, encoder=ENCODER, random_state=0).fit(images[:1])
     image = segmenter._check(images[:1], reset=False)[0]
-    refiner = Refiner(segmenter.encoder_)
-    assert refiner.fit(lambda _, tile: coarse[tile], [image], 20_000, np.random.default_rng(0))
+    refiner, rng = Refiner(segmenter.encoder_), np.random.default_rng(0)
+    survey = Survey(segmenter.encoder_, [image], rng)
+    assert refiner.fit(survey, coarse[:: survey.step, :: survey.step].ravel(), 20_000, rng)
     assert refiner.classes_.tolist() == [0, 1, 2, 3]
     shares = refiner.probabilities(image, (slice(0, 160), slice(0, 160)))
     assert (shares.argmax(2) == truth[0]).mean() > 0.8
