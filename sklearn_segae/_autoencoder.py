@@ -3,67 +3,73 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from numbers import Integral
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import torch
-from scipy import sparse
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._images import check_images, is_rows
-from ._objectives import LOSSES, Reconstruction
-from ._scaling import fit_scale, scaled, unscaled
+from ._architectures import build_module
+from ._batches import Samples
+from ._callbacks import CallbackSupportMixin, FitTask
+from ._codec import Codec
+from ._density import MAX_CODES
+from ._execution import PRECISIONS
+from ._layout import NEEDS, Layout, check_samples, taker
+from ._losses import LOSSES, Loss
+from ._scaling import fit_scale
 from ._training import (
     TRAINING_CONSTRAINTS,
-    Net,
-    Samples,
-    evaluate,
     loss_curve,
     reraise_interrupt,
     seeded,
     train,
     training_parameters,
 )
-from .networks import ACTIVATIONS, ConvAutoencoder, DenseAutoencoder, decode, encode, reconstruct
+from ._variants import VARIANTS, Plain, Variational, build_variant
+from ._weights import drop_weightless
+from .networks import ACTIVATIONS
 
-BLOCK = 4096  # rows encoded at once
 
-
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
     """Reduce samples to a few numbers each with an autoencoder, and bring them back.
 
     The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by
-    dense layers, stacks of images by convolutions, and both are trained to reconstruct their
+    dense layers, images and signals by convolutions, and all are trained to reconstruct their
     input from `n_components` numbers [1]_.
 
     Parameters
     ----------
     n_components : int, default=16
         Size of the code.
-    architecture : {"auto", "dense", "conv"}, default="auto"
-        "dense" for rows, "conv" for stacks of images; "auto" takes the one that fits.
+    architecture : {"auto", "dense", "conv", "signal"} or callable, default="auto"
+        "dense" for rows, "conv" for stacks of images, "signal" for series (n, T) or (n, T, C);
+        "auto" takes "dense" or "conv". Or a subclass of `torch.nn.Module` (or a function, such as
+        a `functools.partial` of one): it is called with the size of a sample, `n_features` or
+        (C, H, W), and `n_components`, and its instances need `encode` and `decode`.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored
-        in the decoder. Empty for none.
+        in the decoder. Empty for none. Not for architectures of your own.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers. The code is linear.
-    variant : {"plain"}, default="plain"
-        Kind of autoencoder.
-    loss : {"mse", "cross_entropy", "mae", "huber"}, default="mse"
+    variant : {"plain", "denoising", "sparse", "contractive", "variational", "masked"}, \
+default="plain"
+        What training does beside reconstructing, see Notes. Validation and scores are always those
+        of clean inputs, so that variants can be compared. A module of your own needs
+        `posterior`, which returns means and log-variances, to be "variational".
+    variant_strength : float or "auto", default="auto"
+        How much of it, >= 0, see Notes.
+    loss : {"mse", "cross_entropy", "mae", "huber"} or criterion, default="mse"
         Reconstruction loss, a mean over the numbers of the scaled input. Cross-entropy needs an
-        input in [0, 1], which `scaling="minmax"` provides.
+        input in [0, 1], which `scaling="minmax"` provides. A criterion is a torch one (class or
+        instance; its `reduction` does not matter), or a function of (output, target) that
+        returns the loss of every number or of every sample.
     scaling : {"standard", "minmax"} or None, default="standard"
-        How the net sees its input, per feature (rows) or per channel (images): with zero mean and
-        unit variance, brought to [0, 1], or as it is. With "minmax" or cross-entropy the
+        How the net sees its input, per feature (rows) or per channel (images, signals): with zero
+        mean and unit variance, brought to [0, 1], or as it is. With "minmax" or cross-entropy the
         decoder ends in a logistic layer. `inverse_transform` answers in the input's units.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
         A callable takes (parameters, lr=...), as torch's optimizer classes do.
@@ -88,15 +94,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Let `fit` continue with the weights and the scaling of the last one.
     device : str, default="auto"
         "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
-    precision : {"float32"}, default="float32"
-        Number format of training.
-    compile : False, default=False
-        Whether torch compiles the net.
+    precision : {"float32", "bfloat16", "float16"}, default="float32"
+        Number format of the layers' sums in training (autocast). Weights, losses and everything
+        after `fit` are float32; gradients of float16 are scaled, so that they do not vanish.
+    compile : bool or str, default=False
+        Whether torch compiles the net for training, which takes a minute and pays for large nets;
+        a string names the backend. Not for "contractive", whose gradients have gradients.
     callbacks : list of skorch callbacks or None, default=None
-        Copied for every fit. For schedules, gradient clipping, checkpoints.
+        Copied for every fit. For schedules, gradient clipping, checkpoints. Those of scikit-learn
+        1.9, `set_callbacks(ProgressBar())`, are told of every epoch; with no `y`, their y is `X`.
     random_state : int, RandomState instance or None, default=None
-        Decides on the initial weights and on the order of the samples. No global generator is
-        used or moved; None draws fresh entropy.
+        Decides on the initial weights, the order of the samples and their noise. No global
+        generator is used or moved; None draws fresh entropy.
     verbose : int, default=0
         1 prints a line an epoch.
 
@@ -113,21 +122,50 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     stop_reason_ : str
         What ended training: "max_epochs", "loss_threshold", "no_improvement", "callback" or
         "interrupted".
+    kl_ : float
+        Mean divergence of the codes from the standard normal, in nats; of "variational" only.
     scale_ : ndarray of shape (2, n_features_in_)
         What scaling subtracts, and what it divides by.
     n_features_in_ : int
-        Number of features of a row, or of channels of an image.
+        Number of features of a row, or of channels of an image or signal.
     feature_names_in_ : ndarray of str
         Names of the features, if `X` had any.
     image_shape_ : tuple or None
-        Shape of one image as it came in; None for rows.
+        Shape of one image or signal as it came in; None for rows.
     device_ : str
         Where the net was trained.
+
+    Notes
+    -----
+    What the variants do in training, and what `variant_strength` is:
+
+    ============= ==================================== ========================== ====
+    variant       training                             strength                   auto
+    ============= ==================================== ========================== ====
+    "plain"       reconstructs the input               (none)
+    "denoising"   from a noisy input [2]_              noise's standard deviation 0.5
+    "masked"      from a part of the input [2]_        share hidden, in [0, 1)    0.25
+    "sparse"      from the code's largest numbers [3]_ share of zeros, in [0, 1)  0.5
+    "contractive" penalises the code's slope [4]_      weight of squared norm of  0.01
+                                                       the encoder's Jacobian
+    "variational" from a draw near the code, which     weight of the divergence   1
+                  stays near a standard normal [5]_    from it (beta)
+    ============= ==================================== ========================== ====
+
+    Noise is in units of the scaled input; where that is not standardised, "auto" is 0.15, made for
+    inputs in [0, 1]. Hidden inputs are 0: the mean if standardised. Codes of "sparse" hold their
+    zeros after training, too. Codes of "variational" are the means.
 
     References
     ----------
     .. [1] G. Hinton, R. Salakhutdinov, "Reducing the dimensionality of data with neural
        networks", Science 313, 2006, doi:10.1126/science.1127647.
+    .. [2] P. Vincent et al., "Extracting and composing robust features with denoising
+       autoencoders", ICML 2008, doi:10.1145/1390156.1390294.
+    .. [3] A. Makhzani, B. Frey, "k-sparse autoencoders", ICLR 2014, arXiv:1312.5663.
+    .. [4] S. Rifai et al., "Contractive auto-encoders: explicit invariance during feature
+       extraction", ICML 2011.
+    .. [5] D. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014, arXiv:1312.6114.
 
     Examples
     --------
@@ -144,18 +182,23 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     n_features_in_: int
-    image_shape_: tuple[int, ...] | None
+
+    # Not in the signatures: there, scikit-learn's checks expect codes of weighted and of repeated
+    # rows to agree to 1e-7, which weights trained in float32 cannot.
+    __metadata_request__fit = {"sample_weight": None}
+    __metadata_request__partial_fit = {"sample_weight": None}
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "architecture": [StrOptions({"auto", "dense", "conv"})],
+        "architecture": [StrOptions({"auto", *NEEDS}), callable],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "variant": [StrOptions({"plain"})],
-        "loss": [StrOptions(set(LOSSES))],
+        "variant": [StrOptions(set(VARIANTS))],
+        "variant_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "loss": [StrOptions(set(LOSSES)), callable],
         "scaling": [StrOptions({"standard", "minmax"}), None],
-        "precision": [StrOptions({"float32"})],
-        "compile": [Options(bool, {False})],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean", str],
         **TRAINING_CONSTRAINTS,
     }
 
@@ -163,11 +206,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self,
         n_components: int = 16,
         *,
-        architecture: str = "auto",
+        architecture: Any = "auto",
         hidden_layer_sizes: Sequence[int] = (256,),
         activation: str = "relu",
         variant: str = "plain",
-        loss: str = "mse",
+        variant_strength: float | str = "auto",
+        loss: Any = "mse",
         scaling: str | None = "standard",
         optimizer: Any = "adam",
         lr: float = 1e-3,
@@ -181,7 +225,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         warm_start: bool = False,
         device: str = "auto",
         precision: str = "float32",
-        compile: bool = False,
+        compile: bool | str = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -191,6 +235,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.variant = variant
+        self.variant_strength = variant_strength
         self.loss = loss
         self.scaling = scaling
         self.optimizer = optimizer
@@ -211,226 +256,145 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
         """Learn to reconstruct the samples of `X` from `n_components` numbers each.
 
         Parameters
         ----------
-        X : {array, CSR matrix} of shape (n_samples, n_features), or array (n, H, W) or (n, H, W, C)
-            Rows, or a stack of images of one size.
+        X : {array, CSR matrix} of shape (n_samples, n_features), or array (n, H, W), \
+(n, H, W, C), (n, T) or (n, T, C)
+            Rows, or a stack of images or signals of one size.
         y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every sample counts, in scaling and in the loss; by keyword.
 
         Returns
         -------
         self : AutoencoderTransformer
         """
         continued = self.warm_start and hasattr(self, "net_")
-        return self._learn(X, continued, **training_parameters(self))
+        x, layout, weight = self._check(X, continued, metadata)
+        # The target of an autoencoder is its input: monitors score nothing without a target.
+        data = {"X": X, "y": X if y is None else y, "metadata": metadata}
+        task = FitTask(self, self.max_epochs, **data)
+        self._learn(x, layout, weight, continued, training_parameters(self), task)
+        task.finish()
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
         """Pass over `X` once, going on with what was learnt before.
 
-        The first call fixes the scaling, so its samples should be typical. Nothing is held out.
+        The first call fixes the scaling, so its samples should be typical. Nothing is held out, and
+        callbacks of scikit-learn's are not told.
 
         Parameters
         ----------
         X : as in `fit`
         y : ignored
+        sample_weight : as in `fit`
 
         Returns
         -------
         self : AutoencoderTransformer
         """
         one_pass = {"max_epochs": 1, "early_stopping": False, "loss_threshold": None}
-        return self._learn(X, hasattr(self, "net_"), **(training_parameters(self) | one_pass))
+        continued = hasattr(self, "net_")
+        learning = self._check(X, continued, metadata)
+        return self._learn(*learning, continued, training_parameters(self) | one_pass)
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Encode samples.
+    def _check(self, X: Any, continued: bool, metadata: dict[str, Any]) -> tuple[Any, Layout, Any]:
+        """Return the samples that count, their layout and their weights."""
+        X, layout = check_samples(self, X, self.architecture, self._layout if continued else None)
+        X, weight = drop_weightless(X, metadata, type(self).__name__)
+        return X, layout, weight
 
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_components)
-            float64 for float64 rows, else float32.
-        """
-        check_is_fitted(self)
-        return np.concatenate(
-            [evaluate(self.net_.module_, encode, x) for x in self._scaled_blocks(X)]
-        )
-
-    def inverse_transform(self, codes: Any) -> np.ndarray:
-        """Decode samples.
-
-        Parameters
-        ----------
-        codes : array of shape (n_samples, n_components)
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
-            In the units of the data that the net was fitted on.
-        """
-        check_is_fitted(self)
-        codes = check_array(codes, dtype=[np.float64, np.float32])
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"codes has {codes.shape[1]} columns, but AutoencoderTransformer was fitted with "
-                f"n_components={self._n_features_out}."
-            )
-        blocks = (codes[i : i + BLOCK] for i in range(0, len(codes), BLOCK))
-        decoded = np.concatenate([evaluate(self.net_.module_, decode, block) for block in blocks])
-        X = unscaled(_channels_last(decoded), self.scale_)
-        return X if self.image_shape_ is None else X.reshape(-1, *self.image_shape_)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return minus the mean reconstruction loss of `X`: bigger is better.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : ignored
-
-        Returns
-        -------
-        score : float
-        """
-        return float(self.score_samples(X).mean())
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return minus the reconstruction loss of every sample; outliers score low.
-
-        The loss is that of training: with `scaling="standard"` a mean squared error of 1 is what
-        predicting the mean would cost.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        return np.concatenate([-self._losses(x) for x in self._scaled_blocks(X)])
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._n_components
-
-    def _learn(self, X: Any, continued: bool, **training: Any) -> Self:
-        X = self._check(X, reset=not continued)
-        scale = self.scale_ if continued else fit_scale(X, self.scaling)
-        samples = _samples(X, scale, self._check_targets)
+    def _learn(
+        self,
+        X: Any,
+        layout: Layout,
+        weight: np.ndarray | None,
+        continued: bool,
+        training: dict[str, Any],
+        task: FitTask | None = None,
+    ) -> Self:
+        variant = self._build_variant(continued)
+        scale = self.scale_ if continued else fit_scale(X, self.scaling, weight)
+        samples = _samples(X, scale, variant.loss.refuse, weight)
+        learnt = {"_layout": layout, "_variant": variant, "scale_": scale}
+        if not continued:
+            learnt["_n_components"] = self.n_components
         with seeded(self.random_state) as rng:
             # A copy: should training fail, the estimator is what it was before.
             net = copy.deepcopy(self.net_) if continued else None
-            module = net.module_ if net else self._build(X)
-            net = train(module, samples, Reconstruction(self.loss), rng=rng, net=net, **training)
-        return self._publish(net, scale)
+            net = train(
+                net.module_ if net else self._build(layout),
+                samples,
+                variant,
+                rng=rng,
+                net=net,
+                precision=self.precision,
+                compile=self.compile,
+                tasks=task.of_epochs(learnt) if task else None,
+                **training,
+            )
+            some = rng.permutation(len(samples))[:MAX_CODES]
+        return self._publish(learnt | {"net_": net}, samples.take(some).numpy())
 
-    def _publish(self, net: Net, scale: np.ndarray) -> Self:
-        self.net_, self.scale_ = net, scale
+    def _publish(self, learnt: dict[str, Any], some: np.ndarray) -> Self:
+        for name, value in learnt.items():
+            setattr(self, name, value)
+        net = self.net_
         self.loss_curve_ = loss_curve(net)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
         self.n_iter_ = len(net.history)
         self.stop_reason_ = net.stop_reason
         self.device_ = str(net.device)
+        if isinstance(self._variant, Variational):
+            self.kl_ = float(self._evaluate(self._variant.kl, some).mean())
+        elif hasattr(self, "kl_"):
+            del self.kl_
+        self._codes = self._evaluate(self._variant.encode, some)
         reraise_interrupt(net)
         return self
 
-    def _check(self, X: Any, *, reset: bool) -> Any:
-        """Return rows (dense or CSR), or a stack (n, H, W, C) of images."""
-        if is_rows(X):
-            self._fits(rows=True, reset=reset)
-            floats = [np.float64, np.float32]
-            return validate_data(self, X, accept_sparse="csr", dtype=floats, reset=reset)
-        self._fits(rows=False, reset=reset)
-        stack = np.asarray(X)
-        owner = type(self).__name__
-        images = check_images(stack, n_channels=None if reset else self.n_features_in_, owner=owner)
-        shape = stack.shape[1:]
-        if reset:
-            self.image_shape_, self.n_features_in_ = shape, images[0].shape[2]
-        elif shape != self.image_shape_:
+    def _build(self, layout: Layout) -> torch.nn.Module:
+        return build_module(
+            self.architecture,
+            layout,
+            self.n_components,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            activation=self.activation,
+            bounded_output=self.scaling == "minmax" or self.loss == "cross_entropy",
+            variational=self.variant == "variational",
+        )
+
+    def _build_variant(self, continued: bool) -> Plain:
+        if self.compile and self.variant == "contractive":
             raise ValueError(
-                f"X holds images of shape {shape}, but {owner} was fitted with "
-                f"{self.image_shape_}. Resize them, or use PixelEncoder, which takes any size."
+                "compile=True does not go with variant='contractive': torch cannot differentiate "
+                "compiled nets twice. Pass compile=False."
             )
-        return np.stack(images)
-
-    def _fits(self, *, rows: bool, reset: bool) -> None:
-        """Refuse rows for a convolutional net, images for a dense one."""
-        needed = "dense" if rows else "conv"
-        what = "rows" if rows else "images"
-        if reset and self.architecture not in ("auto", needed):
+        loss = Loss(self.loss)
+        variant = build_variant(self.variant, self.variant_strength, loss, self.scaling)
+        if continued and isinstance(variant, Variational) != isinstance(self._variant, Variational):
             raise ValueError(
-                f"architecture={self.architecture!r} does not fit {what}, which need {needed!r} "
-                "(or 'auto'). Reshape X, or change architecture."
+                f"variant={self.variant!r} cannot go on with a net of another kind. Pass "
+                "warm_start=False, or begin with a clone."
             )
-        if reset and rows:
-            self.image_shape_ = None
-        elif not reset and rows != (self.image_shape_ is None):
-            fitted = "rows" if self.image_shape_ is None else "images"
-            raise ValueError(f"X holds {what}, but {type(self).__name__} was fitted with {fitted}.")
-
-    def _build(self, X: Any) -> torch.nn.Module:
-        self._n_components = self.n_components
-        sizes = (self.n_components, tuple(self.hidden_layer_sizes), self.activation, self._bounded)
-        if self.image_shape_ is None:
-            return DenseAutoencoder(X.shape[1], *sizes)
-        return ConvAutoencoder((X.shape[3], *X.shape[1:3]), *sizes)
-
-    @property
-    def _bounded(self) -> bool:
-        return self.scaling == "minmax" or self.loss == "cross_entropy"
-
-    def _check_targets(self, x: np.ndarray) -> np.ndarray:
-        if self.loss == "cross_entropy" and (x.min() < 0 or x.max() > 1):
-            raise ValueError(
-                f"loss='cross_entropy' needs an input in [0, 1], but scaling={self.scaling!r} "
-                f"gives [{x.min():.3g}, {x.max():.3g}]. Pass scaling='minmax', or loss='mse'."
-            )
-        return x
-
-    def _scaled_blocks(self, X: Any) -> Iterator[np.ndarray]:
-        X = self._check(X, reset=False)
-        for start in range(0, X.shape[0], BLOCK):
-            yield _channels_first(scaled(X[start : start + BLOCK], self.scale_))
-
-    def _losses(self, x: np.ndarray) -> np.ndarray:
-        if self.scaling == "minmax":
-            x = np.clip(x, 0, 1)  # beyond what fit saw, where the decoder cannot follow
-        output = torch.from_numpy(evaluate(self.net_.module_, reconstruct, x))
-        target = torch.from_numpy(self._check_targets(x))
-        return LOSSES[self.loss](output, target, reduction="none").flatten(1).mean(1).numpy()
+        return variant
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.architecture not in ("conv", "signal")
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def _samples(X: Any, scale: np.ndarray, check: Callable[[np.ndarray], np.ndarray]) -> Samples:
-    """Return samples for training; dense ones are scaled once, sparse ones batch by batch."""
-    if sparse.issparse(X):
-        return Samples(lambda i: _tensor(check(scaled(X[i], scale))), X.shape[0])
-    everything = _tensor(_channels_first(check(scaled(X, scale))))
-    return Samples(lambda i: everything[i], X.shape[0])
-
-
-def _tensor(x: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(x.astype(np.float32, copy=False))
-
-
-def _channels_first(x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(np.moveaxis(x, -1, 1))  # rows stay as they are
-
-
-def _channels_last(x: np.ndarray) -> np.ndarray:
-    return np.moveaxis(x, 1, -1)
+def _samples(
+    X: Any, scale: np.ndarray, check: Callable[[np.ndarray], None], weight: np.ndarray | None
+) -> Samples:
+    take = taker(X, scale, check)
+    weights = None if weight is None else torch.from_numpy(weight.astype(np.float32))
+    return Samples(lambda index: torch.from_numpy(take(index)), X.shape[0], weights)

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from ._losses import LOSSES
 from ._reading import pool
 from .networks import PixelAutoencoder, crop
-
-# Element by element; the mean over everything is the training loss.
-LOSSES: dict[str, Callable[..., Tensor]] = {
-    "cross_entropy": functional.binary_cross_entropy,
-    "huber": functional.huber_loss,
-    "mae": functional.l1_loss,
-    "mse": functional.mse_loss,
-}
-
-
-class Reconstruction:
-    """The loss between the input and what the module makes of it."""
-
-    def __init__(self, loss: str = "mse") -> None:
-        self.loss = LOSSES[loss]
-
-    def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
-        """Return the mean over the batch, a scalar."""
-        return self.loss(module(x), x)
 
 
 class PatchReconstruction:

@@ -10,10 +10,11 @@ from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 
 
-def fit_scale(X: Any, scaling: str | None) -> np.ndarray:
+def fit_scale(X: Any, scaling: str | None, weight: np.ndarray | None = None) -> np.ndarray:
     """Return (2, n_features) float64: what to subtract, and what to divide by.
 
-    `X` is dense with its features last, or CSR. A constant feature is divided by 1.
+    `X` is dense with its features last, or CSR. A constant feature is divided by 1. Samples count
+    `weight` (n,) times, all positive, or once each.
     """
     n_features = X.shape[-1]
     if scaling is None:
@@ -21,12 +22,7 @@ def fit_scale(X: Any, scaling: str | None) -> np.ndarray:
     low, high = (m.astype(np.float64) for m in _extremes(X))
     if scaling == "minmax":
         return np.stack([low, np.where(low == high, 1, high - low)])
-    if sparse.issparse(X):
-        mean, variance = mean_variance_axis(X, 0)
-        spread = np.sqrt(variance)
-    else:
-        rows = X.reshape(-1, n_features)
-        mean, spread = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    mean, spread = _moments(X, weight)
     # Not `spread == 0`: rounding leaves a constant column with a spread of some ulps.
     return np.stack([mean, np.where(low == high, 1, spread)])
 
@@ -59,6 +55,19 @@ def unscaled(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Bring scaled values back to the input's units, in their own dtype."""
     shift, divisor = scale.astype(X.dtype)
     return X * divisor + shift
+
+
+def _moments(X: Any, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of every feature, float64."""
+    if sparse.issparse(X):
+        mean, variance = mean_variance_axis(X, 0, weights=weight)
+        return mean, np.sqrt(variance)
+    rows = X.reshape(-1, X.shape[-1])
+    if weight is None:
+        return rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    weight = np.repeat(weight, len(rows) // len(X))
+    mean = np.average(rows.astype(np.float64), axis=0, weights=weight)
+    return mean, np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weight))
 
 
 def _extremes(X: Any) -> tuple[np.ndarray, np.ndarray]:

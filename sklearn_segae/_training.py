@@ -18,6 +18,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 
+from ._batches import Batches, Samples
+from ._execution import execution
+
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -44,30 +47,25 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-class Samples:
-    """Samples of one array, handed out many at a time as float32 tensors.
-
-    `take(index)` replaces item-wise access, which makes skorch's default loop 2 to 3 times slower
-    than a bare one on small nets.
-    """
-
-    def __init__(self, take: Callable[[Any], Tensor], n_samples: int) -> None:
-        self.take = take
-        self.n_samples = n_samples
-
-    def __len__(self) -> int:
-        return self.n_samples
-
-    def subset(self, index: np.ndarray) -> Samples:
-        """Return the samples at `index`, in that order."""
-        return Samples(lambda inner: self.take(index[inner]), len(index))
-
-
 class Objective(Protocol):
-    """A loss as a function of the module and a batch of inputs."""
+    """A loss as a function of the module and a batch of inputs.
+
+    Where samples have weights, those of the batch (N,) are a third argument. An objective with a
+    method `clean` is validated by that one.
+    """
 
     def __call__(self, module: Any, x: Tensor) -> Tensor:
         """Return the mean loss of a batch, a scalar."""
+
+
+class EpochTasks(Protocol):
+    """Something that is told of every epoch: scikit-learn's callbacks."""
+
+    def begin(self) -> None:
+        """Take note of an epoch's beginning."""
+
+    def end(self, net: Any) -> bool:
+        """Take note of its end, and say whether training is to end, too."""
 
 
 class TrainingEnd(Exception):
@@ -77,13 +75,51 @@ class TrainingEnd(Exception):
 class Net(NeuralNet):
     """skorch's loop; the criterion is an `Objective`, which calls the module as it needs."""
 
+    callee: Any = None  # what the objective calls in place of the module, if anything
+    scaler: torch.amp.GradScaler | None = None  # for float16 alone
+
+    @contextmanager
+    def run_as(self, precision: str, compiled: bool | str) -> Iterator[None]:
+        """Train in a number format, compiled or not; nothing of it stays, so the net pickles."""
+        self.callee = execution(self.module_, precision, compiled, self.device)
+        if precision == "float16":
+            self.scaler = torch.amp.GradScaler(torch.device(self.device).type)
+        try:
+            yield
+        finally:
+            self.callee = self.scaler = None
+
     def infer(self, x: Tensor, **_: Any) -> Tensor:
         """Hand the batch on: the objective alone knows what to compute from it."""
         return x.to(self.device, non_blocking=True)
 
-    def get_loss(self, y_pred: Tensor, *_: Any, **__: Any) -> Tensor:
-        """Return the objective of the batch that `infer` handed on."""
-        return self.criterion_(self.module_, y_pred)
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor | None, *_: Any, training: bool = False, **__: Any
+    ) -> Tensor:
+        """Return the objective of the batch that `infer` handed on, with its weights."""
+        objective = self.criterion_
+        if not training:  # without noise and penalties, so that variants compare
+            objective = getattr(objective, "clean", objective)
+        weights = () if y_true is None else (y_true.to(self.device),)
+        return objective(self.callee or self.module_, y_pred, *weights)
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Compute gradients; those of 16 bits are scaled up on the way, lest they vanish."""
+        if self.scaler is None:
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        x = self.infer(batch[0])
+        loss = self.get_loss(x, batch[1], training=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer_)  # callbacks clip true gradients
+        return {"loss": loss, "y_pred": x}
+
+    def _step_optimizer(self, step_fn: Callable[[], Tensor]) -> None:
+        if self.scaler is None:
+            return super()._step_optimizer(step_fn)
+        step_fn()
+        self.scaler.step(self.optimizer_)  # not at all if a gradient overflowed
+        self.scaler.update()
 
     def get_split_datasets(
         self, X: tuple[Batches, Batches | None], *_: Any, **__: Any
@@ -101,24 +137,6 @@ class Net(NeuralNet):
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as stop:  # how skorch's own callbacks end training
             raise TrainingEnd("callback") from stop
-
-
-class Batches:
-    """Slices of shuffled samples: what a DataLoader does, without its cost per item."""
-
-    def __init__(
-        self, samples: Samples, batch_size: int, rng: np.random.Generator | None = None
-    ) -> None:
-        self.samples = samples
-        self.batch_size = batch_size
-        self.rng = rng
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        n = len(self.samples)
-        order = np.arange(n) if self.rng is None else self.rng.permutation(n)
-        for start in range(0, n, self.batch_size):
-            batch = self.samples.take(order[start : start + self.batch_size])
-            yield batch, batch  # input and target are the same
 
 
 class StopRules(Callback):
@@ -176,6 +194,25 @@ class OnEpoch(Callback):
         self.function(len(net.history), net.max_epochs, net.history[-1, "train_loss"])
 
 
+class TellEpochs(Callback):
+    """Tell of every epoch; end training if the answer is yes."""
+
+    def __init__(self, tasks: EpochTasks) -> None:
+        self.tasks = tasks
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # whoever is told may know the data, which the net must not hold
+
+    def on_epoch_begin(self, net: Net, **_: Any) -> None:
+        """Tell of the beginning."""
+        self.tasks.begin()
+
+    def on_epoch_end(self, net: Net, **_: Any) -> None:
+        """Tell of the end, and listen."""
+        if self.tasks.end(net):
+            raise TrainingEnd("callback")
+
+
 def training_parameters(estimator: Any) -> dict[str, Any]:
     """Read the parameters that all training estimators share."""
     names = set(TRAINING_CONSTRAINTS) - {"random_state", "warm_start"}
@@ -202,11 +239,15 @@ def train(
     callbacks: list[Any] | tuple[Any, ...] | None = None,
     verbose: int | bool = 0,
     one_cycle: bool = False,
+    precision: str = "float32",
+    compile: bool | str = False,
+    tasks: EpochTasks | None = None,
 ) -> Net:
     """Minimise `objective` over the samples and return the net, its `stop_reason` set.
 
     `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
-    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). Call inside `seeded`:
+    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` and `compile`
+    say how the module is run; `tasks` is told of epochs. Call inside `seeded`:
     whatever randomness the module and the objective use is torch's global generator, which that
     restores. A Ctrl-C ends training with the reason "interrupted"; the caller publishes the net,
     then calls `reraise_interrupt`.
@@ -223,8 +264,11 @@ def train(
             lr=lr,
             device=where,
         ).initialize()
+    net.criterion_ = objective  # a continued training may have another one
     n_steps = max_epochs * -(-len(training) // batch_size)
     own = [rules, _one_cycle(n_steps)] if one_cycle else [rules]
+    # Before the rules: once they end training, nobody after them hears of the epoch.
+    own = [TellEpochs(tasks), *own] if tasks else own
     net.set_params(
         callbacks=[*own, *copy.deepcopy(list(callbacks or []))],
         max_epochs=max_epochs,
@@ -232,7 +276,9 @@ def train(
     )
     net.initialize_callbacks()
     batches = Batches(training, batch_size, rng)
-    _run(net, batches, Batches(validation, batch_size) if validation else None)
+    with net.run_as(precision, compile):
+        _run(net, batches, Batches(validation, batch_size) if validation else None)
+    net.callbacks_ = [(name, c) for name, c in net.callbacks_ if not isinstance(c, TellEpochs)]
     return net
 
 
@@ -293,6 +339,7 @@ def evaluate(
     where = next(module.parameters()).device
     if x.dtype == np.float64 and where.type != "mps":
         module = copy.deepcopy(module).double()
+    module.eval()  # in the middle of training, too; skorch sets it back at every step
     batch = torch.from_numpy(x).to(where, next(module.parameters()).dtype)
     return function(module, batch).cpu().numpy()
 

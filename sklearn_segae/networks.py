@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice, pairwise
-from math import gcd, pi
+from math import gcd, pi, prod
 from typing import Any
 
 import torch
@@ -19,6 +19,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
+
+# By the number of axes that a sample has beside its channels.
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
 # Standard deviation of max(0, z), z standard normal: an untrained layer after `initialise`.
 RELU_SPREAD = (0.5 - 0.5 / pi) ** 0.5
@@ -54,6 +57,8 @@ class DenseAutoencoder(nn.Module):
         Of the hidden layers, one of `ACTIVATIONS`. The code itself is linear.
     bounded_output : bool
         Whether outputs lie in [0, 1] (a logistic output layer).
+    variational : bool
+        Whether the encoder ends in means and log-variances, as `posterior` needs them.
     """
 
     def __init__(
@@ -63,16 +68,25 @@ class DenseAutoencoder(nn.Module):
         hidden_layer_sizes: Sequence[int] = (),
         activation: str = "relu",
         bounded_output: bool = False,
+        variational: bool = False,
     ) -> None:
         super().__init__()
-        sizes = [n_features, *hidden_layer_sizes, n_components]
-        self.encoder = _dense_stack(sizes, activation)
-        self.decoder = _dense_stack(sizes[::-1], activation)
+        n_outputs = 2 * n_components if variational else n_components
+        self.encoder = _dense_stack([n_features, *hidden_layer_sizes, n_outputs], activation)
+        self.decoder = _dense_stack(
+            [n_components, *reversed(hidden_layer_sizes), n_features], activation
+        )
         self.output = nn.Sigmoid() if bounded_output else nn.Identity()
+        self.variational = variational
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, n_features) -> (N, n_components)."""
-        return self.encoder(x)
+        return self.posterior(x)[0] if self.variational else self.encoder(x)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, n_features) -> means and log-variances of the code, (N, n_components) each."""
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        return mean, log_variance
 
     def decode(self, codes: Tensor) -> Tensor:
         """(N, n_components) -> (N, n_features)."""
@@ -84,59 +98,77 @@ class DenseAutoencoder(nn.Module):
 
 
 class ConvAutoencoder(nn.Module):
-    """Images of one size to codes and back: strided convolutions, then dense layers, mirrored.
+    """Images or signals of one size to codes and back: strided convolutions, then dense layers.
 
-    (N, C, H, W) -> encode -> (N, n_components) -> decode -> (N, C, H, W), for any H and W >= 1.
+    (N, C, H, W) -> encode -> (N, n_components) -> decode -> (N, C, H, W), for any H and W >= 1;
+    and so for signals (N, C, T). The decoder mirrors the encoder.
 
     Parameters
     ----------
-    image_shape : (int, int, int)
-        C, H, W.
+    shape : (int, int, int) or (int, int)
+        C, H, W of images, or C, T of signals.
     n_components : int
-        Size of an image's code.
+        Size of a code.
     hidden_layer_sizes : sequence of int
         Units of the dense layers between the convolutions and the code.
     activation : str
         One of `ACTIVATIONS`.
     bounded_output : bool
         Whether outputs lie in [0, 1].
+    variational : bool
+        Whether there is a `posterior`.
     widths : sequence of int
-        Channels of the convolutions; each halves the image's sides.
+        Channels of the convolutions; each halves the sides.
     """
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int],
+        shape: Sequence[int],
         n_components: int,
         hidden_layer_sizes: Sequence[int] = (),
         activation: str = "relu",
         bounded_output: bool = False,
+        variational: bool = False,
         widths: Sequence[int] = (16, 32),
     ) -> None:
         super().__init__()
-        n_channels, *side = image_shape
+        n_channels, *side = shape
+        convolution = CONVOLUTIONS[len(side)]
         channels = [n_channels, *widths]
         sides = [tuple(side)]
         for _ in widths:
             sides.append(tuple((s + 1) // 2 for s in sides[-1]))
         self.smallest = (channels[-1], *sides[-1])
-        n_flat = channels[-1] * sides[-1][0] * sides[-1][1]
-        self.down = nn.Sequential(*(_halve(i, o, activation) for i, o in pairwise(channels)))
-        self.dense = DenseAutoencoder(n_flat, n_components, hidden_layer_sizes, activation)
+        self.down = nn.Sequential(
+            *(_halve(convolution, i, o, activation) for i, o in pairwise(channels))
+        )
+        self.dense = DenseAutoencoder(
+            prod(self.smallest),
+            n_components,
+            hidden_layer_sizes,
+            activation,
+            variational=variational,
+        )
         steps = zip(pairwise(channels[::-1]), sides[-2::-1], strict=True)
-        self.up = nn.Sequential(*(_enlarge(i, o, s, activation) for (i, o), s in steps))
+        self.up = nn.Sequential(
+            *(_enlarge(convolution, i, o, s, activation) for (i, o), s in steps)
+        )
         self.output = nn.Sigmoid() if bounded_output else nn.Identity()
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, n_components)."""
         return self.dense.encode(self.down(x).flatten(1))
 
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> means and log-variances of the code, (N, n_components) each."""
+        return self.dense.posterior(self.down(x).flatten(1))
+
     def decode(self, codes: Tensor) -> Tensor:
         """(N, n_components) -> (N, C, H, W)."""
         return self.output(self.up(self.dense.decode(codes).unflatten(1, self.smallest)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct the images."""
+        """Reconstruct the images or signals."""
         return self.decode(self.encode(x))
 
 
@@ -147,16 +179,19 @@ def _dense_stack(sizes: Sequence[int], activation: str) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])  # the last layer stays linear
 
 
-def _halve(n_in: int, n_out: int, activation: str) -> nn.Sequential:
-    convolution = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)
-    return nn.Sequential(convolution, ACTIVATIONS[activation]())
+def _halve(convolution: Any, n_in: int, n_out: int, activation: str) -> nn.Sequential:
+    return nn.Sequential(
+        convolution(n_in, n_out, 3, stride=2, padding=1), ACTIVATIONS[activation]()
+    )
 
 
-def _enlarge(n_in: int, n_out: int, side: tuple[int, ...], activation: str) -> nn.Sequential:
+def _enlarge(
+    convolution: Any, n_in: int, n_out: int, side: tuple[int, ...], activation: str
+) -> nn.Sequential:
     # Upsampling to a given size, not a transposed convolution: any side comes back exactly. The
     # activation stands in front, so that the last stage of the decoder ends linear.
     return nn.Sequential(
-        ACTIVATIONS[activation](), nn.Upsample(size=side), nn.Conv2d(n_in, n_out, 3, padding=1)
+        ACTIVATIONS[activation](), nn.Upsample(size=side), convolution(n_in, n_out, 3, padding=1)
     )
 
 

@@ -204,9 +204,10 @@ def test_parameters_change_the_codes(rows, parameter, value):
     [
         ("n_components", 0),
         ("architecture", "transformer"),
-        ("variant", "denoising"),
-        ("precision", "bfloat16"),
-        ("compile", True),
+        ("variant", "adversarial"),
+        ("variant_strength", -1),
+        ("precision", "float8"),
+        ("compile", 3),
         ("loss", "hinge"),
         ("scaling", "robust"),
         ("validation_fraction", 1.0),
@@ -214,7 +215,7 @@ def test_parameters_change_the_codes(rows, parameter, value):
     ],
 )
 def test_unknown_values_are_refused(rows, parameter, value):
-    """A value that does nothing yet is an error, not ignored."""
+    """A value that means nothing is an error, not ignored."""
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter"):
         AutoencoderTransformer(**{parameter: value}).fit(rows)
 

@@ -3,24 +3,53 @@
 from collections import Counter
 
 import pytest
+import torch
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.estimator_checks import check_estimator
+from skorch.callbacks import GradientNormClipping
+from torch import nn
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
+from sklearn_segae._variants import VARIANTS
+
+
+class Linear(nn.Module):
+    """A user's own architecture, as small as one can be."""
+
+    def __init__(self, n_features, n_components):
+        super().__init__()
+        self.encode = nn.Linear(n_features, n_components)
+        self.decode = nn.Linear(n_components, n_features)
+
+
+def small(**parameters):
+    return AutoencoderTransformer(3, hidden_layer_sizes=(8,), max_epochs=3).set_params(**parameters)
+
 
 quick = PixelEncoder(2, max_epochs=3)
 
 CONFIGURATIONS = [
     AutoencoderTransformer(),
-    AutoencoderTransformer(1),
-    AutoencoderTransformer(hidden_layer_sizes=()),
-    AutoencoderTransformer(hidden_layer_sizes=(512, 256), lr=0.01, max_epochs=20),
-    AutoencoderTransformer(early_stopping=True),
-    AutoencoderTransformer(scaling="minmax", loss="cross_entropy"),
-    AutoencoderTransformer(scaling=None, loss="huber", activation="tanh"),
+    AutoencoderTransformer(1, max_epochs=5),
+    AutoencoderTransformer(hidden_layer_sizes=(), max_epochs=5),
+    AutoencoderTransformer(hidden_layer_sizes=(512, 256), lr=0.01, max_epochs=5),
+    AutoencoderTransformer(early_stopping=True, max_epochs=20),
+    AutoencoderTransformer(scaling="minmax", loss="cross_entropy", max_epochs=5),
+    AutoencoderTransformer(scaling=None, loss="huber", activation="tanh", max_epochs=5),
+    *(small(variant=variant) for variant in VARIANTS),
+    small(variant="denoising", scaling="minmax", loss="cross_entropy"),
+    small(variant="masked", variant_strength=0.9, scaling=None),
+    small(variant="variational", architecture="signal"),
+    small(architecture="signal", batch_size=3),
+    small(architecture=Linear, optimizer=torch.optim.NAdam),
+    small(loss=nn.SmoothL1Loss(beta=0.5), device="cpu"),
+    small(precision="bfloat16", optimizer="sgd"),
+    small(precision="float16", callbacks=[GradientNormClipping(1)]),
+    small(early_stopping=True, validation_fraction=0.3, optimizer="adamw"),
+    small(loss_threshold=0.9, tol=0.1, n_iter_no_change=1, activation="gelu"),
     PixelEncoder(),
     PixelEncoder(1, width=3),
     PixelEncoder(early_stopping=True, lr=0.05),

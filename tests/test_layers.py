@@ -16,10 +16,12 @@ LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
     | {"_exposure", "_estimators", "_pictures", "_files", "_patches", "_targets"}
     | {"_watershed", "_borders", "_strength", "_regions"}
-    | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"},
-    {"_objectives", "_training"},
+    | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
+    | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
+    | {"_losses", "_weights"},
+    {"_objectives", "_training", "_variants"},
     {"_projection"},
-    {"_codes", "_cue"},
+    {"_codec", "_codes", "_cue"},
     {"_autoencoder", "_encoder"},
     {"_survey", "_trees"},
     {"_optima", "_refine"},
@@ -32,9 +34,15 @@ MAY_IMPORT = {
     "torch": {
         "networks",
         "_reading",
+        "_architectures",
+        "_batches",
+        "_execution",
+        "_losses",
+        "_variants",
         "_objectives",
         "_training",
         "_projection",
+        "_codec",
         "_codes",
         "_autoencoder",
         "_encoder",

@@ -1,0 +1,80 @@
+"""Which module an architecture is, and what a module of the user's has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ._layout import Layout
+from .networks import ConvAutoencoder, DenseAutoencoder
+
+
+def build_module(
+    architecture: Any,
+    layout: Layout,
+    n_components: int,
+    *,
+    hidden_layer_sizes: Sequence[int],
+    activation: str,
+    bounded_output: bool,
+    variational: bool,
+) -> nn.Module:
+    """Return an untrained module for samples of that layout."""
+    if not isinstance(architecture, str):
+        return _build_own(architecture, layout, n_components, variational)
+    kind = DenseAutoencoder if layout.kind == "rows" else ConvAutoencoder
+    return kind(
+        _size(layout),
+        n_components,
+        tuple(hidden_layer_sizes),
+        activation,
+        bounded_output,
+        variational,
+    )
+
+
+def _size(layout: Layout) -> Any:
+    """Return what modules take first: the number of features, or the shape of an image."""
+    return layout.net_shape[0] if layout.kind == "rows" else layout.net_shape
+
+
+def _build_own(
+    architecture: Any, layout: Layout, n_components: int, variational: bool
+) -> nn.Module:
+    if isinstance(architecture, nn.Module):
+        raise TypeError(
+            f"architecture is an instance of {type(architecture).__name__}, but every fit starts "
+            "from new weights. Pass the class, or a function of (size, n_components)."
+        )
+    module = architecture(_size(layout), n_components)
+    needed = ["encode", "decode"] + ["posterior"] * variational
+    missing = [name for name in needed if not callable(getattr(module, name, None))]
+    if missing or not isinstance(module, nn.Module):
+        what = f"lacks {' and '.join(missing)}" if missing else "is no torch.nn.Module"
+        raise TypeError(
+            f"architecture gave a {type(module).__name__}, which {what}. It has to be a "
+            f"torch.nn.Module with the methods {', '.join(needed)}."
+        )
+    _refuse_other_sizes(module, layout, n_components)
+    return module
+
+
+@torch.no_grad()
+def _refuse_other_sizes(module: Any, layout: Layout, n_components: int) -> None:
+    """Try the module on two samples of zeros."""
+    module.eval()
+    x = torch.zeros(2, *layout.net_shape)
+    codes = module.encode(x)
+    if codes.shape != (2, n_components):
+        raise ValueError(
+            f"architecture encodes 2 samples as {tuple(codes.shape)}, but n_components="
+            f"{n_components} asks for {(2, n_components)}."
+        )
+    if module.decode(codes).shape != x.shape:
+        raise ValueError(
+            f"architecture decodes 2 samples as {tuple(module.decode(codes).shape)}, but they "
+            f"were {tuple(x.shape)}, channels first."
+        )

@@ -1,0 +1,151 @@
+"""What a trained autoencoder does: encode, decode, judge and draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from ._density import draw_codes
+from ._layout import BLOCK, Layout, channels_last, check_samples, scaled_blocks
+from ._scaling import unscaled
+from ._training import Net, draw_seed, evaluate
+from ._variants import Plain, Variational
+from .networks import decode
+
+
+class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """The methods of a fitted autoencoder; whoever mixes it in learns the attributes below."""
+
+    architecture: Any
+    random_state: Any
+    scaling: str | None
+    net_: Net
+    scale_: np.ndarray
+    _layout: Layout
+    _variant: Plain
+    _n_components: int
+    _codes: np.ndarray  # of some training samples
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Encode samples.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            float64 for float64 rows, else float32.
+        """
+        check_is_fitted(self)
+        return np.concatenate([self._evaluate(self._variant.encode, x) for x in self._blocks(X)])
+
+    def inverse_transform(self, codes: Any) -> np.ndarray:
+        """Decode samples.
+
+        Parameters
+        ----------
+        codes : array of shape (n_samples, n_components)
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
+            In the units of the data that the net was fitted on.
+        """
+        check_is_fitted(self)
+        codes = check_array(codes, dtype=[np.float64, np.float32])
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"codes has {codes.shape[1]} columns, but AutoencoderTransformer was fitted with "
+                f"n_components={self._n_features_out}."
+            )
+        blocks = (codes[i : i + BLOCK] for i in range(0, len(codes), BLOCK))
+        decoded = np.concatenate([self._evaluate(decode, block) for block in blocks])
+        return unscaled(channels_last(decoded), self.scale_).reshape(-1, *self._layout.shape)
+
+    def sample(self, n_samples: int = 1) -> np.ndarray:
+        """Draw samples like those that the net was fitted on.
+
+        Codes are drawn and decoded: from the standard normal prior if "variational", else from a
+        Gaussian mixture fitted to codes of the training data. As in
+        :class:`~sklearn.mixture.GaussianMixture`, a fixed `random_state` draws the same each time.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples={n_samples}, but at least one sample is to be drawn.")
+        seed = draw_seed(self.random_state)
+        if isinstance(self._variant, Variational):
+            drawn = np.random.default_rng(seed).standard_normal((n_samples, self._n_features_out))
+            return self.inverse_transform(drawn.astype(np.float32))
+        return self.inverse_transform(draw_codes(self._codes, n_samples, seed))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus the mean reconstruction loss of `X`: bigger is better.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every sample counts.
+
+        Returns
+        -------
+        score : float
+        """
+        return float(np.average(self.score_samples(X), weights=sample_weight))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return minus the reconstruction loss of every sample; outliers score low.
+
+        The loss is that of training, without noise and penalties: with `scaling="standard"` a mean
+        squared error of 1 is what predicting the mean would cost.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return np.concatenate([-self._losses(x) for x in self._blocks(X)])
+
+    @property
+    def image_shape_(self) -> tuple[int, ...] | None:
+        """Shape of one image or signal as it came in; None for rows."""
+        return None if self._layout.kind == "rows" else self._layout.shape
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._n_components
+
+    def _blocks(self, X: Any) -> Iterator[np.ndarray]:
+        X, _ = check_samples(self, X, self.architecture, self._layout)
+        return scaled_blocks(X, self.scale_)
+
+    def _evaluate(self, function: Callable[..., torch.Tensor], x: np.ndarray) -> np.ndarray:
+        return evaluate(self.net_.module_, function, x)
+
+    def _losses(self, x: np.ndarray) -> np.ndarray:
+        if self.scaling == "minmax":
+            x = np.clip(x, 0, 1)  # beyond what fit saw, where the decoder cannot follow
+        loss = self._variant.loss
+        loss.refuse(x)
+        output = torch.from_numpy(self._evaluate(self._variant.reconstruct, x))
+        return loss.per_sample(output, torch.from_numpy(x)).numpy()

@@ -1,0 +1,78 @@
+"""Reconstruction losses: by name, or torch's criteria."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Of (output, target): element by element with reduction="none", else the mean over everything.
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "cross_entropy": functional.binary_cross_entropy,
+    "huber": functional.huber_loss,
+    "mae": functional.l1_loss,
+    "mse": functional.mse_loss,
+}
+
+
+class Loss:
+    """The cost of a reconstruction: a mean over all numbers, or one for every sample.
+
+    Parameters
+    ----------
+    loss : str, or criterion of (output, target), default="mse"
+        A name of `LOSSES`; a torch criterion, as class or instance (its `reduction` is ignored); or
+        a function that returns the loss of every number, unreduced.
+    """
+
+    def __init__(self, loss: Any = "mse") -> None:
+        self.name = loss if isinstance(loss, str) else ""
+        self.function = LOSSES[loss] if self.name else None
+        self.criterion = None if self.function else _unreduced(loss)
+
+    def __call__(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the mean over the batch, a scalar; `weight` (N,) has a mean of 1 over all data."""
+        if weight is None and self.function is not None:
+            return self.function(output, target)
+        return weighted_mean(self.per_sample(output, target), weight)
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the mean over the numbers of every sample, (N,)."""
+        losses = self._elementwise(output, target)
+        if losses.ndim == 0 or len(losses) != len(target):
+            raise ValueError(
+                f"loss returned a tensor of shape {tuple(losses.shape)} for {len(target)} samples, "
+                "but a loss is needed for each. Return it unreduced, as with reduction='none'."
+            )
+        return losses.flatten(1).mean(1) if losses.ndim > 1 else losses
+
+    def refuse(self, x: np.ndarray) -> None:
+        """Raise an error if `x` cannot be a target of this loss."""
+        if self.name == "cross_entropy" and (x.min() < 0 or x.max() > 1):
+            raise ValueError(
+                "loss='cross_entropy' needs an input in [0, 1], but the scaled one lies in "
+                f"[{x.min():.3g}, {x.max():.3g}]. Pass scaling='minmax', or loss='mse'."
+            )
+
+    def _elementwise(self, output: Tensor, target: Tensor) -> Tensor:
+        if self.function is not None:
+            return self.function(output, target, reduction="none")
+        assert self.criterion is not None
+        return self.criterion(output, target)
+
+
+def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean over a batch (N,), each sample times its weight if it has one."""
+    return values.mean() if weight is None else (weight * values).mean()
+
+
+def _unreduced(criterion: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a criterion's copy that leaves the mean to us; instantiate a class."""
+    criterion = criterion() if isinstance(criterion, type) else copy.deepcopy(criterion)
+    if isinstance(criterion, nn.Module) and hasattr(criterion, "reduction"):
+        vars(criterion)["reduction"] = "none"
+    return criterion

@@ -1,0 +1,261 @@
+"""Variants: the property that defines each, on digits, and what their strength does."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sklearn_segae import AutoencoderTransformer
+from sklearn_segae._losses import Loss
+from sklearn_segae._training import seeded
+from sklearn_segae._variants import (
+    VARIANTS,
+    Contractive,
+    Masked,
+    Plain,
+    divergence,
+    squared_jacobian_norms,
+)
+from sklearn_segae.networks import DenseAutoencoder
+
+TRAIN, TEST = train_test_split(load_digits().data, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A function that fits a variant on digits, once each."""
+    known = {}
+
+    def fit(variant="plain", strength="auto"):
+        if (variant, strength) not in known:
+            known[variant, strength] = AutoencoderTransformer(
+                16,
+                variant=variant,
+                variant_strength=strength,
+                lr=3e-3,
+                max_epochs=30,
+                random_state=0,
+            ).fit(TRAIN)
+        return known[variant, strength]
+
+    return fit
+
+
+def standardised(ae, X):
+    return (X - ae.scale_[0]) / ae.scale_[1]
+
+
+def there_and_back(ae, X):
+    return ae.inverse_transform(ae.transform(X))
+
+
+def error(ae, seen):
+    """Mean squared error between clean digits and what becomes of others, in training's units."""
+    return np.mean((standardised(ae, there_and_back(ae, seen)) - standardised(ae, TEST)) ** 2)
+
+
+def sensitivity(ae):
+    """Mean squared Frobenius norm of the encoder's Jacobian, per variance of the codes."""
+    encode = ae.net_.module_.encode
+    x = torch.tensor(standardised(ae, TEST[:50]), dtype=torch.float32)
+    jacobians = torch.stack(
+        [torch.autograd.functional.jacobian(lambda r: encode(r[None])[0], r) for r in x]
+    )
+    return jacobians.square().sum((1, 2)).mean().item() / ae.transform(TEST).var(0).sum()
+
+
+def test_denoising_cleans_noisy_digits_better_than_plain(fitted):
+    """What it was trained for: the clean digit from a noisy one."""
+    noise = np.random.default_rng(0).normal(size=TEST.shape) * 0.5 * TRAIN.std(0)
+    assert error(fitted("denoising"), TEST + noise) < 0.9 * error(fitted(), TEST + noise)
+
+
+def test_masked_fills_hidden_inputs_better_than_plain(fitted):
+    """A quarter of the pixels set to their mean come back nearer to what they were."""
+    hidden = np.random.default_rng(0).random(TEST.shape) < 0.25
+    seen = np.where(hidden, TRAIN.mean(0), TEST)
+    wrong = [
+        np.mean((there_and_back(ae, seen) - TEST)[hidden] ** 2)
+        for ae in (fitted("masked"), fitted())
+    ]
+    assert wrong[0] < 0.8 * wrong[1]
+
+
+@pytest.mark.parametrize(("strength", "n_zeros"), [(0, 0), ("auto", 8), (0.9, 14), (0.999, 15)])
+def test_sparse_codes_have_their_share_of_zeros(fitted, strength, n_zeros):
+    """Every code has exactly that many inactive units, one stays active at least."""
+    codes = fitted("sparse", strength).transform(TEST)
+    np.testing.assert_array_equal((codes == 0).sum(1), n_zeros)
+
+
+def test_sparse_codes_are_the_largest_numbers(fitted):
+    """What is kept is what is largest in absolute value, unchanged."""
+    ae = fitted("sparse")
+    with torch.no_grad():
+        x = torch.tensor(standardised(ae, TEST), dtype=torch.float32)
+        dense = ae.net_.module_.encode(x).numpy()
+    codes = ae.transform(TEST.astype(np.float32))
+    kept = codes != 0
+    np.testing.assert_allclose(codes[kept], dense[kept], atol=1e-4)
+    smallest_kept = np.where(kept, np.abs(dense), np.inf).min(1)
+    assert (np.where(kept, 0, np.abs(dense)).max(1) <= smallest_kept + 1e-4).all()
+
+
+def test_contractive_codes_hardly_move(fitted):
+    """The encoder's slope is smaller, not only because its codes are; more strength, less slope."""
+    slopes = [sensitivity(ae) for ae in (fitted("contractive", 0.1), fitted("contractive"))]
+    assert slopes[0] < slopes[1] < 0.7 * sensitivity(fitted())
+
+
+def test_the_jacobians_norm_is_estimated_without_bias():
+    """The mean over projections is the exact squared Frobenius norm, here of a linear encoder."""
+    net = DenseAutoencoder(7, 3)
+    x = torch.randn(20_000, 7, requires_grad=True)
+    estimate = squared_jacobian_norms(net.encode(x), x).mean()
+    exact = net.encoder[0].weight.square().sum()
+    assert estimate.item() == pytest.approx(exact.item(), rel=0.05)  # 20,000 draws
+
+
+def test_variational_codes_are_near_the_prior(fitted):
+    """Draws from the codes' distributions are like draws from a standard normal; plain ones not."""
+    ae = fitted("variational")
+    x = torch.tensor(standardised(ae, TEST), dtype=torch.float32)
+    with torch.no_grad():
+        mean, log_variance = ae.net_.module_.posterior(x)
+    spread = torch.sqrt(mean.var(0) + log_variance.exp().mean(0))
+    assert mean.mean(0).abs().max() < 0.4
+    assert ((spread > 0.7) & (spread < 1.4)).all()
+    assert not (fitted().transform(TEST).std(0) < 1.4).all()
+    np.testing.assert_allclose(ae.transform(TEST), mean, atol=1e-4)
+
+
+def test_the_divergence_is_reported(fitted):
+    """kl_ is that of the codes, falls with beta, and other variants have none."""
+    assert 0 < fitted("variational").kl_ < fitted("variational", 0.1).kl_
+    assert not hasattr(fitted(), "kl_")
+    ae = AutoencoderTransformer(2, variant="variational", max_epochs=1).fit(TRAIN)
+    assert not hasattr(ae.set_params(variant="plain").fit(TRAIN), "kl_")
+
+
+def test_divergence_is_that_of_torch():
+    """Kullback-Leibler from a diagonal normal to the standard one."""
+    mean, log_variance = torch.randn(5, 3), torch.randn(5, 3)
+    ours = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    expected = torch.distributions.kl_divergence(ours, torch.distributions.Normal(0.0, 1.0)).sum(1)
+    torch.testing.assert_close(divergence(mean, log_variance), expected)
+
+
+@pytest.mark.parametrize("shape", [(500, 20), (50, 3, 16, 16), (50, 1, 28, 11), (50, 2, 40)])
+@pytest.mark.parametrize("share", [0.2, 0.7])
+def test_hidden_inputs_are_that_share(shape, share):
+    """Squares of images are hidden in all channels, stretches of signals likewise."""
+    seen = Masked(Loss(), share).visible(torch.ones(shape))
+    seen = seen.expand(shape)
+    assert seen.shape == shape
+    assert 1 - seen.mean().item() == pytest.approx(share, abs=0.04)
+    assert set(seen.unique().tolist()) == {0, 1}
+    if len(shape) > 2:
+        assert (seen == seen[:, :1]).all()
+        assert (seen[..., 1:] == seen[..., :-1]).float().mean() > 0.6  # neighbours go together
+
+
+@pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"plain"}))
+def test_strength_counts(fitted, variant):
+    """Of every variant but the plain one."""
+    codes = fitted(variant).transform(TEST[:10])
+    assert np.abs(fitted(variant, 0.2).transform(TEST[:10]) - codes).max() > 0.1
+
+
+@pytest.mark.parametrize("variant", ["denoising", "masked", "sparse", "contractive"])
+def test_no_strength_is_plain(variant):
+    """With a strength of 0 the loss of a batch is that of the plain variant."""
+    net, x = DenseAutoencoder(6, 3, (4,)), torch.randn(10, 6)
+    loss = Loss()
+    torch.testing.assert_close(VARIANTS[variant](loss, 0)(net, x), Plain(loss)(net, x))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_noise_is_for_training_alone(fitted, variant):
+    """Codes and scores are the same each time, and the score is that of the reconstruction."""
+    ae = fitted(variant)
+    np.testing.assert_array_equal(ae.transform(TEST), ae.transform(TEST))
+    spread = np.mean((there_and_back(ae, TEST) - TEST) ** 2 / ae.scale_[1] ** 2)
+    assert -ae.score(TEST) == pytest.approx(spread, rel=1e-6)
+
+
+@pytest.mark.parametrize(("variant", "strength"), [("denoising", 30), ("contractive", 1e3)])
+def test_validation_is_clean(variant, strength):
+    """The held-out loss is that of `score`, without noise or penalty."""
+    ae = AutoencoderTransformer(
+        4,
+        variant=variant,
+        variant_strength=strength,
+        early_stopping=True,
+        max_epochs=1,
+        random_state=0,
+    ).fit(TRAIN)
+    with seeded(0) as rng:
+        held_out = rng.permutation(len(TRAIN))[: round(0.1 * len(TRAIN))]
+    assert -ae.score(TRAIN[held_out]) == pytest.approx(ae.validation_loss_curve_[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_equal_seeds_equal_codes(variant):
+    """Noise, masks, draws and projections come from random_state."""
+    ae = AutoencoderTransformer(3, variant=variant, max_epochs=2, random_state=0)
+    np.testing.assert_array_equal(ae.fit_transform(TRAIN), ae.fit_transform(TRAIN))
+
+
+@pytest.mark.parametrize(
+    ("variant", "strength", "message"),
+    [
+        ("plain", 0.5, "means nothing for variant='plain'"),
+        ("masked", 1.0, r"share for variant='masked'.*\[0, 1\)"),
+        ("sparse", 2.0, r"share for variant='sparse'.*\[0, 1\)"),
+    ],
+)
+def test_strengths_without_a_meaning_are_refused(variant, strength, message):
+    """The error names variant, strength and rule."""
+    with pytest.raises(ValueError, match=message):
+        AutoencoderTransformer(variant=variant, variant_strength=strength).fit(TRAIN)
+
+
+def test_noise_suits_the_scaling():
+    """ "auto" is less for inputs in [0, 1] than for standardised ones."""
+    strengths = [
+        AutoencoderTransformer(2, variant="denoising", scaling=scaling, max_epochs=0)
+        .fit(TRAIN)
+        ._variant.strength
+        for scaling in ("standard", "minmax", None)
+    ]
+    assert strengths == [0.5, 0.15, 0.15]
+
+
+def test_a_variational_net_goes_on_as_one():
+    """A net without log-variances cannot be continued as variational, and says so."""
+    ae = AutoencoderTransformer(2, warm_start=True, max_epochs=1).fit(TRAIN)
+    with pytest.raises(ValueError, match="cannot go on with a net of another kind"):
+        ae.set_params(variant="variational").fit(TRAIN)
+    assert ae.set_params(variant="contractive").fit(TRAIN).n_iter_ == 2
+    assert isinstance(ae.net_.criterion_, Contractive)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_samples_are_like_the_data(fitted, variant):
+    """Drawn digits are nearer to real ones than pixels are that are drawn one by one."""
+    ae = fitted(variant)
+    shuffled = np.random.default_rng(0).permuted(TEST, axis=0)
+    drawn = ae.sample(100)
+
+    assert drawn.shape == (100, 64)
+    assert to_nearest(drawn) < 0.8 * to_nearest(shuffled[:100])
+    np.testing.assert_array_equal(drawn, ae.sample(100))  # as its random_state says
+    assert np.abs(drawn - ae.set_params(random_state=1).sample(100)).max() > 1
+    ae.set_params(random_state=0)
+
+
+def to_nearest(X):
+    """Mean distance to the nearest digit of the training data, in standardised units."""
+    scale = np.where(TRAIN.std(0) == 0, 1, TRAIN.std(0))
+    return np.sqrt((((X[:, None] - TRAIN) / scale) ** 2).sum(2).min(1)).mean()
