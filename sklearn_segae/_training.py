@@ -19,7 +19,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 
 from ._batches import Batches, Samples
-from ._execution import execution
+from ._execution import cast, compiled
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -75,19 +75,21 @@ class TrainingEnd(Exception):
 class Net(NeuralNet):
     """skorch's loop; the criterion is an `Objective`, which calls the module as it needs."""
 
-    callee: Any = None  # what the objective calls in place of the module, if anything
+    cast: Any = None  # what the objective calls in place of the module, for 16 bits alone
+    compiled: Callable[..., Tensor] | None = None  # the objective, compiled
     scaler: torch.amp.GradScaler | None = None  # for float16 alone
 
     @contextmanager
-    def run_as(self, precision: str, compiled: bool | str) -> Iterator[None]:
+    def run_as(self, precision: str, compile: bool | str) -> Iterator[None]:
         """Train in a number format, compiled or not; nothing of it stays, so the net pickles."""
-        self.callee = execution(self.module_, precision, compiled, self.device)
+        self.cast = cast(self.module_, precision, self.device)
+        self.compiled = compiled(self.criterion_, compile)
         if precision == "float16":
             self.scaler = torch.amp.GradScaler(torch.device(self.device).type)
         try:
             yield
         finally:
-            self.callee = self.scaler = None
+            self.cast = self.compiled = self.scaler = None
 
     def infer(self, x: Tensor, **_: Any) -> Tensor:
         """Hand the batch on: the objective alone knows what to compute from it."""
@@ -97,11 +99,11 @@ class Net(NeuralNet):
         self, y_pred: Tensor, y_true: Tensor | None, *_: Any, training: bool = False, **__: Any
     ) -> Tensor:
         """Return the objective of the batch that `infer` handed on, with its weights."""
-        objective = self.criterion_
+        module, objective = self.cast or self.module_, self.compiled or self.criterion_
         if not training:  # without noise and penalties, so that variants compare
-            objective = getattr(objective, "clean", objective)
+            objective = getattr(self.criterion_, "clean", self.criterion_)
         weights = () if y_true is None else (y_true.to(self.device),)
-        return objective(self.callee or self.module_, y_pred, *weights)
+        return objective(module, y_pred, *weights)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute gradients; those of 16 bits are scaled up on the way, lest they vanish."""

@@ -1,0 +1,150 @@
+"""scikit-learn's callbacks: told of every epoch, alone and in company, and listened to."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_segae import AutoencoderTransformer
+
+callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
+
+
+def small(**parameters):
+    return AutoencoderTransformer(2, hidden_layer_sizes=(8,), max_epochs=3).set_params(
+        random_state=0, **parameters
+    )
+
+
+def monitor():
+    """A ScoringMonitor of the estimator's own score; 1.9.1 takes no plain scoring=None."""
+    return callback.ScoringMonitor(scoring={"score": own_score})
+
+
+def own_score(estimator, X, y):
+    return estimator.score(X)
+
+
+class Recorder:
+    """Note what it is told, and wish to stop after some epochs."""
+
+    def __init__(self, stop_after=np.inf):
+        self.stop_after = stop_after
+        self.heard = []
+        self.fitted = []
+
+    def setup(self, estimator, context):
+        self.heard.append("setup")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.heard.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(
+        self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None
+    ):
+        self.data = X, y, metadata
+        self.heard.append(f"end {context.task_name}")
+        self.fitted.append(fitted_estimator)
+        return context.task_name == "epoch" and context.task_id + 1 >= self.stop_after
+
+    def teardown(self, estimator, context):
+        self.heard.append("teardown")
+
+
+def test_every_epoch_is_a_task(rows):
+    """Begun and ended, in order, within the fit."""
+    recorder = Recorder()
+    small().set_callbacks(recorder).fit(rows)
+    epochs = ["begin epoch", "end epoch"] * 3
+    assert recorder.heard == ["setup", "begin fit", *epochs, "end fit", "teardown"]
+
+
+def test_a_wish_to_stop_is_honoured(rows):
+    """Training ends with that epoch, and the estimator is fitted."""
+    recorder = Recorder(stop_after=2)
+    ae = small().set_callbacks(recorder).fit(rows)
+    assert (ae.n_iter_, ae.stop_reason_) == (2, "callback")
+    assert ae.transform(rows).shape == (300, 2)
+    assert recorder.heard[-2:] == ["end fit", "teardown"]
+
+
+def test_the_epoch_that_ends_training_is_ended_too(rows):
+    """Stop rules of the estimator's own leave no task open."""
+    recorder = Recorder()
+    ae = small(loss_threshold=1e9).set_callbacks(recorder).fit(rows)
+    assert (ae.n_iter_, ae.stop_reason_) == (1, "loss_threshold")
+    assert recorder.heard.count("end epoch") == 1
+
+
+def test_fitted_estimators_are_of_their_time(rows):
+    """Each encodes as if training had stopped there; the last as the estimator does."""
+    recorder = Recorder()
+    ae = small().set_callbacks(recorder).fit(rows)
+    after = [estimator.transform(rows) for estimator in recorder.fitted]
+    np.testing.assert_allclose(after[0], small(max_epochs=1).fit(rows).transform(rows))
+    np.testing.assert_array_equal(after[-1], ae.transform(rows))
+    assert np.abs(after[1] - after[0]).max() > 1e-3
+
+
+def test_callbacks_do_not_change_what_is_learnt(rows):
+    """Looking on costs no random number."""
+    watched = small().set_callbacks(Recorder(), monitor())
+    np.testing.assert_array_equal(watched.fit(rows).transform(rows), small().fit_transform(rows))
+
+
+def test_a_failing_fit_tears_down(rows):
+    """Whatever happens, callbacks hear of the end."""
+    recorder = Recorder()
+    with pytest.raises(FloatingPointError):
+        small(lr=1e30, optimizer="sgd", max_epochs=20).set_callbacks(recorder).fit(rows)
+    assert recorder.heard[-1] == "teardown"
+
+
+def test_the_net_forgets_who_looked_on(rows):
+    """Neither data nor estimator are reachable from the net afterwards."""
+    ae = small().set_callbacks(Recorder()).fit(rows)
+    assert not [c for _, c in ae.net_.callbacks_ if hasattr(c, "tasks")]
+
+
+def test_scores_are_monitored(rows):
+    """ScoringMonitor logs the score of every epoch and of the fit, without a y."""
+    scores_of_epochs = monitor()
+    ae = small().set_callbacks(scores_of_epochs).fit(rows)
+    scores = {entry["task_id_path"]: entry["score"] for entry in scores_of_epochs.get_logs().data}
+    assert scores[(0,)] == pytest.approx(ae.score(rows))
+    assert scores[(0, 0)] < scores[(0, 1)] < scores[(0, 2)] == pytest.approx(ae.score(rows))
+
+
+def test_callbacks_see_data_and_weights(rows):
+    """X as it was passed, as its own target where there is no y, and the weights."""
+    recorder, weight = Recorder(), np.linspace(0, 1, 300)
+    small().set_callbacks(recorder).fit(rows, sample_weight=weight)
+    X, y, metadata = recorder.data
+    assert X is rows
+    assert y is rows
+    assert metadata["sample_weight"] is weight
+    small().set_callbacks(recorder).fit(rows, y=weight)
+    assert recorder.data[1] is weight
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_progress_is_shown_in_a_search_over_a_pipeline(rows, capsys, n_jobs):
+    """A bar for every epoch's parent: search, candidates, pipeline, autoencoder."""
+    pytest.importorskip("rich")
+    pipeline = make_pipeline(StandardScaler(), small(max_epochs=2))
+    grid = {"autoencodertransformer__n_components": [1, 2]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(rows)
+    shown = capsys.readouterr().out
+    assert "GridSearchCV" in shown
+    assert "AutoencoderTransformer" in shown
+    assert search.best_params_ == {"autoencodertransformer__n_components": 2}
+
+
+def test_clones_keep_callbacks_and_tags_stay(rows):
+    """As scikit-learn has it: clone hands callbacks on."""
+    recorder = Recorder()
+    clone(small().set_callbacks(recorder)).fit(rows)
+    assert recorder.heard.count("end epoch") == 3
