@@ -113,10 +113,8 @@ default="plain"
     ----------
     net_ : skorch.NeuralNet
         The trained net; its torch module is `net_.module_`.
-    loss_curve_ : list of float
-        Mean training loss of every epoch.
-    validation_loss_curve_ : list of float
-        Mean validation loss of every epoch; empty without `early_stopping`.
+    loss_curve_, validation_loss_curve_ : list of float
+        Mean losses of every epoch; the second is empty without `early_stopping`.
     n_iter_ : int
         Number of epochs.
     stop_reason_ : str
@@ -152,9 +150,10 @@ default="plain"
                   stays near a standard normal [5]_    from it (beta)
     ============= ==================================== ========================== ====
 
-    Noise is in units of the scaled input; where that is not standardised, "auto" is 0.15, made for
-    inputs in [0, 1]. Hidden inputs are 0: the mean if standardised. Codes of "sparse" hold their
-    zeros after training, too. Codes of "variational" are the means.
+    Noise is in units of the scaled input. Where that is not standardised, "auto" is made for inputs
+    in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy). Hidden
+    inputs are 0: the mean if standardised. Codes of "sparse" hold their zeros after training, too.
+    Codes of "variational" are the means.
 
     References
     ----------

@@ -14,6 +14,7 @@ from sklearn_segae._variants import (
     Contractive,
     Masked,
     Plain,
+    build_variant,
     divergence,
     squared_jacobian_norms,
 )
@@ -221,15 +222,31 @@ def test_strengths_without_a_meaning_are_refused(variant, strength, message):
         AutoencoderTransformer(variant=variant, variant_strength=strength).fit(TRAIN)
 
 
-def test_noise_suits_the_scaling():
-    """ "auto" is less for inputs in [0, 1] than for standardised ones."""
-    strengths = [
-        AutoencoderTransformer(2, variant="denoising", scaling=scaling, max_epochs=0)
-        .fit(TRAIN)
-        ._variant.strength
-        for scaling in ("standard", "minmax", None)
-    ]
-    assert strengths == [0.5, 0.15, 0.15]
+@pytest.mark.parametrize(
+    ("variant", "loss", "scaling", "strength"),
+    [
+        ("denoising", "mse", "standard", 0.5),
+        ("denoising", "mse", "minmax", 0.15),
+        ("denoising", "mse", None, 0.15),
+        ("variational", "mse", "standard", 1),
+        ("variational", "mse", "minmax", 0.1),
+        ("variational", "cross_entropy", "minmax", 1),
+        ("sparse", "mse", "minmax", 0.5),
+    ],
+)
+def test_auto_suits_the_scaling(variant, loss, scaling, strength):
+    """Inputs in [0, 1] have less spread than standardised ones, and bear less noise."""
+    assert build_variant(variant, "auto", Loss(loss), scaling).strength == strength
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax"])
+def test_variational_codes_do_not_collapse(scaling):
+    """With "auto" they tell of the digits: less than half of the spread is left unexplained."""
+    ae = AutoencoderTransformer(
+        16, variant="variational", scaling=scaling, lr=3e-3, max_epochs=30, tol=0, random_state=0
+    ).fit(TRAIN)
+    spread = (standardised(ae, TEST) - standardised(ae, TRAIN).mean(0)) ** 2
+    assert error(ae, TEST) < 0.5 * spread.mean()
 
 
 def test_a_variational_net_goes_on_as_one():
