@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_segae import AutoencoderTransformer
+from sklearn_segae._callbacks import FitTask
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
 
@@ -143,7 +144,25 @@ def test_progress_is_shown_in_a_search_over_a_pipeline(rows, capsys, n_jobs):
     assert search.best_params_ == {"autoencodertransformer__n_components": 2}
 
 
-def test_clones_keep_callbacks_and_tags_stay(rows):
+def test_scores_are_monitored_inside_a_search(rows):
+    """Epochs are found below the candidates and steps that they belong to."""
+    looking = monitor()
+    pipeline = make_pipeline(StandardScaler(), small(max_epochs=2).set_callbacks(looking))
+    grid = {"autoencodertransformer__n_components": [1, 2]}
+    GridSearchCV(pipeline, grid, cv=2).fit(rows)
+    scores = [entry["score"] for run in looking.get_logs("all") for entry in run.data]
+    assert len(scores) == (2 * 2 + 1) * (2 + 1)  # candidates x folds and a refit; epochs and a fit
+    assert np.isfinite(scores).all()
+
+
+def test_older_scikit_learn_is_left_alone():
+    """An estimator without support for callbacks trains without being told of anything."""
+    task = FitTask(object(), max_epochs=3, X=None, y=None, metadata={})
+    assert task.of_epochs({}) is None
+    task.finish()
+
+
+def test_clones_keep_callbacks(rows):
     """As scikit-learn has it: clone hands callbacks on."""
     recorder = Recorder()
     clone(small().set_callbacks(recorder)).fit(rows)

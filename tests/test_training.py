@@ -78,6 +78,28 @@ def test_skorch_callbacks_work(rows):
     assert fitted.net_.optimizer_.param_groups[0]["lr"] < 0.01
 
 
+def test_learning_rates_follow_a_schedule(rows):
+    """Epoch after epoch, and batch after batch where the schedule asks for it."""
+    rates = {}
+    for step_every in ("epoch", "batch"):
+        schedule = LRScheduler("ExponentialLR", gamma=0.5, step_every=step_every)
+        fitted = autoencoder(callbacks=[schedule], max_epochs=3, lr=0.1).fit(rows)
+        rates[step_every] = fitted.net_.optimizer_.param_groups[0]["lr"]
+    assert rates["epoch"] == pytest.approx(0.1 * 0.5**3)
+    assert rates["batch"] == pytest.approx(0.1 * 0.5 ** (3 * 6))  # batches of 50 rows of 300
+
+
+def test_gradients_are_clipped(rows):
+    """To a norm of next to nothing, plain gradient descent stands still."""
+    still = autoencoder(max_epochs=0).fit_transform(rows)
+    clipped = autoencoder(optimizer="sgd", lr=0.1, callbacks=[GradientNormClipping(1e-9)])
+    free = autoencoder(optimizer="sgd", lr=0.1)
+    np.testing.assert_allclose(
+        clipped.set_params(max_epochs=2).fit_transform(rows), still, atol=1e-6
+    )
+    assert np.abs(free.set_params(max_epochs=2).fit_transform(rows) - still).max() > 0.01
+
+
 def test_callbacks_are_copied(rows):
     """The caller's callback object never sees the training."""
     stop = EarlyStopping(monitor="train_loss")
