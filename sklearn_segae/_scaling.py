@@ -60,7 +60,8 @@ def unscaled(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def _moments(X: Any, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of every feature, float64."""
     if sparse.issparse(X):
-        mean, variance = mean_variance_axis(X, 0, weights=weight)
+        weights = None if weight is None else weight.astype(X.dtype)  # it takes no other
+        mean, variance = mean_variance_axis(X, 0, weights=weights)
         return mean, np.sqrt(variance)
     rows = X.reshape(-1, X.shape[-1])
     if weight is None:

@@ -167,6 +167,36 @@ def test_decoded_images_have_both_signs():
     assert images.min() < 0 < images.max()
 
 
+@few
+@given(st.integers(1, 3), st.integers(1, 40), st.lists(st.integers(1, 5), max_size=3))
+def test_signals_of_any_length_come_back(n_channels, length, widths):
+    """(N, C, T) -> (N, n_components) -> (N, C, T), exactly, for odd and tiny lengths."""
+    net = ConvAutoencoder((n_channels, length), 3, (4,), widths=widths)
+    x = torch.randn(2, n_channels, length)
+
+    codes = net.encode(x)
+
+    assert codes.shape == (2, 3)
+    assert net.decode(codes).shape == x.shape
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [(DenseAutoencoder, (5,)), (ConvAutoencoder, (2, 5, 4)), (ConvAutoencoder, (2, 7))],
+)
+def test_posteriors(build, shape):
+    """Means and log-variances, one each for every number of the code, which is the mean."""
+    net = build(shape[0] if len(shape) == 1 else shape, 3, (4,), variational=True)
+    x = torch.randn(6, *shape)
+
+    mean, log_variance = net.posterior(x)
+
+    assert mean.shape == log_variance.shape == (6, 3)
+    assert torch.equal(net.encode(x), mean)
+    assert not torch.equal(mean, log_variance)
+    torch.testing.assert_close(net(x), net.decode(mean))
+
+
 # ---- PixelAutoencoder
 
 OPTIONS = [

@@ -166,3 +166,16 @@ def test_many_pixels_are_sampled_evenly():
     # Every tenth of 200 pixels: 0, 10, ..., 190.
     np.testing.assert_array_equal(np.unique(sample[:, 0]), np.arange(0, 200, 10))
     assert sample.shape == (400, 2)
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (20, 4, 5, 2)])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", None])
+def test_weights_count_samples(rng, shape, scaling):
+    """A sample that weighs 3 is three of them, of rows, images and sparse rows."""
+    X, weight = rng.normal(size=shape), rng.integers(1, 4, 20)
+    repeated = fit_scale(np.repeat(X, weight, axis=0), scaling)
+    np.testing.assert_allclose(fit_scale(X, scaling, weight), repeated, atol=1e-12)
+    if X.ndim == 2:
+        for dtype, digits in [(np.float64, 1e-12), (np.float32, 1e-6)]:
+            csr = sparse.csr_matrix(X.astype(dtype))
+            np.testing.assert_allclose(fit_scale(csr, scaling, weight), repeated, atol=digits)

@@ -1,0 +1,35 @@
+"""Batches: every sample once an epoch, with what belongs to it."""
+
+import numpy as np
+import torch
+
+from sklearn_segae._batches import Batches, Samples
+
+
+def samples(n, weights=None):
+    numbers = torch.arange(n)
+    return Samples(lambda index: numbers[index], n, weights)
+
+
+def test_an_epoch_has_every_sample_once():
+    """Whatever the size of a batch; only the last one may be smaller."""
+    for batch_size in (1, 3, 10, 99):
+        batches = [x for x, _ in Batches(samples(10), batch_size, np.random.default_rng(0))]
+        assert sorted(torch.cat(batches).tolist()) == list(range(10))
+        assert {len(x) for x in batches[:-1]} <= {batch_size}
+
+
+def test_only_training_shuffles():
+    """With a generator the order is new each epoch, without one it is that of the samples."""
+    shuffled = Batches(samples(50), 50, np.random.default_rng(0))
+    (first, _), (second, _) = next(iter(shuffled)), next(iter(shuffled))
+    assert not torch.equal(first, second)
+    assert torch.equal(next(iter(Batches(samples(50), 50)))[0], torch.arange(50))
+
+
+def test_weights_stay_with_their_samples():
+    """Through subsets and shuffling; None where there are none."""
+    weighted = samples(20, weights=10.0 * torch.arange(20)).subset(np.arange(5, 20))
+    for x, weights in Batches(weighted, 4, np.random.default_rng(0)):
+        assert torch.equal(weights, 10.0 * x)
+    assert all(weights is None for _, weights in Batches(samples(20), 4))
