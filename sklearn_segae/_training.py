@@ -19,6 +19,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 
 from ._batches import Batches, Samples
+from ._callbacks import Epochs
 from ._execution import cast, compiled
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -56,16 +57,6 @@ class Objective(Protocol):
 
     def __call__(self, module: Any, x: Tensor) -> Tensor:
         """Return the mean loss of a batch, a scalar."""
-
-
-class EpochTasks(Protocol):
-    """Something that is told of every epoch: scikit-learn's callbacks."""
-
-    def begin(self) -> None:
-        """Take note of an epoch's beginning."""
-
-    def end(self, net: Any) -> bool:
-        """Take note of its end, and say whether training is to end, too."""
 
 
 class TrainingEnd(Exception):
@@ -197,13 +188,21 @@ class OnEpoch(Callback):
 
 
 class TellEpochs(Callback):
-    """Tell of every epoch; end training if the answer is yes."""
+    """Tell of every epoch; end training if the answer is yes.
 
-    def __init__(self, tasks: EpochTasks) -> None:
+    Whoever is told may know the data, which the net must not hold: they are forgotten in copies,
+    and when training has ended.
+    """
+
+    def __init__(self, tasks: Epochs) -> None:
         self.tasks = tasks
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # whoever is told may know the data, which the net must not hold
+        return {}
+
+    def on_train_end(self, net: Net, **_: Any) -> None:
+        """Forget whom to tell."""
+        del self.tasks
 
     def on_epoch_begin(self, net: Net, **_: Any) -> None:
         """Tell of the beginning."""
@@ -243,16 +242,17 @@ def train(
     one_cycle: bool = False,
     precision: str = "float32",
     compile: bool | str = False,
-    tasks: EpochTasks | None = None,
+    tasks: Epochs | None = None,
 ) -> Net:
     """Minimise `objective` over the samples and return the net, its `stop_reason` set.
 
     `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
     to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` and `compile`
-    say how the module is run; `tasks` is told of epochs. Call inside `seeded`:
-    whatever randomness the module and the objective use is torch's global generator, which that
-    restores. A Ctrl-C ends training with the reason "interrupted"; the caller publishes the net,
-    then calls `reraise_interrupt`.
+    say how the module is run; `tasks` is told of epochs.
+
+    Call inside `seeded`: whatever randomness the module and the objective use is torch's global
+    generator, which that restores. A Ctrl-C ends training with the reason "interrupted"; the
+    caller publishes the net, then calls `reraise_interrupt`.
     """
     training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
     monitor = "valid_loss" if early_stopping else "train_loss"
@@ -280,7 +280,6 @@ def train(
     batches = Batches(training, batch_size, rng)
     with net.run_as(precision, compile):
         _run(net, batches, Batches(validation, batch_size) if validation else None)
-    net.callbacks_ = [(name, c) for name, c in net.callbacks_ if not isinstance(c, TellEpochs)]
     return net
 
 

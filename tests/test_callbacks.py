@@ -1,5 +1,8 @@
 """scikit-learn's callbacks: told of every epoch, alone and in company, and listened to."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -9,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae._callbacks import FitTask
+from sklearn_segae._training import TellEpochs
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
 
@@ -104,9 +108,15 @@ def test_a_failing_fit_tears_down(rows):
 
 
 def test_the_net_forgets_who_looked_on(rows):
-    """Neither data nor estimator are reachable from the net afterwards."""
-    ae = small().set_callbacks(Recorder()).fit(rows)
-    assert not [c for _, c in ae.net_.callbacks_ if hasattr(c, "tasks")]
+    """The data goes when the caller lets go of it, as without callbacks; so do fitted copies."""
+    X = rows.copy()
+    held = weakref.ref(X)
+    looking = monitor()
+    ae = small().set_callbacks(looking).fit(X)
+    del X
+    gc.collect()
+    assert held() is None
+    assert not hasattr(next(c for c in ae.net_.callbacks if isinstance(c, TellEpochs)), "tasks")
 
 
 def test_scores_are_monitored(rows):

@@ -1,5 +1,7 @@
 """Variants: the property that defines each, on digits, and what their strength does."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -206,6 +208,31 @@ def test_equal_seeds_equal_codes(variant):
     """Noise, masks, draws and projections come from random_state."""
     ae = AutoencoderTransformer(3, variant=variant, max_epochs=2, random_state=0)
     np.testing.assert_array_equal(ae.fit_transform(TRAIN), ae.fit_transform(TRAIN))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_global_generator_moves_and_none_matters(variant):
+    """Noise is drawn from a generator of its own, in fit and in sample."""
+    codes = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        ae = AutoencoderTransformer(3, variant=variant, max_epochs=1, random_state=0).fit(TRAIN)
+        ae.sample(2)
+        codes.append(ae.transform(TEST))
+        assert torch.equal(torch.get_rng_state(), state[0])
+        np.testing.assert_array_equal(np.random.get_state()[1], state[1])  # noqa: NPY002
+    np.testing.assert_array_equal(*codes)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_pickles_are_bitwise(fitted, variant):
+    """Codes, scores and draws of a pickled estimator are the same bits."""
+    ae = fitted(variant)
+    again = pickle.loads(pickle.dumps(ae))
+    np.testing.assert_array_equal(again.transform(TEST), ae.transform(TEST))
+    np.testing.assert_array_equal(again.score_samples(TEST), ae.score_samples(TEST))
+    np.testing.assert_array_equal(again.sample(5), ae.sample(5))
 
 
 @pytest.mark.parametrize(
