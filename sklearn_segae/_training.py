@@ -273,6 +273,7 @@ def train(
     own = [TellEpochs(tasks), *own] if tasks else own
     net.set_params(
         callbacks=[*own, *copy.deepcopy(list(callbacks or []))],
+        lr=lr,
         max_epochs=max_epochs,
         verbose=int(verbose),
     )

@@ -89,6 +89,15 @@ def test_learning_rates_follow_a_schedule(rows):
     assert rates["batch"] == pytest.approx(0.1 * 0.5 ** (3 * 6))  # batches of 50 rows of 300
 
 
+def test_a_continued_training_has_a_learning_rate_of_its_own(rows):
+    """With one of next to nothing, a warm start stays where it is; with the old one it goes on."""
+    fitted = autoencoder(max_epochs=3, warm_start=True).fit(rows)
+    before = fitted.transform(rows)
+    after = fitted.set_params(lr=1e-12).fit(rows).transform(rows)
+    np.testing.assert_allclose(after, before, atol=1e-6)
+    assert np.abs(fitted.set_params(lr=1e-3).fit(rows).transform(rows) - before).max() > 1e-3
+
+
 def test_gradients_are_clipped(rows):
     """To a norm of next to nothing, plain gradient descent stands still."""
     still = autoencoder(max_epochs=0).fit_transform(rows)
