@@ -289,13 +289,14 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         if rows:
             return Look("texture", 0.0, 0.0)
         cue, pooling, whitening = self.cue, self.pooling, self.whitening
-        if "auto" in (cue, pooling, whitening):
+        if cue == "auto" and pooling != "auto":
+            cue = "texture"  # with a scale of the user's own, the features of that scale are meant
+        seen = cue
+        if cue == "auto" or (cue == "texture" and whitening == "auto"):
             x = samples.take(np.arange(1))
             networks = [self._build(x, rows) for _ in range(2)]
             seen = weigh(networks, images, scale, rng).cue
-        if cue == "auto":
-            # With a scale of the user's own, the features of that scale are meant.
-            cue = seen if pooling == "auto" else "texture"
+        cue = seen if cue == "auto" else cue
         if pooling == "auto":
             widest = texture_sigma(images)
             pooling = {"texture": widest, "both": widest / 2, "colour": 1}[cue]

@@ -7,20 +7,23 @@ from math import ceil
 import numpy as np
 from scipy import ndimage
 from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ._encoder import PixelEncoder
-from ._gaussians import Discriminants
 from ._survey import Survey, grid_step
 from ._tiles import Tile, widen
 
 INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
 SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
 LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighbourhood
+SHRINKAGE = 0.2  # of the covariance within segments
 ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
 
 
 class Refiner:
-    """Quadratic discriminants of wide and narrow codes, learnt where wide codes are sure.
+    """Linear discriminants of wide and narrow codes, learnt where wide codes are sure.
 
     Widely pooled codes know which segment, not where it ends: within a pooling of a border they
     mix both sides. Segments as they tell them teach, by the pixels well inside, a classifier that
@@ -48,8 +51,7 @@ class Refiner:
         chosen = _teachers(labels, inside, n_places, rng)
         if len(np.unique(labels[chosen])) < 2:
             return False
-        # Equally likely beforehand: a border lies where the codes say, whatever the areas.
-        self.model = Discriminants().fit(survey.codes[chosen], labels[chosen])
+        self.model = _discriminant(labels[chosen]).fit(survey.codes[chosen], labels[chosen])
         return True
 
     @property
@@ -95,6 +97,18 @@ def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     share = (places - below).astype(maps.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
     low, high = (maps.take(i, axis) for i in (below, np.minimum(below + 1, last)))
     return low + np.minimum(share, 1) * (high - low)
+
+
+def _discriminant(labels: np.ndarray) -> Pipeline:
+    """Linear, since codes at a border are unlike those of either side.
+
+    With covariances of their own, segments of wide spread would claim them, and move the border.
+    """
+    n_classes = len(np.unique(labels))
+    # Equally likely beforehand: a border lies where the codes say, whatever the areas.
+    priors = np.full(n_classes, 1 / n_classes)
+    linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=priors)
+    return make_pipeline(StandardScaler(), linear)
 
 
 def _teachers(
