@@ -15,6 +15,14 @@ def one_thread():
 
 
 @pytest.fixture
+def one_seed():
+    """Weights are drawn from one seed, without gradients; the global generator stays as it was."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 

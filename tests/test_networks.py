@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nets import noise, pixel_net
 from torch import nn
 
 from sklearn_segae.networks import (
@@ -21,23 +22,7 @@ from sklearn_segae.networks import (
 few = settings(max_examples=25, deadline=None, derandomize=True)
 
 
-@pytest.fixture(autouse=True)
-def _no_gradients_and_one_seed():
-    """Weights are drawn from one seed, and the global generator is left as it was."""
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
-        yield
-
-
-def noise(*shape):
-    return torch.randn(*shape, dtype=torch.float64)
-
-
-def pixel_net(**options):
-    """A small PixelAutoencoder in float64, with weights as before training."""
-    net = PixelAutoencoder(**{"n_channels": 2, "width": 3, **options}).double()
-    net.initialise(noise(2, options.get("n_channels", 2), 40, 40))
-    return net
+pytestmark = pytest.mark.usefixtures("one_seed")
 
 
 # ---- DenseAutoencoder

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nets import noise, pixel_net
 from scipy.ndimage import gaussian_filter
 
 from sklearn_segae._reading import (
@@ -22,21 +23,7 @@ from sklearn_segae.networks import PixelAutoencoder, crop
 few = settings(max_examples=25, deadline=None, derandomize=True)
 
 
-@pytest.fixture(autouse=True)
-def _no_gradients_and_one_seed():
-    """Weights are drawn from one seed, and the global generator is left as it was."""
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
-        yield
-
-
-def noise(*shape):
-    return torch.randn(*shape, dtype=torch.float64)
-
-
-def pixel_net(n_channels=2, width=3, **options):
-    return PixelAutoencoder(n_channels, width, patch_size=3, **options).double()
-
+pytestmark = pytest.mark.usefixtures("one_seed")
 
 OPTIONS = [{}, {"n_channels": 1, "dilations": (1,)}, {"kernel_size": 1}, {"dilations": (2, 1, 3)}]
 
