@@ -29,6 +29,9 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 
+# Measured: with them, telling nobody would take 2 % of the time of an epoch on small nets.
+STEP_EVENTS = ("on_batch_begin", "on_grad_computed", "on_batch_end")
+
 # Parameters that mean the same in every estimator that trains a net.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
@@ -98,13 +101,15 @@ class Net(NeuralNet):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute gradients; those of 16 bits are scaled up on the way, lest they vanish."""
-        if self.scaler is None:
-            return super().train_step_single(batch, **fit_params)
-        self._set_training(True)
+        if not self.module_.training:  # once an epoch: it walks through all modules
+            self._set_training(True)
         x = self.infer(batch[0])
         loss = self.get_loss(x, batch[1], training=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer_)  # callbacks clip true gradients
+        if self.scaler is None:
+            loss.backward()
+        else:
+            self.scaler.scale(loss).backward()
+            self.scaler.unscale_(self.optimizer_)  # callbacks clip true gradients
         return {"loss": loss, "y_pred": x}
 
     def _step_optimizer(self, step_fn: Callable[[], Tensor]) -> None:
@@ -124,10 +129,21 @@ class Net(NeuralNet):
         """Iterate over the batches themselves: the net outlives the data and must not hold it."""
         return dataset
 
+    def initialize_callbacks(self) -> Net:
+        """Note who listens to what happens in a step: most callbacks do not."""
+        super().initialize_callbacks()
+        callbacks = [callback for _, callback in self.callbacks_]
+        self.listeners = {name: [c for c in callbacks if _hears(c, name)] for name in STEP_EVENTS}
+        return self
+
     def notify(self, method_name: str, **kwargs: Any) -> None:
         """Call every callback; one that ends training must not look like Ctrl-C."""
         try:
-            super().notify(method_name, **kwargs)
+            if method_name not in STEP_EVENTS:
+                return super().notify(method_name, **kwargs)
+            getattr(self, method_name)(self, **kwargs)
+            for callback in self.listeners[method_name]:
+                getattr(callback, method_name)(self, **kwargs)
         except KeyboardInterrupt as stop:  # how skorch's own callbacks end training
             raise TrainingEnd("callback") from stop
 
@@ -357,6 +373,12 @@ def _one_cycle_factor(n_steps: int, step: int) -> float:
     if step < rise:
         return (step + 1) / (rise + 1)
     return 0.5 + 0.5 * cos(pi * min(1, (step - rise) / max(1, n_steps - rise)))
+
+
+def _hears(callback: Any, event: str) -> bool:
+    """Whether a callback does anything at an event, that is, has a method of its own for it."""
+    method = getattr(callback, event)
+    return getattr(method, "__func__", method) is not getattr(Callback, event)
 
 
 def _given(objective: Objective) -> Objective:
