@@ -1,0 +1,86 @@
+"""Scorers of label maps, for scikit-learn's model selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._contingency import flat, known, labelled, nothing_labelled
+
+
+def make_segmentation_scorer(
+    metric: Callable[..., float],
+    *,
+    ignore_label: int | None = None,
+    average: str = "pooled",
+    greater_is_better: bool = True,
+) -> SegmentationScorer:
+    """Make a scorer of any metric of two flat label arrays.
+
+    Parameters
+    ----------
+    metric : callable
+        `metric(y_true, y_pred) -> float`, for instance
+        :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`.
+    ignore_label : int, default=None
+        A true label whose pixels are left out, besides -1.
+    average : {"pooled", "image"}, default="pooled"
+        Over all pixels at once, or per image and then the mean over the images that have
+        labelled pixels (for label maps that mean something within their image alone).
+    greater_is_better : bool, default=True
+        False makes the scorer return minus the metric.
+
+    Returns
+    -------
+    scorer : callable
+        `scorer(estimator, X, y) -> float`, for `scoring=` of scikit-learn's model selection.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import adjusted_rand_score
+    >>> from sklearn_segae.metrics import make_segmentation_scorer
+    >>> make_segmentation_scorer(adjusted_rand_score)
+    make_segmentation_scorer(adjusted_rand_score)
+    """
+    if average not in ("pooled", "image"):
+        raise ValueError(f"average={average!r} is not known. Pass 'pooled' or 'image'.")
+    return SegmentationScorer(metric, ignore_label, average, greater_is_better)
+
+
+class SegmentationScorer:
+    """What `make_segmentation_scorer` returns: a picklable `scorer(estimator, X, y)`."""
+
+    def __init__(
+        self,
+        metric: Callable[..., float],
+        ignore_label: int | None,
+        average: str,
+        greater_is_better: bool,
+    ) -> None:
+        self.metric = metric
+        self.ignore_label = ignore_label
+        self.average = average
+        self.sign = 1 if greater_is_better else -1
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Score the label maps that the estimator predicts for `X`."""
+        y_pred = estimator.predict(X)
+        if self.average == "pooled":
+            return self.sign * self._score(y, y_pred)
+        pairs = zip(y, y_pred, strict=True)
+        scores = [self._score(t, p) for t, p in pairs if known(flat(t), self.ignore_label).any()]
+        if not scores:
+            raise ValueError(nothing_labelled(flat(y).size, self.ignore_label))
+        return self.sign * float(np.mean(scores))
+
+    def _score(self, y_true: Any, y_pred: Any) -> float:
+        return float(self.metric(*labelled(y_true, y_pred, self.ignore_label)))
+
+    def __repr__(self) -> str:
+        extras = "" if self.ignore_label is None else f", ignore_label={self.ignore_label}"
+        extras += "" if self.average == "pooled" else f", average={self.average!r}"
+        extras += "" if self.sign > 0 else ", greater_is_better=False"
+        name = getattr(self.metric, "__name__", repr(self.metric))
+        return f"make_segmentation_scorer({name}{extras})"

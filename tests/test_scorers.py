@@ -1,0 +1,159 @@
+"""Scorers in scikit-learn's searches: which pixels count, and what happens at the edges."""
+
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import accuracy_score, adjusted_rand_score
+from sklearn.model_selection import cross_validate
+
+from sklearn_segae.metrics import make_segmentation_scorer, mean_iou
+
+
+class Threshold(BaseEstimator):
+    """A segmenter that labels bright pixels 1, in the container that the images came in."""
+
+    def __init__(self, at=0.5):
+        self.at = at
+
+    def fit(self, X, y=None):
+        return self
+
+    def predict(self, X):
+        maps = [(image > self.at).astype(int) for image in X]
+        return maps if isinstance(X, list) else np.stack(maps)
+
+
+def bright_images(n=6):
+    """Images (n, 5, 5), label maps that are right for threshold 0.5, a void row in each."""
+    X = np.random.default_rng(0).random((n, 5, 5))
+    y = (X > 0.5).astype(int)
+    y[:, 2] = -1
+    return X, y
+
+
+@pytest.mark.parametrize("average", ["pooled", "image"])
+@pytest.mark.parametrize("as_list", [False, True])
+def test_scorers_work_in_cross_validation(average, as_list):
+    """A scorer is called with estimator, images and maps, alone or as one of several."""
+    X, y = bright_images()
+    X, y = (list(X), list(y)) if as_list else (X, y)
+    scorers = {
+        "ari": make_segmentation_scorer(adjusted_rand_score, average=average),
+        "miou": make_segmentation_scorer(mean_iou, average=average),
+    }
+
+    results = cross_validate(Threshold(), X, y, scoring=scorers, cv=3, error_score="raise")
+
+    np.testing.assert_array_equal(results["test_ari"], 1)
+    np.testing.assert_array_equal(results["test_miou"], 1)
+
+
+def test_pooled_scores_are_those_of_all_pixels():
+    """A metric of scikit-learn gets the flat labels of all pixels that count."""
+    X, y = bright_images()
+    y[y == 0] = 7
+
+    score = make_segmentation_scorer(accuracy_score, ignore_label=7)(Threshold(0.8), X, y)
+
+    bright = (y == 1).ravel()
+    assert score == np.mean(X.ravel()[bright] > 0.8)
+
+
+def test_averages_over_images_are_means_of_scores():
+    """average="image" scores every image by itself, and leaves out those without labels."""
+    X, y = bright_images()
+    X[0, :2] = 0
+    y[3] = -1
+
+    score = make_segmentation_scorer(mean_iou, average="image")(Threshold(0.7), X, y)
+
+    predicted = Threshold(0.7).predict(X)
+    singles = [mean_iou(y[i], predicted[i]) for i in range(len(y)) if i != 3]
+    assert score == pytest.approx(np.mean(singles))
+    assert score != pytest.approx(make_segmentation_scorer(mean_iou)(Threshold(0.7), X, y))
+
+
+def test_images_of_different_sizes_are_scored():
+    """Lists are scored pooled and image by image."""
+    X = [np.array([[0.1, 0.9]]), np.array([[0.9], [0.9], [0.1], [0.1]])]
+    y = [np.array([[0, 1]]), np.array([[1], [0], [0], [1]])]
+
+    pooled = make_segmentation_scorer(accuracy_score)(Threshold(), X, y)
+    single = make_segmentation_scorer(accuracy_score, average="image")(Threshold(), X, y)
+
+    assert pooled == pytest.approx(4 / 6)
+    assert single == pytest.approx((1 + 1 / 2) / 2)
+
+
+@pytest.mark.parametrize("average", ["pooled", "image"])
+def test_losses_are_scored_with_a_minus(average):
+    """greater_is_better=False turns the sign, so that larger scores are better ones."""
+    X, y = bright_images()
+
+    def loss(y_true, y_pred):
+        return np.mean(y_true != y_pred)
+
+    score = make_segmentation_scorer(loss, average=average, greater_is_better=False)
+
+    assert score(Threshold(0.9), X, y) < score(Threshold(0.5), X, y) == 0
+
+
+def test_scorers_are_pickled_and_cloned():
+    """A scorer sent to another process, or cloned, scores the same."""
+    X, y = bright_images()
+    scorer = make_segmentation_scorer(mean_iou, ignore_label=3, average="image")
+
+    for copy in (pickle.loads(pickle.dumps(scorer)), clone(scorer, safe=False)):
+        assert copy(Threshold(0.7), X, y) == scorer(Threshold(0.7), X, y)
+        assert repr(copy) == repr(scorer)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"ignore_label": 0},
+        {"average": "image", "greater_is_better": False},
+        {"ignore_label": -7, "average": "image"},
+    ],
+)
+def test_a_scorers_repr_is_the_call_that_made_it(options):
+    """The representation can be evaluated, and names what is not the default."""
+    scorer = make_segmentation_scorer(mean_iou, **options)
+
+    twin = eval(repr(scorer))
+
+    assert vars(twin) == vars(scorer)
+    assert all(f"{name}={value!r}" in repr(scorer) for name, value in options.items())
+
+
+def test_a_scorer_of_a_metric_with_options_has_a_repr():
+    """A partial metric, the way to pass options, is shown like any other."""
+    scorer = make_segmentation_scorer(partial(mean_iou, matched=False))
+
+    assert "mean_iou" in repr(scorer)
+
+
+def test_unknown_averages_are_refused():
+    """The error shows the value and the two that are known."""
+    with pytest.raises(ValueError, match=r"average='macro' is not known.*'pooled' or 'image'"):
+        make_segmentation_scorer(mean_iou, average="macro")
+
+
+@pytest.mark.parametrize(
+    "average",
+    [
+        "pooled",
+        "image",
+    ],
+)
+def test_scoring_without_a_label_is_refused(average):
+    """Where no image has a labelled pixel, there is an error and not NaN."""
+    X, y = bright_images()
+    scorer = make_segmentation_scorer(mean_iou, average=average)
+
+    with pytest.raises(ValueError, match="no labelled pixel"):
+        scorer(Threshold(), X, np.full_like(y, -1))
