@@ -12,16 +12,18 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.optimize import linear_sum_assignment
 
-from ._contingency import contingency, flat, is_list, shapes, unlike_shapes
+from ._contingency import Table, contingency, flat, is_list, labelled, shapes, unlike_shapes
 from ._labels import borders
 from ._scorers import make_segmentation_scorer
 
 __all__ = [
     "boundary_f1",
+    "dice_score",
     "make_segmentation_scorer",
     "match_labels",
     "matched_accuracy",
     "mean_iou",
+    "pixel_accuracy",
 ]
 
 
@@ -64,6 +66,35 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -
             names[segment] = new_name
             new_name += 1
     return [_rename(m, names) for m in y_pred] if is_list(y_pred) else _rename(y_pred, names)
+
+
+def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+    """Return the share of pixels whose predicted label is the true one, by name.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    accuracy : float
+        In [0, 1].
+
+    See Also
+    --------
+    matched_accuracy : For clusters, whose names mean nothing.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import pixel_accuracy
+    >>> pixel_accuracy([0, 0, 1, -1], [0, 1, 1, 1])
+    0.666...
+    """
+    true, pred = labelled(y_true, y_pred, ignore_label)
+    return float(np.mean(true == pred))
 
 
 def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
@@ -121,15 +152,50 @@ def mean_iou(
     >>> mean_iou([0, 0, 1, 1], [1, 1, 0, 0], matched=False)
     0.0
     """
-    classes, segments, sparse_counts = contingency(y_true, y_pred, ignore_label)
-    counts = sparse_counts.toarray()
-    unions = counts.sum(1)[:, None] + counts.sum(0)[None] - counts
-    iou = counts / unions
-    if matched:
-        rows, columns = linear_sum_assignment(iou, maximize=True)
-    else:
-        _, rows, columns = np.intersect1d(classes, segments, return_indices=True)
-    return float(iou[rows, columns].sum() / len(classes))
+    table = contingency(y_true, y_pred, ignore_label)
+    counts = table.counts.toarray()
+    unions = counts.sum(1)[:, None] + counts.sum(0) - counts
+    return _mean_overlap(table, counts / unions, matched)
+
+
+def dice_score(
+    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: int | None = None
+) -> float:
+    """Return the mean over the true labels of Dice's coefficient [1]_, the F1 score of a label.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes.
+    matched : bool, default=True
+        Match segments to labels first, one to one with the largest sum of coefficients, as fits
+        clusters; a label left without a segment counts 0. False compares equal names, as fits
+        classes.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    dice : float
+        In [0, 1]; twice the shared pixels over the sum of both sizes.
+
+    References
+    ----------
+    .. [1] L. Dice, "Measures of the amount of ecologic association between species", Ecology 26,
+       1945, doi:10.2307/1932409.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import dice_score
+    >>> dice_score([0, 0, 1, 1], [1, 1, 0, 0])
+    1.0
+    >>> dice_score([0, 0, 0, 1], [0, 0, 1, 1], matched=False)
+    0.733...
+    """
+    table = contingency(y_true, y_pred, ignore_label)
+    counts = table.counts.toarray()
+    sizes = counts.sum(1)[:, None] + counts.sum(0)
+    return _mean_overlap(table, 2 * counts / sizes, matched)
 
 
 def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
@@ -177,6 +243,15 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
         return 1.0
     precision, recall = (float(hits.mean()) if len(hits) else 0.0 for hits in (precise, recalled))
     return 2 * precision * recall / max(precision + recall, 1e-12)
+
+
+def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
+    """Mean over the true labels of the overlap (n_labels, n_segments) with their own segments."""
+    if matched:
+        rows, columns = linear_sum_assignment(overlap, maximize=True)
+    else:
+        _, rows, columns = np.intersect1d(table.classes, table.segments, return_indices=True)
+    return float(overlap[rows, columns].sum() / len(table.classes))
 
 
 def _near(edge: np.ndarray, tolerance: float) -> np.ndarray:

@@ -8,17 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, adjusted_rand_score, jaccard_score
+from sklearn.metrics import accuracy_score, adjusted_rand_score, f1_score, jaccard_score
 
 from sklearn_segae.metrics import (
     boundary_f1,
+    dice_score,
     match_labels,
     matched_accuracy,
     mean_iou,
+    pixel_accuracy,
 )
 
 few = settings(max_examples=80, deadline=None, derandomize=True)
-SCORES = [matched_accuracy, mean_iou, partial(mean_iou, matched=False)]
+SCORES = [
+    pixel_accuracy,
+    matched_accuracy,
+    mean_iou,
+    partial(mean_iou, matched=False),
+    dice_score,
+    partial(dice_score, matched=False),
+]
 # Two label maps of up to four labels each, of one size.
 pairs = st.integers(1, 30).flatmap(
     lambda n: st.tuples(
@@ -48,7 +57,7 @@ def iou(y_true, y_pred, label, segment):
 @few
 @given(pairs)
 def test_matched_scores_are_the_best_of_all_matchings(pair):
-    """No one-to-one matching of segments to labels has a better accuracy or mean IoU."""
+    """No one-to-one matching of segments to labels has a better accuracy, mean IoU or Dice."""
     y_true, y_pred = pair
 
     ways = matchings(y_true, y_pred)
@@ -59,6 +68,10 @@ def test_matched_scores_are_the_best_of_all_matchings(pair):
     best_iou = max(np.mean([iou(y_true, y_pred, a, b) for a, b in way]) for way in ways)
     assert matched_accuracy(y_true, y_pred) == pytest.approx(best_accuracy)
     assert mean_iou(y_true, y_pred) == pytest.approx(best_iou)
+    # A label's Dice coefficient is 2 IoU / (1 + IoU).
+    ious = [np.array([iou(y_true, y_pred, a, b) for a, b in way]) for way in ways]
+    best_dice = max(np.mean(2 * i / (1 + i)) for i in ious)
+    assert dice_score(y_true, y_pred) == pytest.approx(best_dice)
 
 
 @few
@@ -69,6 +82,17 @@ def test_unmatched_iou_is_the_macro_jaccard_score(pair):
 
     expected = jaccard_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
     assert mean_iou(y_true, y_pred, matched=False) == pytest.approx(expected)
+
+
+@few
+@given(pairs)
+def test_scores_of_names_are_those_of_scikit_learn(pair):
+    """Dice by name is the macro F1 score over the true labels, pixel accuracy is accuracy."""
+    y_true, y_pred = pair
+
+    f1 = f1_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
+    assert dice_score(y_true, y_pred, matched=False) == pytest.approx(f1)
+    assert pixel_accuracy(y_true, y_pred) == accuracy_score(y_true, y_pred)
 
 
 @few
@@ -92,7 +116,7 @@ def test_names_of_segments_play_no_role(pair, names):
     y_true, y_pred = pair
     renamed = np.array(names)
 
-    for score in (matched_accuracy, mean_iou):
+    for score in (matched_accuracy, mean_iou, dice_score):
         assert score(y_true, renamed[y_pred]) == pytest.approx(score(y_true, y_pred))
         assert score(renamed[y_true], y_pred) == pytest.approx(score(y_true, y_pred))
 
@@ -109,12 +133,13 @@ def test_scores_of_a_map_with_itself(pair):
 
 
 def test_quadrants_against_halves():
-    """Two of four quadrants are found by halves: accuracy 1/2, mean IoU (1/2 + 1/2) / 4."""
+    """Two of four quadrants are found by halves, each with IoU 1/2 and Dice 2/3."""
     quadrants = np.kron([[0, 1], [2, 3]], np.ones((5, 5), int))
     halves = np.kron([[0, 0], [1, 1]], np.ones((5, 5), int))
 
     assert matched_accuracy(quadrants, halves) == 0.5
     assert mean_iou(quadrants, halves) == 0.25
+    assert dice_score(quadrants, halves) == pytest.approx(1 / 3)
 
 
 def test_one_segment_finds_the_largest_label():
