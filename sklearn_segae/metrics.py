@@ -1,7 +1,9 @@
 """Scores between label maps, over one contingency table, and scorers for model selection.
 
-Label maps are integer arrays of any shape, or lists of them (images of different sizes), which
-count as one long map. Pixels whose true label is -1 (unlabelled) or `ignore_label` count nowhere.
+Label maps are integer arrays of any shape, or lists of them (images of different sizes). Scores of
+labels (accuracies, IoU, Dice) read these as one long map. Scores of regions (covering, Rand index,
+variation of information) go image by image, with one annotator or several. Pixels whose true label
+is -1 (unlabelled) or `ignore_label` count nowhere.
 """
 
 from __future__ import annotations
@@ -14,16 +16,20 @@ from scipy.optimize import linear_sum_assignment
 
 from ._contingency import Table, contingency, flat, is_list, labelled, shapes, unlike_shapes
 from ._labels import borders
+from ._partitions import covering, probabilistic_rand_index, variation_of_information
 from ._scorers import make_segmentation_scorer
 
 __all__ = [
     "boundary_f1",
+    "covering",
     "dice_score",
     "make_segmentation_scorer",
     "match_labels",
     "matched_accuracy",
     "mean_iou",
     "pixel_accuracy",
+    "probabilistic_rand_index",
+    "variation_of_information",
 ]
 
 

@@ -1,0 +1,200 @@
+"""Scores of partitions: how well regions agree, image by image, with one annotator or several.
+
+A region is all pixels of one label; its name means nothing, neither outside its image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._contingency import contingency, is_list, known, nothing_labelled, shapes, unlike_shapes
+
+
+class Agreement(NamedTuple):
+    """One label map against the annotators of its image."""
+
+    covered: float  # pixels, each times the overlap of its region, over all annotators
+    area: float  # pixels, over all annotators
+    rand: float  # mean over the annotators
+    variation: float  # mean over the annotators, in bits
+
+
+def covering(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+    """Return how well the best predicted region covers a true one, on average over pixels.
+
+    Every true region counts its largest intersection over union with any predicted region,
+    weighted by its area; regions of all annotators and images are pooled [1]_.
+
+    Parameters
+    ----------
+    y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
+        A label map for every image of `y_pred`, or a list of maps by several annotators.
+    y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
+        Predicted label maps. What a segment is called plays no role.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    covering : float
+        In (0, 1].
+
+    References
+    ----------
+    .. [1] P. Arbelaez, M. Maire, C. Fowlkes, J. Malik, "Contour detection and hierarchical image
+       segmentation", IEEE TPAMI 33, 2011, doi:10.1109/TPAMI.2010.161.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import covering
+    >>> covering([0, 0, 1, 1], [5, 5, 5, 5])
+    0.5
+    >>> covering([[0, 0, 1, 1], [0, 0, 0, 0]], [5, 5, 5, 5])  # two annotators
+    0.75
+    """
+    pooled = np.array(_agreements(y_true, y_pred, ignore_label))
+    covered, area = pooled[:, :2].sum(0)
+    return float(covered / area)
+
+
+def probabilistic_rand_index(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+    """Return the share of pairs of pixels that prediction and annotators treat alike.
+
+    A pair is treated alike if both put it into one region, or both into two [1]_: the Rand index,
+    as a mean over the annotators of an image, and then over images. It flatters: two maps of many
+    regions agree on most pairs by chance. Read it beside :func:`covering`.
+
+    Parameters
+    ----------
+    y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
+        A label map for every image of `y_pred`, or a list of maps by several annotators.
+    y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
+        Predicted label maps. What a segment is called plays no role.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    pri : float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] R. Unnikrishnan, C. Pantofaru, M. Hebert, "Toward objective evaluation of image
+       segmentation algorithms", IEEE TPAMI 29, 2007, doi:10.1109/TPAMI.2007.1046.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import probabilistic_rand_index
+    >>> probabilistic_rand_index([0, 0, 1, 1], [7, 7, 3, 3])
+    1.0
+    >>> probabilistic_rand_index([0, 0, 0, 1], [7, 7, 7, 7])
+    0.5
+    """
+    return float(np.mean([a.rand for a in _agreements(y_true, y_pred, ignore_label)]))
+
+
+def variation_of_information(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+    """Return the bits that one map leaves unknown about the other, there and back.
+
+    H(true | pred) + H(pred | true), a distance between partitions [1]_: 0 for equal ones, less is
+    better. A mean over the annotators of an image, and then over images. A single segment is
+    hard to beat: it leaves no more unknown than the truth is rich. Read it beside :func:`covering`.
+
+    Parameters
+    ----------
+    y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
+        A label map for every image of `y_pred`, or a list of maps by several annotators.
+    y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
+        Predicted label maps. What a segment is called plays no role.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    vi : float
+        In bits, from 0 to log2 of the number of pixels.
+
+    References
+    ----------
+    .. [1] M. Meila, "Comparing clusterings: an information based distance", Journal of
+       Multivariate Analysis 98, 2007, doi:10.1016/j.jmva.2006.11.013.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import variation_of_information
+    >>> variation_of_information([0, 0, 1, 1], [3, 3, 3, 3])
+    1.0
+    >>> variation_of_information([0, 0, 1, 1], [3, 4, 3, 4])
+    2.0
+    """
+    return float(np.mean([a.variation for a in _agreements(y_true, y_pred, ignore_label)]))
+
+
+def agreement(truths: list[Any], labels: Any, ignore_label: int | None) -> Agreement:
+    """Compare a label map with what the annotators of its image drew."""
+    rows = []
+    for truth in truths:
+        counts = contingency(truth, labels, ignore_label).counts
+        n, true_sizes, sizes = counts.sum(), counts.sum(1), counts.sum(0)
+        shared = counts.tocoo()
+        i, j = shared.coords
+        shared.data = shared.data / (true_sizes[i] + sizes[j] - shared.data)
+        covered = shared.tocsr().max(axis=1).toarray().ravel() @ true_sizes
+        rows.append(
+            (
+                covered,
+                n,
+                _rand(counts.data, true_sizes, sizes, n),
+                (_n_log_n(true_sizes) + _n_log_n(sizes) - 2 * _n_log_n(counts.data)) / n,
+            )
+        )
+    covered, area, rand, variation = np.array(rows).T
+    # Rounding may leave a map a little less than nothing away from itself.
+    return Agreement(covered.sum(), area.sum(), rand.mean(), max(0.0, variation.mean()))
+
+
+def annotated_maps(truth: Any, labels: Any, ignore_label: int | None) -> list[np.ndarray]:
+    """Return the maps of the annotators of one image that have a labelled pixel."""
+    if len(truth) == 0:
+        raise ValueError("y_true has an image without an annotator. Pass a label map of it.")
+    several = np.ndim(truth[0]) == np.ndim(labels)
+    maps = [np.asarray(m) for m in truth] if several else [np.asarray(truth)]
+    for m in maps:
+        if m.shape != np.shape(labels):
+            raise ValueError(unlike_shapes(m, labels))
+    return [m for m in maps if known(m, ignore_label).any()]
+
+
+def _agreements(y_true: Any, y_pred: Any, ignore_label: int | None) -> list[Agreement]:
+    """Compare the maps of all images that have a labelled pixel."""
+    scores = [agreement(t, p, ignore_label) for t, p in _images(y_true, y_pred, ignore_label) if t]
+    if not scores:
+        raise ValueError(nothing_labelled(sum(map(np.prod, shapes(y_pred))), ignore_label))
+    return scores
+
+
+def _images(y_true: Any, y_pred: Any, ignore_label: int | None) -> Iterator[tuple[list, Any]]:
+    """Yield the annotators' maps and the predicted map of every image."""
+    if not is_list(y_pred) and np.ndim(y_pred) < 3:
+        y_true, y_pred = [y_true], [y_pred]
+    if len(y_true) != len(y_pred):
+        raise ValueError(
+            f"y_true is of {len(y_true)} images and y_pred of {len(y_pred)}. "
+            "Pass for every image one true label map, or a list of its annotators'."
+        )
+    for truth, labels in zip(y_true, y_pred, strict=True):
+        yield annotated_maps(truth, labels, ignore_label), np.asarray(labels)
+
+
+def _rand(shared: np.ndarray, true_sizes: np.ndarray, sizes: np.ndarray, n: float) -> float:
+    pairs = n * (n - 1) / 2
+    unlike = ((true_sizes**2).sum() + (sizes**2).sum()) / 2 - (shared**2).sum()
+    return float(1 - unlike / pairs) if pairs else 1.0
+
+
+def _n_log_n(counts: np.ndarray) -> float:
+    return float(counts @ np.log2(counts))
