@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from ._contingency import Table, contingency, flat, is_list, labelled, shapes, unlike_shapes
 from ._labels import borders
 from ._partitions import covering, probabilistic_rand_index, variation_of_information
+from ._region_benchmark import region_benchmark
 from ._scorers import make_segmentation_scorer
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "mean_iou",
     "pixel_accuracy",
     "probabilistic_rand_index",
+    "region_benchmark",
     "variation_of_information",
 ]
 

@@ -18,7 +18,8 @@ LAYERS = [
     | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
-    | {"_losses", "_weights", "_contingency", "_partitions", "_scorers"},
+    | {"_losses", "_weights", "_contingency", "_partitions", "_scorers"}
+    | {"_region_benchmark"},
     {"_objectives", "_training", "_variants"},
     {"_projection"},
     {"_codec", "_codes", "_cue"},
