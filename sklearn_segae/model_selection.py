@@ -1,0 +1,251 @@
+"""Splitters for pixels, which are no independent samples, and for searches without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.spatial import KDTree
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils import check_random_state
+
+__all__ = ["SingleSplit", "SpatialBlockKFold"]
+
+
+class SpatialBlockKFold(BaseCrossValidator):
+    """Split the pixels of one scene into folds of whole square blocks.
+
+    Rows are the pixels of a scene (pixels x bands), as for hyperspectral images. Neighbours look
+    alike and mostly share their label, so that random folds test a classifier on pixels whose
+    neighbours it has learnt by heart [1]_. Here, the pixels of a block are never on both sides.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    block_size : int or (int, int)
+        Side of a block in pixels, or its height and width; best longer than the distance over
+        which pixels look alike.
+    shape : (int, int), default=None
+        Height and width of the scene whose pixels, row by row, the samples are. None takes the
+        coordinates that `split` gets as `groups`.
+    buffer : float, default=0
+        Pixels that lie this close to a test pixel, or closer, are left out of training. 0 keeps all
+        pixels; 1 drops those that share an edge with a test pixel.
+    shuffle : bool, default=True
+        Deal the blocks to the folds in random order. False makes folds of consecutive blocks: far
+        apart, but then a fold may lack a class.
+    random_state : int, RandomState instance or None, default=None
+        Decides on the order; needs `shuffle=True`.
+
+    References
+    ----------
+    .. [1] D. Roberts et al., "Cross-validation strategies for data with temporal, spatial,
+       hierarchical, or phylogenetic structure", Ecography 40, 2017, doi:10.1111/ecog.02881.
+
+    Examples
+    --------
+    Some pixels of a scene are labelled; `np.argwhere` tells where they are.
+
+    >>> import numpy as np
+    >>> from sklearn_segae.model_selection import SpatialBlockKFold
+    >>> labelled = np.eye(6, dtype=bool)
+    >>> X, where = np.zeros((6, 3)), np.argwhere(labelled)
+    >>> for train, test in SpatialBlockKFold(3, block_size=2, shuffle=False).split(X, groups=where):
+    ...     print(train, test)
+    [2 3 4 5] [0 1]
+    [0 1 4 5] [2 3]
+    [0 1 2 3] [4 5]
+    """
+
+    # Searches hand `groups` on without being asked, as to scikit-learn's own splitters by group.
+    __metadata_request__split = {"groups": True}
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        block_size: int | tuple[int, int],
+        shape: tuple[int, int] | None = None,
+        buffer: float = 0,
+        shuffle: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.n_splits = n_splits
+        self.block_size = block_size
+        self.shape = shape
+        self.buffer = buffer
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self._check_parameters()
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the indices of train and test pixels, fold by fold.
+
+        Parameters
+        ----------
+        X : array of shape (n_pixels, n_bands)
+            The pixels.
+        y : ignored
+            Present for the interface.
+        groups : array of shape (n_pixels, 2), default=None
+            Row and column of every pixel, where the parameter `shape` is None.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Sorted; every pixel is in one test set.
+        """
+        where = self._coordinates(_n_samples(X), groups)
+        folds = self._folds(where)
+        for fold in range(self.n_splits):
+            test = folds == fold
+            train = ~test & ~self._near(where, test)
+            if not train.any():
+                raise ValueError(
+                    f"buffer={self.buffer} leaves no pixel to train on beside fold {fold}. "
+                    "Pass a smaller buffer, or more n_splits."
+                )
+            yield np.flatnonzero(train), np.flatnonzero(test)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups : ignored
+            Present for the interface.
+
+        Returns
+        -------
+        n_splits : int
+            As given.
+        """
+        return self.n_splits
+
+    def _check_parameters(self) -> None:
+        if self.n_splits < 2:
+            raise ValueError(
+                f"n_splits={self.n_splits} leaves nothing to train on. Pass at least 2, or use "
+                "SingleSplit to fit and score on all pixels."
+            )
+        if min(np.broadcast_to(self.block_size, 2)) < 1:
+            raise ValueError(f"block_size={self.block_size} is no side in pixels. Pass 1 or more.")
+        if self.buffer < 0:
+            raise ValueError(f"buffer={self.buffer} is no distance in pixels. Pass 0 or more.")
+        if self.random_state is not None and not self.shuffle:
+            raise ValueError(
+                f"random_state={self.random_state} does nothing with shuffle=False. "
+                "Pass shuffle=True, or random_state=None."
+            )
+
+    def _coordinates(self, n_pixels: int, groups: Any) -> np.ndarray:
+        """Row and column (n_pixels, 2) of every pixel."""
+        if (groups is None) == (self.shape is None):
+            which = (
+                "neither shape nor groups say" if groups is None else "shape and groups both say"
+            )
+            raise ValueError(
+                f"{which} where the {n_pixels} pixels are. Pass SpatialBlockKFold(shape=(height, "
+                "width)) for all pixels of a scene, or split(X, y, groups=np.argwhere(mask)) for "
+                "those of a mask."
+            )
+        where = np.argwhere(np.ones(self.shape)) if groups is None else np.asarray(groups)
+        if where.shape != (n_pixels, 2):
+            given = f"shape={self.shape}" if groups is None else f"groups of shape {where.shape}"
+            raise ValueError(
+                f"{given} does not fit X of {n_pixels} pixels. Rows are the pixels of one scene, "
+                "groups their coordinates (n_pixels, 2): np.argwhere(mask) for those of a mask."
+            )
+        return where
+
+    def _folds(self, where: np.ndarray) -> np.ndarray:
+        """Return the fold (n_pixels,) in which every pixel is tested."""
+        corners, block = np.unique(where // self.block_size, axis=0, return_inverse=True)
+        n_blocks = len(corners)
+        if n_blocks < self.n_splits:
+            raise ValueError(
+                f"block_size={self.block_size} makes {n_blocks} blocks of the scene, too few for "
+                f"n_splits={self.n_splits}. Pass smaller blocks, or fewer splits."
+            )
+        if not self.shuffle:
+            return (np.arange(n_blocks) * self.n_splits // n_blocks)[block]
+        # Large blocks are dealt first, so that those cut by the scene's edge are spread evenly.
+        order = check_random_state(self.random_state).permutation(n_blocks)
+        sizes = np.bincount(block)
+        order = order[np.argsort(-sizes[order], kind="stable")]
+        folds = np.empty(n_blocks, int)
+        folds[order] = np.arange(n_blocks) % self.n_splits
+        return folds[block]
+
+    def _near(self, where: np.ndarray, test: np.ndarray) -> np.ndarray:
+        """Return True for pixels (n_pixels,) within the buffer around test pixels."""
+        if self.buffer == 0:
+            return np.zeros(len(where), bool)
+        distance, _ = KDTree(where[test]).query(where, distance_upper_bound=self.buffer + 1e-9)
+        return np.isfinite(distance)
+
+
+class SingleSplit(BaseCrossValidator):
+    """Fit and score on all samples: the one split of searches without labels.
+
+    A clusterer that ignores `y` cannot learn it by heart, so that a search over its parameters may
+    score where it was fitted, and fits each candidate once. Not for classifiers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_segae.model_selection import SingleSplit
+    >>> X = np.repeat([[0.0], [1.0], [9.0]], 5, axis=0)
+    >>> y = np.repeat([0, 0, 1], 5)
+    >>> search = GridSearchCV(
+    ...     KMeans(random_state=0), {"n_clusters": [1, 2, 3]},
+    ...     scoring="adjusted_rand_score", cv=SingleSplit(),
+    ... )
+    >>> search.fit(X, y).best_params_
+    {'n_clusters': 2}
+    """
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield all indices twice: to fit on, and to score on.
+
+        Parameters
+        ----------
+        X : array or list
+            Samples: rows, or images.
+        y, groups : ignored
+            Present for the interface.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            All indices.
+        """
+        yield np.arange(_n_samples(X)), np.arange(_n_samples(X))
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return 1.
+
+        Parameters
+        ----------
+        X, y, groups : ignored
+            Present for the interface.
+
+        Returns
+        -------
+        n_splits : int
+            1.
+        """
+        return 1
+
+
+def _n_samples(X: Any) -> int:
+    # Sparse matrices have a shape and no length, lists of images the reverse.
+    return X.shape[0] if hasattr(X, "shape") else len(X)
