@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ._contingency import flat, known, labelled, nothing_labelled
+from ._contingency import flat, is_list, known, labelled, nothing_labelled
+
+# The lowest value of any of scikit-learn's bounded scores, and of its bounded losses with a minus.
+# Finite, for one infinite or missing fold would spoil the means of a search.
+WORST = -1.0
 
 
 def make_segmentation_scorer(
@@ -18,6 +22,9 @@ def make_segmentation_scorer(
     greater_is_better: bool = True,
 ) -> SegmentationScorer:
     """Make a scorer of any metric of two flat label arrays.
+
+    Where one segment is left and the metric cannot cope (it raises `ValueError`, or is NaN), the
+    score is -1, as low as scikit-learn's bounded scores go, so that a search goes on.
 
     Parameters
     ----------
@@ -36,6 +43,11 @@ def make_segmentation_scorer(
     -------
     scorer : callable
         `scorer(estimator, X, y) -> float`, for `scoring=` of scikit-learn's model selection.
+
+    Raises
+    ------
+    ValueError
+        By the scorer, if no pixel is labelled or if `average="image"` meets the labels of rows.
 
     Examples
     --------
@@ -68,15 +80,28 @@ class SegmentationScorer:
         """Score the label maps that the estimator predicts for `X`."""
         y_pred = estimator.predict(X)
         if self.average == "pooled":
-            return self.sign * self._score(y, y_pred)
+            return self._score(y, y_pred)
+        if not is_list(y) and np.ndim(y) == 1:
+            raise ValueError(
+                f"average='image' needs label maps, and y is of {len(y)} rows. "
+                "Pass average='pooled' for rows, or images with their label maps."
+            )
         pairs = zip(y, y_pred, strict=True)
         scores = [self._score(t, p) for t, p in pairs if known(flat(t), self.ignore_label).any()]
         if not scores:
             raise ValueError(nothing_labelled(flat(y).size, self.ignore_label))
-        return self.sign * float(np.mean(scores))
+        return float(np.mean(scores))
 
     def _score(self, y_true: Any, y_pred: Any) -> float:
-        return float(self.metric(*labelled(y_true, y_pred, self.ignore_label)))
+        true, pred = labelled(y_true, y_pred, self.ignore_label)
+        one_segment = bool((pred == pred[0]).all())
+        try:
+            score = self.sign * float(self.metric(true, pred))
+        except ValueError:
+            if one_segment:
+                return WORST
+            raise
+        return WORST if one_segment and np.isnan(score) else score
 
     def __repr__(self) -> str:
         extras = "" if self.ignore_label is None else f", ignore_label={self.ignore_label}"

@@ -6,8 +6,28 @@ from functools import partial
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import accuracy_score, adjusted_rand_score
-from sklearn.model_selection import cross_validate
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import (
+    accuracy_score,
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    completeness_score,
+    f1_score,
+    fowlkes_mallows_score,
+    hamming_loss,
+    homogeneity_score,
+    jaccard_score,
+    matthews_corrcoef,
+    normalized_mutual_info_score,
+    rand_score,
+    v_measure_score,
+    zero_one_loss,
+)
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_segae.metrics import make_segmentation_scorer, mean_iou
 
@@ -157,3 +177,119 @@ def test_scoring_without_a_label_is_refused(average):
 
     with pytest.raises(ValueError, match="no labelled pixel"):
         scorer(Threshold(), X, np.full_like(y, -1))
+
+
+# ---- one segment left
+
+
+def needs_two_segments(y_true, y_pred):
+    """Raise as silhouettes do, or be as good as the accuracy."""
+    if len(np.unique(y_pred)) < 2:
+        raise ValueError("Number of labels is 1.")
+    return accuracy_score(y_true, y_pred)
+
+
+def nan_of_one_segment(y_true, y_pred):
+    """Be NaN as a correlation is."""
+    return accuracy_score(y_true, y_pred) if len(np.unique(y_pred)) > 1 else np.nan
+
+
+@pytest.mark.parametrize("metric", [needs_two_segments, nan_of_one_segment])
+@pytest.mark.parametrize("options", [{}, {"average": "image"}, {"greater_is_better": False}])
+def test_one_segment_left_gives_the_worst_score(metric, options):
+    """A metric that cannot cope with one segment scores -1, as a loss too."""
+    X, y = bright_images()
+    scorer = make_segmentation_scorer(metric, **options)
+
+    assert scorer(Threshold(2), X, y) == -1
+    assert scorer(Threshold(0.5), X, y) == (-1 if "greater_is_better" in options else 1)
+
+
+def test_one_image_of_one_segment_is_one_bad_score():
+    """With average="image" the other images keep theirs."""
+    X, y = bright_images(4)
+    X[0] = 0
+    scorer = make_segmentation_scorer(needs_two_segments, average="image")
+
+    assert scorer(Threshold(), X, y) == pytest.approx((-1 + 3) / 4)
+
+
+def test_other_errors_of_a_metric_are_raised():
+    """Where several segments are left, what the metric refuses is the caller's to know."""
+    X, y = bright_images()
+
+    def refuse(y_true, y_pred):
+        raise ValueError("labels are wrong")
+
+    with pytest.raises(ValueError, match="labels are wrong"):
+        make_segmentation_scorer(refuse)(Threshold(), X, y)
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
+@pytest.mark.parametrize("metric", [needs_two_segments, nan_of_one_segment, adjusted_rand_score])
+def test_searches_go_on_after_one_segment(search, metric):
+    """The candidate that finds one segment is ranked last, by finite scores; no warning is seen."""
+    X, y = bright_images(12)
+    options = {"min_resources": 6} if search is HalvingGridSearchCV else {}
+    scorer = make_segmentation_scorer(metric)
+
+    found = search(
+        Threshold(), {"at": [2, 0.5, 0.7]}, scoring=scorer, cv=3, error_score="raise", **options
+    ).fit(X, y)
+
+    assert found.best_params_ == {"at": 0.5}
+    scores = found.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert scores[0] == scores.min()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        accuracy_score,
+        adjusted_mutual_info_score,
+        adjusted_rand_score,
+        balanced_accuracy_score,
+        cohen_kappa_score,
+        completeness_score,
+        f1_score,
+        fowlkes_mallows_score,
+        hamming_loss,
+        homogeneity_score,
+        jaccard_score,
+        matthews_corrcoef,
+        normalized_mutual_info_score,
+        rand_score,
+        v_measure_score,
+        zero_one_loss,
+    ],
+    ids=lambda metric: metric.__name__,
+)
+def test_metrics_of_scikit_learn_score_label_maps(metric):
+    """A scorer is the metric of the flat labelled pixels, of one segment as of two."""
+    X, y = bright_images()
+    known = y != -1
+    scorer = make_segmentation_scorer(metric)
+
+    for at in (0.3, 0.7, 2):
+        labels = Threshold(at).predict(X)
+        assert scorer(Threshold(at), X, y) == pytest.approx(metric(y[known], labels[known]))
+
+
+# ---- rows
+
+
+def test_rows_are_scored_by_their_flat_labels():
+    """Pixels as rows have no images: pooled scores are theirs, in inspection too."""
+    rng = np.random.default_rng(0)
+    X = rng.random((80, 3))
+    y = np.where(rng.random(80) < 0.2, -1, X[:, 1] > 0.5)
+    model = DecisionTreeClassifier(random_state=0).fit(X[y >= 0], y[y >= 0])
+    scorer = make_segmentation_scorer(accuracy_score)
+
+    importances = permutation_importance(model, X, y, scoring=scorer, random_state=0)
+
+    assert scorer(model, X, y) == 1
+    assert importances.importances_mean.argmax() == 1
+    with pytest.raises(ValueError, match="average='image' needs label maps, and y is of 80 rows"):
+        make_segmentation_scorer(accuracy_score, average="image")(model, X, y)
