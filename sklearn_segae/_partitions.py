@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ._contingency import contingency, is_list, known, nothing_labelled, shapes, unlike_shapes
 
@@ -136,25 +137,13 @@ def variation_of_information(y_true: Any, y_pred: Any, *, ignore_label: int | No
 
 def agreement(truths: list[Any], labels: Any, ignore_label: int | None) -> Agreement:
     """Compare a label map with what the annotators of its image drew."""
-    rows = []
-    for truth in truths:
-        counts = contingency(truth, labels, ignore_label).counts
-        n, true_sizes, sizes = counts.sum(), counts.sum(1), counts.sum(0)
-        shared = counts.tocoo()
-        i, j = shared.coords
-        shared.data = shared.data / (true_sizes[i] + sizes[j] - shared.data)
-        covered = shared.tocsr().max(axis=1).toarray().ravel() @ true_sizes
-        rows.append(
-            (
-                covered,
-                n,
-                _rand(counts.data, true_sizes, sizes, n),
-                (_n_log_n(true_sizes) + _n_log_n(sizes) - 2 * _n_log_n(counts.data)) / n,
-            )
-        )
-    covered, area, rand, variation = np.array(rows).T
-    # Rounding may leave a map a little less than nothing away from itself.
-    return Agreement(covered.sum(), area.sum(), rand.mean(), max(0.0, variation.mean()))
+    tables = [contingency(truth, labels, ignore_label).counts for truth in truths]
+    return Agreement(
+        covered=sum(map(_covered, tables)),
+        area=float(sum(counts.sum() for counts in tables)),
+        rand=float(np.mean([_rand(counts) for counts in tables])),
+        variation=float(np.mean([_variation(counts) for counts in tables])),
+    )
 
 
 def annotated_maps(truth: Any, labels: Any, ignore_label: int | None) -> list[np.ndarray]:
@@ -190,11 +179,23 @@ def _images(y_true: Any, y_pred: Any, ignore_label: int | None) -> Iterator[tupl
         yield annotated_maps(truth, labels, ignore_label), np.asarray(labels)
 
 
-def _rand(shared: np.ndarray, true_sizes: np.ndarray, sizes: np.ndarray, n: float) -> float:
-    pairs = n * (n - 1) / 2
-    unlike = ((true_sizes**2).sum() + (sizes**2).sum()) / 2 - (shared**2).sum()
-    return float(1 - unlike / pairs) if pairs else 1.0
+def _covered(counts: csr_array) -> float:
+    """Sum over true regions of their pixels times their best intersection over union."""
+    areas, shared = counts.sum(1), counts.tocoo()
+    i, j = shared.coords
+    shared.data = shared.data / (areas[i] + counts.sum(0)[j] - shared.data)
+    return float(shared.tocsr().max(axis=1).toarray().ravel() @ areas)
 
 
-def _n_log_n(counts: np.ndarray) -> float:
-    return float(counts @ np.log2(counts))
+def _rand(counts: csr_array) -> float:
+    """Share of pairs of pixels that are alike; pairs in one region are sums of squares."""
+    n = counts.sum()
+    unlike = ((counts.sum(1) ** 2).sum() + (counts.sum(0) ** 2).sum()) / 2 - (counts.data**2).sum()
+    return float(1 - unlike / (n * (n - 1) / 2)) if n > 1 else 1.0
+
+
+def _variation(counts: csr_array) -> float:
+    """2 H(true, pred) - H(true) - H(pred) in bits, with n H = n log n - sum c log c."""
+    true, pred, both = (c @ np.log2(c) for c in (counts.sum(1), counts.sum(0), counts.data))
+    # Rounding may leave a map a little less than nothing away from itself.
+    return max(0.0, float(true + pred - 2 * both) / float(counts.sum()))
