@@ -1,7 +1,7 @@
 """Image segmentation with autoencoders, as scikit-learn estimators.
 
-The three estimators live here; the modules `datasets`, `metrics` and `networks` are imported by
-name.
+The three estimators live here; the modules `datasets`, `metrics`, `model_selection` and `networks`
+are imported by name.
 """
 
 from typing import TYPE_CHECKING, Any
