@@ -56,7 +56,7 @@ class Refiner:
 
     @property
     def classes_(self) -> np.ndarray:
-        """The segments, in the order of `evidence`."""
+        """The segments, in the order of `probabilities`."""
         return self.model.classes_
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
