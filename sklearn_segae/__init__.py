@@ -1,7 +1,7 @@
 """Image segmentation with autoencoders, as scikit-learn estimators.
 
-The three estimators live here; the modules `datasets`, `metrics`, `model_selection` and `networks`
-are imported by name.
+The three estimators live here, and a classifier for the last of them; the modules `datasets`,
+`metrics`, `model_selection` and `networks` are imported by name.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,16 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._autoencoder import AutoencoderTransformer
     from ._encoder import PixelEncoder
+    from ._head import PixelHead
     from ._segmenter import AESegmenter
 
-__all__ = ["AESegmenter", "AutoencoderTransformer", "PixelEncoder", "__version__"]
+__all__ = ["AESegmenter", "AutoencoderTransformer", "PixelEncoder", "PixelHead", "__version__"]
 
 _HOMES = {
     "AESegmenter": "_segmenter",
     "AutoencoderTransformer": "_autoencoder",
     "PixelEncoder": "_encoder",
+    "PixelHead": "_head",
 }
 
 

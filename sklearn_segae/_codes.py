@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from ._jets import FRAME, PER_SCALE, RADIUS, SIGMAS, local_jets
 from ._projection import (
+    N_COLOURS,
     Projection,
     colour_axes,
     evaluate_tile,
@@ -17,19 +20,20 @@ from ._projection import (
     row_pairs,
     sample_pairs,
 )
-from ._reading import Reader, TwiceRead, pixel_codes, pool_radius
+from ._reading import Reader, TwiceRead, pixel_codes, pool, pool_radius
 from ._scaling import sample_evenly, scaled
-from ._tiles import Tile, places, widen
-from .networks import PixelAutoencoder
+from ._tiles import Tile, inside, places, sample_tiles, widen
+from .networks import PixelAutoencoder, crop
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
 N_STRONG = 2  # features beside the colours, where both lead
+N_TILES, SIDE = 24, 48  # small tiles, in pixels, that tell spreads
 
 
 class Look(NamedTuple):
     """What to look at, and how widely."""
 
-    cue: str  # "colour", "texture" or "both"
+    cue: str  # "colour", "texture", "both" or "all"
     pooling: float
     whitening: float
     light: float = 0.0  # how widely local brightness is taken away for a second look; 0: no such
@@ -39,6 +43,15 @@ class Look(NamedTuple):
         return TwiceRead(module, self.light) if self.light else module
 
 
+class Everything(NamedTuple):
+    """Jets of colours, codes of both poolings, and many bands as they are, all standardised."""
+
+    colours: np.ndarray  # (C, q), those that jets are of
+    shift: np.ndarray  # (n,)
+    divisor: np.ndarray  # (n,)
+    readout: np.ndarray  # (n + 1, C), as that of a projection
+
+
 class Codes(NamedTuple):
     """A look at images and the projections fitted for it."""
 
@@ -46,6 +59,50 @@ class Codes(NamedTuple):
     projection: Projection
     finer: Projection | None  # with narrower pooling, for the borders of textures
     colour_axes: np.ndarray  # (C, n) float32, whitened principal colours
+    everything: Everything | None = None
+
+    @property
+    def n_components(self) -> int:
+        """Numbers per pixel."""
+        return len(self.readout) - 1
+
+    @property
+    def reach(self) -> int:
+        """Pixels beyond a tile that pooling sees."""
+        reach = pool_radius(self.look.pooling)
+        return reach if self.everything is None else max(reach, RADIUS)
+
+    def stages(self, finely: bool) -> list[tuple[Projection, float]]:
+        """Projections, and how widely each is pooled."""
+        pooling = self.look.pooling
+        both = self.finer is not None and (finely or self.everything is not None)
+        finer = [(self.finer, FINER * pooling)] if both and self.finer is not None else []
+        return [(self.projection, pooling), *finer]
+
+    def encoder(
+        self, rows: range, columns: range, finely: bool, dtype: type, device: torch.device
+    ) -> Callable[[Any, Tensor], Tensor]:
+        """Return a function of (reader, x): codes that are not standardised yet."""
+        stages = self.stages(finely)
+        axes = [torch.from_numpy(p.axes.astype(dtype)).to(device) for p, _ in stages]
+        sigmas = [sigma for _, sigma in stages]
+        encode = partial(pixel_codes, axes=axes, sigmas=sigmas, rows=rows, columns=columns)
+        if self.everything is None:
+            return encode
+        colours = torch.from_numpy(self.everything.colours.astype(dtype)).to(device)
+        return partial(_everything, colours=colours, encode=encode, rows=rows, columns=columns)
+
+    def standard(self, finely: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is subtracted from the codes, and what they are divided by."""
+        if self.everything is not None:
+            return self.everything.shift, self.everything.divisor
+        shift = np.concatenate([p.offset for p, _ in self.stages(finely)])
+        return shift, np.ones_like(shift)
+
+    @property
+    def readout(self) -> np.ndarray:
+        """The way back to scaled pixels, (n_components + 1, C)."""
+        return self.projection.readout if self.everything is None else self.everything.readout
 
 
 def fit_codes(
@@ -60,6 +117,12 @@ def fit_codes(
     pixels = scaled(sample_evenly(images), scale)
     colours = colour_axes(pixels).astype(np.float32)
     pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
+    if look.cue == "all":
+        projection = fit_projection(pairs, -(-n_components // 2), look.whitening)
+        pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng)
+        finer = fit_projection(pairs, max(1, n_components // 2), look.whitening)
+        codes = Codes(look, projection, finer, colours)
+        return codes._replace(everything=_fit_everything(module, codes, images, scale, rng))
     if look.cue != "texture":
         n_strong = N_STRONG if look.cue == "both" else 0
         projection = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
@@ -72,6 +135,31 @@ def fit_codes(
     finer = fit_projection(pairs, n_components, look.whitening)
     unused = np.zeros(((n_readings - 1) * len(finer.axes), n_components), np.float32)
     return Codes(look, projection, finer._replace(axes=np.vstack([finer.axes, unused])), colours)
+
+
+def _fit_everything(
+    module: PixelAutoencoder,
+    codes: Codes,
+    images: Sequence[np.ndarray],
+    scale: np.ndarray,
+    rng: np.random.Generator,
+) -> Everything:
+    """Measure spreads, and solve for the way back, on small tiles from everywhere."""
+    n_channels = images[0].shape[2]
+    colours = codes.colour_axes if has_bands(n_channels) else np.eye(n_channels)
+    n_learnt = sum(len(p.coherence) for p in (codes.projection, codes.finer) if p is not None)
+    n = colours.shape[1] * PER_SCALE * len(SIGMAS) + n_learnt + n_channels * has_bands(n_channels)
+    blank = Everything(colours, np.zeros(n), np.ones(n), np.zeros((n + 1, n_channels)))
+    codes = codes._replace(everything=blank)
+    chosen = sample_tiles(images, min(SIDE, *images[0].shape[:2]), N_TILES, rng)
+    tiles = [(images[i], inside(tile, images[i].shape)) for i, tile in chosen]
+    maps = [encode_tile(module, codes, image, scale, t, np.float32) for image, t in tiles]
+    rows = np.concatenate([m.reshape(-1, n) for m in maps]).astype(np.float64)
+    pixels = np.concatenate([scaled(im[t].reshape(-1, n_channels), scale) for im, t in tiles])
+    shift, spread = rows.mean(0), rows.std(0)
+    divisor = np.where(spread > 1e-6, spread, 1)
+    design = np.column_stack([(rows - shift) / divisor, np.ones(len(rows))])
+    return Everything(colours, shift, divisor, np.linalg.lstsq(design, pixels, rcond=None)[0])
 
 
 def fit_row_codes(
@@ -103,16 +191,32 @@ def encode_tile(
     `finely` appends those of `codes.finer`. Components that are not `used` (n_components,) are 0:
     what only they look at is not computed.
     """
-    projection = codes.projection if used is None else codes.projection.masked(used)
-    pooling = codes.look.pooling
-    around = widen(tile, pool_radius(pooling), image.shape, step)
-    rows, columns = places(tile, around, step)
-    stages = [(projection, pooling)]
-    if finely and codes.finer is not None:
-        stages.append((codes.finer, FINER * pooling))
+    if used is not None:
+        codes = codes._replace(projection=codes.projection.masked(used))
+    around = widen(tile, codes.reach, image.shape, step)
     device = next(module.parameters()).device
-    axes = [torch.from_numpy(p.axes.astype(dtype)).to(device) for p, _ in stages]
-    sigmas = [sigma for _, sigma in stages]
-    encode = partial(pixel_codes, axes=axes, sigmas=sigmas, rows=rows, columns=columns)
+    encode = codes.encoder(*places(tile, around, step), finely, dtype, device)
     maps = evaluate_tile(codes.look.reader(module), encode, image, scale, around, dtype)
-    return maps - np.concatenate([p.offset for p, _ in stages]).astype(dtype)
+    shift, divisor = codes.standard(finely)
+    return (maps - shift.astype(dtype)) / divisor.astype(dtype)
+
+
+def _everything(
+    module: PixelAutoencoder,
+    x: Tensor,
+    colours: Tensor,
+    encode: Callable[[Any, Tensor], Tensor],
+    rows: range,
+    columns: range,
+) -> Tensor:
+    """Put the jets of colours before the codes, and all bands where jets are not of them all."""
+    framed = (crop(x, module.margin - FRAME).movedim(1, -1) @ colours).movedim(-1, 1)
+    parts = [local_jets(framed, rows, columns), encode(module, x)]
+    if has_bands(x.shape[1]):
+        parts.append(pool(crop(x, module.margin), 0, rows, columns))
+    return torch.cat(parts, 1)
+
+
+def has_bands(n_channels: int) -> bool:
+    """Tell whether there are more channels than colours that count."""
+    return n_channels > N_COLOURS

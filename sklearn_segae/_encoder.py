@@ -133,7 +133,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "cue": [StrOptions({"auto", "colour", "texture", "both"})],
+        "cue": [StrOptions({"auto", "colour", "texture", "both", "all"})],
         "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "width": [Interval(Integral, 1, None, closed="left")],
@@ -260,7 +260,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
     @property
     def _n_features_out(self) -> int:
-        return len(self.coherence_)
+        return self.codes_.n_components
 
     def _check(self, X: Any, *, reset: bool) -> tuple[list[np.ndarray], bool]:
         """Return images (H, W, C); rows become one image, a pixel wide."""
@@ -299,9 +299,11 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         cue = seen if cue == "auto" else cue
         if pooling == "auto":
             widest = texture_sigma(images)
-            pooling = {"texture": widest, "both": widest / 2, "colour": 1}[cue]
+            pooling = {"texture": widest, "all": widest, "both": widest / 2, "colour": 1}[cue]
         if whitening == "auto":
-            whitening = 0 if cue == "texture" and seen != "texture" else 1
+            whitening = (
+                0 if cue == "texture" and seen != "texture" else 1
+            )  # "all" is told by labels
         # The brightness of textures is looked through, unless variance is to be kept.
         light = min(2 * pooling, WIDEST_LIGHT) if cue == "texture" and whitening else 0
         return Look(cue, float(pooling), float(whitening), float(light))
@@ -379,7 +381,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         return np.float64 if self.rows_ and image.dtype == np.float64 else np.float32
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
-        readout = self.codes_.projection.readout.astype(codes.dtype)
+        readout = self.codes_.readout.astype(codes.dtype)
         return unscaled(codes @ readout[:-1] + readout[-1], self.scale_)
 
     def __sklearn_tags__(self) -> Any:

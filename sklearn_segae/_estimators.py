@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 
 
 def seeded_clone(estimator: Any, seed: int) -> Any:
@@ -34,3 +35,18 @@ def mean_variance(clusterer: Any, codes: np.ndarray) -> float:
     if hasattr(clusterer, "predict_proba") or not hasattr(clusterer, "transform"):
         return np.nan
     return float((clusterer.transform(codes).min(1) ** 2).mean() / codes.shape[1]) or 1.0
+
+
+def fit_weighted(
+    classifier: Any, codes: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+) -> None:
+    """Fit a classifier, with weights if there are any; refuse them where it has no use for them."""
+    if weight is None:
+        classifier.fit(codes, y)
+    elif has_fit_parameter(classifier, "sample_weight"):
+        classifier.fit(codes, y, sample_weight=weight)
+    else:
+        raise ValueError(
+            f"sample_weight was given, but estimator={classifier!r} takes none in fit. Leave it "
+            "out, or choose an estimator that does, RandomForestClassifier for instance."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,18 +11,22 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 
 from ._encoder import PixelEncoder
-from ._estimators import mean_variance, with_segments
+from ._estimators import fit_weighted, mean_variance, with_segments
+from ._fine_tuning import fine_tune
 from ._mixture import ShrunkMixture
+from ._naming import Names, name_segments, segment_centres
 from ._number import count_clusters
 from ._optima import choose_optimum
 from ._patches import PatchEncoder
-from ._pixels import choose_labelled, choose_pixels, gather, map_tiles
+from ._pixels import choose_labelled, choose_pixels, gather, map_tiles, pick
 from ._refine import Refiner
 from ._survey import Survey
+from ._targets import Targets
 from ._tiles import Tile
 
-N_TRANSDUCTIVE = 2_000  # pixels for clusterers without predict, whose cost is quadratic
-SEMI_SUPERVISED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
+N_TRANSDUCTIVE = 2_000  # pixels for estimators whose cost is quadratic
+GRAPHS = (LabelPropagation, LabelSpreading)  # of all pairs of pixels
+SEMI_SUPERVISED = (*GRAPHS, SelfTrainingClassifier)
 
 
 class Labelling:
@@ -61,6 +65,7 @@ class Labelling:
         self.rng = rng
         self.extension: Any = None
         self.refiner: Refiner | None = None
+        self.names: Names | None = None
 
     def fit_clusterer(self, images: Sequence[np.ndarray]) -> Self:
         """Fit to a sample of all pixels."""
@@ -72,46 +77,63 @@ class Labelling:
         self._fit_estimator(codes, survey)
         return self._fit_refiner(survey)
 
-    def fit_classifier(
-        self, images: Sequence[np.ndarray], targets: list[np.ndarray], known: list[np.ndarray]
-    ) -> Self:
+    def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets) -> Self:
         """Fit to labelled pixels, and if it can use them to others as well."""
-        chosen = choose_labelled(targets, known, self.n_pixels, self.rng)
+        learns_from_others = isinstance(self.estimator, SEMI_SUPERVISED)
+        n_most = self._n_affordable // (2 if learns_from_others else 1)
+        chosen = choose_labelled(targets.maps, targets.known, n_most, self.rng)
+        y, weight = targets.pick(chosen)
         codes = gather(self.coder.encode_tile, images, chosen)
-        y = np.concatenate([t.ravel()[c] for t, c in zip(targets, chosen, strict=True)])
-        if isinstance(self.estimator, SEMI_SUPERVISED):
-            others = choose_pixels(images, max(1, self.n_pixels - len(y)), self.rng)
-            others = [c[~k.ravel()[c]] for c, k in zip(others, known, strict=True)]
-            if any(map(len, others)):
-                more = gather(self.coder.encode_tile, images, others)
-                codes = np.concatenate([codes, more])
-                y = np.concatenate([y, np.full(len(more), -1, y.dtype)])
         self.n_codes = codes.shape[1]
-        self.estimator.fit(codes, y)
+        if learns_from_others:
+            more = self._unlabelled(images, targets, len(y))
+            codes = np.concatenate([codes, more])
+            y = np.concatenate([y, np.full(len(more), -1, y.dtype)])
+        fit_weighted(self.estimator, codes, y, weight)
         return self._fit_refiner(self._survey(images))
+
+    def fine_tune(
+        self, images: Sequence[np.ndarray], targets: Targets, strength: float, seed: int
+    ) -> PixelEncoder:
+        """Train a fitted head and its encoder on together, and return the encoder."""
+        self.coder, self.estimator = fine_tune(
+            self.coder, self.estimator, images, targets, strength, seed
+        )
+        return self.coder
+
+    def name(self, images: Sequence[np.ndarray], targets: Targets) -> Names:
+        """Name the segments of a clusterer by the labelled pixels of images."""
+        self.names = None
+        maps = [self.label_map(image) for image in images]
+        segments = np.unique(np.concatenate([self._possible_segments(), *map(np.unique, maps)]))
+        chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
+        codes = gather(self.coder.encode_tile, images, chosen)
+        centres = segment_centres(codes, pick(maps, chosen), segments)
+        labelled = [np.flatnonzero(known) for known in targets.known]
+        y, weight = targets.pick(labelled)
+        self.names = name_segments(segments, centres, pick(maps, labelled), y, weight)
+        return self.names
 
     def label_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W)."""
         if self.refiner is None:
-            return map_tiles(self._used_codes, image, self._predict)
-        classes = self.refiner.classes_
-        return map_tiles(self.refiner.probabilities, image, lambda p: classes[p.argmax(1)])
+            labels = map_tiles(self._used_codes, image, self._predict)
+        else:
+            classes = self.refiner.classes_
+            labels = map_tiles(self.refiner.probabilities, image, lambda p: classes[p.argmax(1)])
+        return labels if self.names is None else self.names.of(labels)
 
     def probability_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W, k), in the order of the labels."""
         if self.refiner is None:
-            return map_tiles(self._used_codes, image, self._probabilities)
-        found = map_tiles(self.refiner.probabilities, image, lambda p: p)
-        classes = getattr(self.estimator, "classes_", None)
-        columns = self.refiner.classes_
-        if classes is not None:
-            columns, n_columns = np.searchsorted(classes, columns), len(classes)
+            found = map_tiles(self._used_codes, image, self._probabilities)
         else:
-            row = np.zeros((1, self.n_codes), found.dtype)
-            n_columns = self._probabilities(row).shape[1]
-        everything = np.zeros((*found.shape[:2], n_columns), found.dtype)
-        everything[..., columns] = found
-        return everything
+            found = map_tiles(self.refiner.probabilities, image, self._among_all)
+        return found if self.names is None else self.names.gather(found)
+
+    def decision_map(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, C) -> (H, W) or (H, W, k)."""
+        return map_tiles(self.coder.encode_tile, image, self.estimator.decision_function)
 
     def code_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W, F)."""
@@ -122,15 +144,31 @@ class Labelling:
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
         return float(self.estimator.score(gather(self._used_codes, images, chosen)))
 
+    def _unlabelled(
+        self, images: Sequence[np.ndarray], targets: Targets, n_labelled: int
+    ) -> np.ndarray:
+        """Return codes of pixels without a label, as many as there is room for."""
+        chosen = choose_pixels(images, self._n_affordable - n_labelled, self.rng)
+        chosen = [c[~known.ravel()[c]] for c, known in zip(chosen, targets.known, strict=True)]
+        if not any(map(len, chosen)):
+            return np.empty((0, self.n_codes))
+        return gather(self.coder.encode_tile, images, chosen)
+
     def _survey(self, images: Sequence[np.ndarray]) -> Survey | None:
         return Survey(self.coder, images, self.rng) if self.refine else None
 
     def _sample(self, images: Sequence[np.ndarray], survey: Survey | None) -> np.ndarray:
         """Return codes of pixels at random, few of them for clusterers of quadratic cost."""
-        n_pixels = min(self.n_pixels, N_TRANSDUCTIVE) if self._is_transductive else self.n_pixels
+        n_pixels = self._n_affordable
         if survey is not None:
             return survey.wide[self.rng.permutation(len(survey))[:n_pixels]]
         return gather(self.coder.encode_tile, images, choose_pixels(images, n_pixels, self.rng))
+
+    @property
+    def _n_affordable(self) -> int:
+        """How many pixels the estimator is fitted to at most."""
+        quadratic = self._is_transductive or isinstance(self.estimator, GRAPHS)
+        return min(self.n_pixels, N_TRANSDUCTIVE) if quadratic else self.n_pixels
 
     @property
     def _is_transductive(self) -> bool:
@@ -167,11 +205,40 @@ class Labelling:
         return self.coder.encode_tile(image, tile)
 
     def _predict(self, codes: np.ndarray) -> np.ndarray:
-        labels = (self.estimator if self.extension is None else self.extension).predict(codes)
+        estimator = self.estimator if self.extension is None else self.extension
+        labels = self._in_blocks(estimator.predict, codes)
         return labels.astype(np.int32) if labels.dtype.kind in "biu" else labels
 
     def _probabilities(self, codes: np.ndarray) -> np.ndarray:
         if hasattr(self.estimator, "predict_proba"):
-            return self.estimator.predict_proba(codes)
+            return self._in_blocks(self.estimator.predict_proba, codes)
         distances = self.estimator.transform(codes)
         return softmax(-0.5 * distances**2 / self.variance, axis=1)
+
+    def _in_blocks(
+        self, function: Callable[[np.ndarray], np.ndarray], codes: np.ndarray
+    ) -> np.ndarray:
+        """Apply a function that compares rows with all rows of the fit to a few of them at once."""
+        if not isinstance(self.estimator, GRAPHS):
+            return function(codes)
+        starts = range(0, len(codes), N_TRANSDUCTIVE)
+        return np.concatenate([function(codes[i : i + N_TRANSDUCTIVE]) for i in starts])
+
+    def _among_all(self, probabilities: np.ndarray) -> np.ndarray:
+        """Put the columns of the segments that borders were refined for among all."""
+        assert self.refiner is not None
+        columns = np.searchsorted(self._possible_segments(), self.refiner.classes_)
+        everything = np.zeros((len(probabilities), len(self._possible_segments())), np.float32)
+        everything[:, columns] = probabilities
+        return everything
+
+    def _possible_segments(self) -> np.ndarray:
+        """Return the labels that the estimator may give, sorted, as far as it tells."""
+        classes = getattr(self.extension or self.estimator, "classes_", None)
+        if classes is not None:
+            return classes
+        has_columns = hasattr(self.estimator, "predict_proba") or hasattr(
+            self.estimator, "transform"
+        )
+        row = np.zeros((1, self.n_codes), np.float32)
+        return np.arange(self._probabilities(row).shape[1] if has_columns else 0)

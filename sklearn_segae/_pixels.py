@@ -84,6 +84,11 @@ def gather(
     )
 
 
+def pick(maps: Sequence[np.ndarray], chosen: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the values (n,) of maps (H, W) at the chosen pixels, in the order of `gather`."""
+    return np.concatenate([m.ravel()[c] for m, c in zip(maps, chosen, strict=True)])
+
+
 def map_tiles(
     encode: Callable[[np.ndarray, Tile], np.ndarray],
     image: np.ndarray,

@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-    is_classifier,
-)
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.cluster import KMeans
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from sklearn.utils.validation import check_memory
 
+from ._answers import Answers
 from ._encoder import PixelEncoder
 from ._estimators import seeded_clone
-from ._exposure import expose, typical_range
-from ._images import check_images, is_rows, like
+from ._head import PixelHead
 from ._labelling import Labelling
-from ._labels import absorb_specks
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
-from ._regions import RegionTree
-from ._targets import check_targets
 from ._training import draw_seed
 from ._trees import TreeBuilder
+from ._weights import refuse_unknown
+
+# Learnt by clusterers or by classifiers alone.
+PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_names_")
 
 
-def _can_tell_probabilities(segmenter: AESegmenter) -> bool:
-    """Tell whether the estimator has probabilities, or distances to make them of."""
-    estimator = getattr(segmenter, "estimator_", segmenter.estimator)
-    return (
-        estimator is None or hasattr(estimator, "predict_proba") or hasattr(estimator, "transform")
-    )
-
-
-def _has_score(segmenter: AESegmenter) -> bool:
-    return segmenter.estimator is None or hasattr(segmenter.estimator, "score")
-
-
-class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AESegmenter(Answers, BaseEstimator):
     """Segment images: encode every pixel, then cluster or classify the codes.
 
     Parameters
@@ -85,6 +66,11 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with cue
         "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
         is not a classifier.
+    fine_tune : float or None, default=None
+        A number trains the head through the encoder's network: the cross-entropy of the labelled
+        pixels, plus this weight times what the encoder minimises, on all images; 0 forgets the
+        images without labels. Needs images, a :class:`PixelEncoder` and the estimator "head" or a
+        :class:`PixelHead`. None leaves the encoder as it was learnt without labels.
     min_size : int, default=0
         Connected patches of a label map with fewer pixels join a neighbour. 0 keeps all.
     ignore_label : int or None, default=None
@@ -109,8 +95,11 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
         Label maps of the images that were fitted, int32; clusterers only.
+        They keep the numbers of the segments when these get names.
     classes_ : ndarray
-        Labels that occurred in `y`; classifiers only.
+        Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
+    segment_names_ : ndarray of shape (n_segments_,)
+        The class that every segment stands for, after `name_segments`.
     typical_range_ : ndarray of shape (n_features_in_,)
         Median over the fitted images of the range of every channel; images only.
     n_features_in_ : int
@@ -136,15 +125,20 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     n_features_in_: int
 
+    # Not in the signature: there, scikit-learn's checks expect weighted and repeated rows to give
+    # equal labels, which a random sample of the pixels cannot.
+    __metadata_request__fit = {"sample_weight": None}
+
     _parameter_constraints: dict = {
         "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
-        "estimator": [HasMethods(["fit"]), None],
+        "estimator": [HasMethods(["fit"]), StrOptions({"head"}), None],
         "scope": [StrOptions({"dataset", "image"})],
         "exposure": [StrOptions({"image", "set"})],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
+        "fine_tune": [Interval(Real, 0, None, closed="left"), None],
         "min_size": [Interval(Integral, 0, None, closed="left")],
         "ignore_label": [Integral, None],
         "unlabelled": [Integral],
@@ -164,6 +158,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
         refine: bool | str = "auto",
+        fine_tune: float | None = None,
         min_size: int = 0,
         ignore_label: int | None = None,
         unlabelled: int = -1,
@@ -179,6 +174,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.patch_size = patch_size
         self.n_fit_pixels = n_fit_pixels
         self.refine = refine
+        self.fine_tune = fine_tune
         self.min_size = min_size
         self.ignore_label = ignore_label
         self.unlabelled = unlabelled
@@ -187,7 +183,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
         """Learn the encoder from all of `X`, then the estimator from a sample of the pixels.
 
         Parameters
@@ -197,44 +193,35 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             A stack of images, images of different sizes, or rows (pixels x bands).
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
             Needed by a classifier, ignored by a clusterer.
+        sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
+            How much every labelled pixel counts, >= 0; by keyword, for classifiers that take it.
 
         Returns
         -------
         self : AESegmenter
         """
-        if self.patch_size % 2 == 0:
-            raise ValueError(
-                f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
-                f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
-            )
-        supervised = self.estimator is not None and is_classifier(self.estimator)
-        if supervised and self.scope == "image":
-            raise ValueError(
-                "scope='image' partitions every image on its own, but the labels of the classifier "
-                f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
-            )
+        supervised = self._refuse_contradictions(metadata)
         images = self._check(X, reset=True)
+        if self.fine_tune is not None and self.rows_:
+            raise ValueError(
+                f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=None."
+            )
         self._seed = draw_seed(self.random_state)
-        labelled = self._check_targets(X, y, images) if supervised else None
+        weight = metadata.get("sample_weight")
+        targets = self._check_targets(X, y, images, weight) if supervised else None
         encoder = self._fit_encoder(images, self._seed)
-        if labelled is not None:
-            for name in ("labels_", "n_segments_"):
-                self.__dict__.pop(name, None)
-            labelling = self._labelling(encoder).fit_classifier(images, *labelled)
-            self.classes_ = labelling.estimator.classes_
+        if targets is None:
+            learnt = self._fit_clusterer(X, encoder, images)
         else:
-            self.__dict__.pop("classes_", None)
-            labellings = self._cluster(encoder, images)
-            labelling = labellings[-1]
+            labelling = self._labelling(encoder).fit_classifier(images, targets)
+            if self.fine_tune is not None:
+                encoder = labelling.fine_tune(images, targets, self.fine_tune, self._seed)
+            learnt = {"_fitted": labelling, "classes_": labelling.estimator.classes_}
+        for name in PER_REGIME:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(learnt, encoder_=encoder, estimator_=learnt["_fitted"].estimator)
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
         self._trees = TreeBuilder(encoder, images) if grows_trees else None
-        self.encoder_, self.estimator_ = encoder, labelling.estimator
-        self._fitted = labelling
-        if labelled is None:
-            numbers = [int(own.n_segments) for own in labellings]
-            self.n_segments_ = numbers if self.scope == "image" else numbers[0]
-            pairs = zip(labellings, images, strict=True)
-            self.labels_ = self._output(X, [self._label_map(own, image) for own, image in pairs])
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
@@ -251,156 +238,65 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.fit(X, y)
         return self.labels_ if hasattr(self, "labels_") else self.predict(X)
 
-    def predict(self, X: Any) -> Any:
-        """Segment images.
-
-        Parameters
-        ----------
-        X : as in `fit`; images may have any size
-
-        Returns
-        -------
-        labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-            In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
-            classes as they were given.
-        """
-        check_is_fitted(self)
-        images = self._check(X, reset=False)
-        pairs = zip(self._labellings(images), images, strict=True)
-        return self._output(X, [self._label_map(own, image) for own, image in pairs])
-
-    @available_if(_can_tell_probabilities)
-    def predict_proba(self, X: Any) -> Any:
-        """Return how likely each segment is for every pixel.
-
-        The estimator's own probabilities. For k-means, those of the mixture that it is the limit
-        of: equal weights, and Gaussians with one variance, the mean within segments. Where borders
-        are refined, those of the discriminant analysis.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            In the order of the labels, or of `classes_`; sums to 1.
-        """
-        check_is_fitted(self)
-        images = self._check(X, reset=False)
-        pairs = zip(self._labellings(images), images, strict=True)
-        return self._output(X, [own.probability_map(image) for own, image in pairs])
-
-    def transform(self, X: Any) -> Any:
-        """Encode every pixel.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            Feature maps.
-        """
-        check_is_fitted(self)
-        images = self._check(X, reset=False)
-        pairs = zip(self._labellings(images), images, strict=True)
-        return self._output(X, [own.code_map(image) for own, image in pairs])
-
-    def region_tree(self, image: Any) -> RegionTree:
-        """Return all segmentations of one image into connected regions, coarse to fine.
-
-        Small regions join, weakest border first. How strongly a border parts its two sides is told
-        by colour gradients, by how rarely their colours and codes meet elsewhere in the image, and
-        by the eigenvectors of the graph of regions. Needs `scope="image"`.
-
-        Parameters
-        ----------
-        image : array (H, W) or (H, W, C)
-            Of any size.
-
-        Returns
-        -------
-        tree : RegionTree
-            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` are label maps, `tree.contours()`
-            is the map of all borders.
-        """
-        check_is_fitted(self)
-        if self._trees is None:
+    def _refuse_contradictions(self, metadata: dict[str, Any]) -> bool:
+        """Return whether there is a classifier; raise an error for what does not go together."""
+        if self.patch_size % 2 == 0:
             raise ValueError(
-                f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
-                f"fitted to images, but scope={self.scope!r} and encoder={self.encoder!r}."
+                f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
+                f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
             )
-        (checked,) = self._check([image], reset=False)
-        return self._trees.tree(checked, self._seed)
+        supervised = self._is_supervised
+        if supervised and self.scope == "image":
+            raise ValueError(
+                "scope='image' partitions every image on its own, but the labels of the classifier "
+                f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
+            )
+        if self.fine_tune is not None and not self._has_head:
+            raise ValueError(
+                f"fine_tune={self.fine_tune} trains a PixelEncoder and a PixelHead together, but "
+                f"encoder={self.encoder!r} and estimator={self.estimator!r}. Pass "
+                "estimator='head', or fine_tune=None."
+            )
+        refuse_unknown(metadata, type(self).__name__)
+        if metadata.get("sample_weight") is not None and not supervised:
+            raise ValueError(
+                "sample_weight weighs the labelled pixels of a classifier, but "
+                f"estimator={self.estimator!r} is a clusterer. Leave it out."
+            )
+        return supervised
 
-    @available_if(_has_score)
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the accuracy on labelled pixels, or the score of the clusterer on its codes.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : as in `fit`; ignored by a clusterer
-
-        Returns
-        -------
-        score : float
-            A clusterer's own `score`, on at most `n_fit_pixels` pixels.
-        """
-        check_is_fitted(self)
-        images = self._check(X, reset=False)
-        labellings = self._labellings(images)
-        if is_classifier(self.estimator_):
-            targets, known = self._check_targets(X, y, images)
-            maps = [self._label_map(*pair) for pair in zip(labellings, images, strict=True)]
-            pairs = zip(maps, targets, known, strict=True)
-            return float(np.mean(np.concatenate([(p == t)[k] for p, t, k in pairs])))
-        if self.scope == "dataset":
-            return self._fitted.score(images)
-        single = zip(labellings, images, strict=True)
-        return float(np.mean([own.score([image]) for own, image in single]))
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._fitted.n_codes
-
-    def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
-        """Return images (H, W, C); rows become one image, a pixel wide."""
-        rows = is_rows(X)
-        if reset:
-            self.rows_ = rows
-        elif rows != self.rows_:
-            was, now = ("rows", "images") if self.rows_ else ("images", "rows")
-            raise ValueError(f"X holds {now}, but AESegmenter was fitted with {was}.")
-        if rows:
-            floats = [np.float64, np.float32]
-            return [validate_data(self, X, dtype=floats, reset=reset)[:, None]]
-        n_channels = None if reset else self.n_features_in_
-        images = check_images(X, n_channels=n_channels, owner="AESegmenter")
-        if reset:
-            self.n_features_in_ = images[0].shape[2]
-            self.typical_range_ = typical_range(images)
-        if self.exposure == "image":
-            return [expose(image, self.typical_range_) for image in images]
-        return images
-
-    def _check_targets(
-        self, X: Any, y: Any, images: Sequence[np.ndarray]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return label maps, and masks of their labelled pixels."""
-        return check_targets(X, y, images, self.unlabelled, self.ignore_label, self.estimator)
+    def _fit_clusterer(self, X: Any, encoder: Any, images: list[np.ndarray]) -> dict[str, Any]:
+        """Return what is learnt without labels, by attribute."""
+        labellings = self._cluster(encoder, images)
+        numbers = [int(own.n_segments) for own in labellings]
+        pairs = zip(labellings, images, strict=True)
+        return {
+            "_fitted": labellings[-1],
+            "n_segments_": numbers if self.scope == "image" else numbers[0],
+            "labels_": self._output(X, [self._label_map(own, image) for own, image in pairs]),
+        }
 
     def _new_estimator(self, encoder: Any) -> Any:
         """Return the estimator; None for the k-means that narrow codes have a say in."""
         if self.estimator is not None:
-            return seeded_clone(self.estimator, self._seed)
+            estimator = PixelHead() if self.estimator == "head" else self.estimator
+            return seeded_clone(estimator, self._seed)
         if self._refines(encoder):
             return None
         # Colours of segments differ in spread; whitened codes are many.
         colours = getattr(encoder, "cue_", None) == "colour"
         return seeded_clone(ShrunkMixture() if colours else KMeans(n_init=20), self._seed)
+
+    @property
+    def _has_head(self) -> bool:
+        learns = self.encoder is None or isinstance(self.encoder, PixelEncoder)
+        return learns and (self.estimator == "head" or isinstance(self.estimator, PixelHead))
+
+    @property
+    def _is_supervised(self) -> bool:
+        if self.estimator is None or isinstance(self.estimator, str):
+            return self.estimator == "head"
+        return is_classifier(self.estimator)
 
     @property
     def _patch_size(self) -> int:
@@ -409,7 +305,9 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _fit_encoder(self, images: list[np.ndarray], seed: int) -> Any:
         if self.encoder == "passthrough":
             return "passthrough"
-        default = PixelEncoder(verbose=self.verbose)
+        # Classifiers choose for themselves among all there is; clusterers weigh all codes alike.
+        cue = "all" if self._is_supervised else "auto"
+        default = PixelEncoder(cue=cue, verbose=self.verbose)
         encoder = seeded_clone(default if self.encoder is None else self.encoder, seed)
         memory = check_memory(self.memory)
         if isinstance(encoder, PixelEncoder):
@@ -442,7 +340,7 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 "refine='auto', or encoder=PixelEncoder(cue='texture')."
             )
         if self.refine == "auto":
-            return possible and (self.estimator is None or not is_classifier(self.estimator))
+            return possible and not self._is_supervised
         return bool(self.refine)
 
     def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[Labelling]:
@@ -462,22 +360,16 @@ class AESegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return [self._fitted] * len(images)
         return [self._partition(self.encoder_, image) for image in images]
 
-    def _label_map(self, labelling: Labelling, image: np.ndarray) -> np.ndarray:
-        labels = labelling.label_map(image)
-        return absorb_specks(labels, self.min_size) if self.min_size and not self.rows_ else labels
-
-    def _output(self, X: Any, maps: list[np.ndarray]) -> Any:
-        return maps[0][:, 0] if self.rows_ else like(X, maps)
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        if self.estimator is not None and is_classifier(self.estimator):
+        if self._is_supervised:
             tags.estimator_type = "classifier"
-            tags.classifier_tags = get_tags(self.estimator).classifier_tags
+            head = PixelHead() if self.estimator == "head" else self.estimator
+            tags.classifier_tags = get_tags(head).classifier_tags
             tags.target_tags.required = True
         else:
             tags.estimator_type = "clusterer"

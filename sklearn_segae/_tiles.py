@@ -55,6 +55,15 @@ def places(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]:
     return rows, columns
 
 
+def inside(tile: Tile, shape: tuple[int, ...]) -> Tile:
+    """Cut off what lies beyond the image."""
+    rows, columns = (
+        slice(max(0, part.start), min(part.stop, size))
+        for part, size in zip(tile, shape[:2], strict=True)
+    )
+    return rows, columns
+
+
 def sample_tiles(
     images: Sequence[np.ndarray], side: int, n_tiles: int, rng: np.random.Generator
 ) -> list[tuple[int, Tile]]:

@@ -231,9 +231,9 @@ class TellEpochs(Callback):
 
 
 def training_parameters(estimator: Any) -> dict[str, Any]:
-    """Read the parameters that all training estimators share."""
+    """Read those of the parameters that training estimators share which this one has."""
     names = set(TRAINING_CONSTRAINTS) - {"random_state", "warm_start"}
-    return {name: getattr(estimator, name) for name in names}
+    return {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
 
 
 def train(

@@ -8,16 +8,21 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 
-def drop_weightless(X: Any, metadata: dict[str, Any], owner: str) -> tuple[Any, np.ndarray | None]:
-    """Return the samples that count, and their weights (n,) with a mean of 1, if there are any.
-
-    `metadata` is what `fit` was given beside `X` and `y`: `sample_weight` or nothing.
-    """
+def refuse_unknown(metadata: dict[str, Any], owner: str) -> None:
+    """Raise an error if `fit` was given anything beside `X`, `y` and `sample_weight`."""
     if unknown := set(metadata) - {"sample_weight"}:
         raise TypeError(
             f"{owner}.fit got unexpected arguments: {', '.join(sorted(unknown))}. "
             "It takes X, y and sample_weight."
         )
+
+
+def drop_weightless(X: Any, metadata: dict[str, Any], owner: str) -> tuple[Any, np.ndarray | None]:
+    """Return the samples that count, and their weights (n,) with a mean of 1, if there are any.
+
+    `metadata` is what `fit` was given beside `X` and `y`: `sample_weight` or nothing.
+    """
+    refuse_unknown(metadata, owner)
     weight = metadata.get("sample_weight")
     if weight is None:
         return X, None

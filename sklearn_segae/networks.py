@@ -72,8 +72,8 @@ class DenseAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         n_outputs = 2 * n_components if variational else n_components
-        self.encoder = _dense_stack([n_features, *hidden_layer_sizes, n_outputs], activation)
-        self.decoder = _dense_stack(
+        self.encoder = dense_stack([n_features, *hidden_layer_sizes, n_outputs], activation)
+        self.decoder = dense_stack(
             [n_components, *reversed(hidden_layer_sizes), n_features], activation
         )
         self.output = nn.Sigmoid() if bounded_output else nn.Identity()
@@ -172,7 +172,8 @@ class ConvAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
-def _dense_stack(sizes: Sequence[int], activation: str) -> nn.Sequential:
+def dense_stack(sizes: Sequence[int], activation: str) -> nn.Sequential:
+    """Return fully connected layers of the given sizes, the last one linear."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]

@@ -260,3 +260,40 @@ def test_a_part_on_the_grid_has_the_coarse_codes_of_the_whole():
     np.testing.assert_allclose(part[inside, inside], whole[5:45, 3:][inside, inside], atol=1e-4)
     exact = encoder.encode_tile(image, (slice(0, 96), slice(0, 96)))[::2, ::2]
     assert 0 < np.abs(whole - exact).mean() < 0.2 * exact.std()
+
+
+def test_all_there_is_to_see(mosaic):
+    """cue="all": jets of the colours, then codes of two poolings, each standardised."""
+    images, _ = mosaic
+    encoder = PixelEncoder(6, cue="all", max_epochs=1, random_state=0).fit(images)
+    codes = encoder.transform(images)
+    assert codes.shape == (*images.shape[:3], 24 + 6)
+    # As far as a sample of small tiles tells.
+    np.testing.assert_allclose(codes.mean((0, 1, 2)), 0, atol=0.3)
+    np.testing.assert_allclose(codes.std((0, 1, 2)), 1, atol=0.3)
+    assert len(encoder.get_feature_names_out()) == 30
+    back = encoder.inverse_transform(codes)
+    assert np.mean((back - images) ** 2) < 0.01 * images.var()
+
+
+def test_all_there_is_to_see_of_many_bands(rng):
+    """Jets of at most three colours; every band stays in sight."""
+    images = rng.normal(size=(1, 48, 48, 7)).cumsum(3)
+    encoder = PixelEncoder(4, cue="all", max_epochs=0, random_state=0).fit(images)
+    codes = encoder.transform(images)
+    assert codes.shape[3] == 3 * 24 + 4 + 7
+    scaled = (images - encoder.scale_[0]) / encoder.scale_[1]
+    assert np.corrcoef(codes[..., -1].ravel(), scaled[..., -1].ravel())[0, 1] > 0.999
+
+
+def test_a_crop_has_the_codes_of_the_whole_with_all_there_is(mosaic):
+    """Wherever jets of the widest scale see no border."""
+    image = np.concatenate([mosaic[0][0], mosaic[0][1]], axis=1)
+    image = np.concatenate([image, image[::-1]])
+    encoder = PixelEncoder(4, cue="all", pooling=3, max_epochs=1, random_state=0).fit(image[None])
+    whole = encoder.transform(image[None])[0]
+    crop = encoder.transform(image[None, 20:180, 10:170])[0]
+    inner = (slice(56, 104), slice(56, 104))
+    shifted = (slice(76, 124), slice(66, 114))
+    # Derivatives of averages over 16 pixels are differences of nearly equal floats.
+    np.testing.assert_allclose(crop[inner], whole[shifted], atol=1e-3)

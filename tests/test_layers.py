@@ -14,19 +14,29 @@ PACKAGE = Path(sklearn_segae.__file__).parent
 # A file may import from files of lower layers, and from its own layer in layer 0 alone.
 LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
-    | {"_exposure", "_estimators", "_pictures", "_files", "_patches", "_targets"}
+    | {
+        "_exposure",
+        "_estimators",
+        "_pictures",
+        "_files",
+        "_patches",
+        "_targets",
+        "_naming",
+        "_doubt",
+    }
     | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "model_selection"},
     {"_objectives", "_training", "_variants"},
-    {"_projection"},
+    {"_projection", "_jets"},
     {"_codec", "_codes", "_cue"},
-    {"_autoencoder", "_encoder"},
-    {"_survey", "_trees"},
+    {"_autoencoder", "_encoder", "_head"},
+    {"_survey", "_trees", "_fine_tuning"},
     {"_optima", "_refine"},
     {"_labelling"},
+    {"_answers"},
     {"_segmenter"},
     {"_cli"},
 ]
@@ -43,10 +53,13 @@ MAY_IMPORT = {
         "_objectives",
         "_training",
         "_projection",
+        "_jets",
         "_codec",
         "_codes",
         "_autoencoder",
         "_encoder",
+        "_head",
+        "_fine_tuning",
     },
     "typer": {"_cli"},
     "rich": {"_cli"},

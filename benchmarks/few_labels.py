@@ -1,0 +1,157 @@
+"""A few scribbles: AESegmenter beside what a pixel classifier is usually given.
+
+    python benchmarks/few_labels.py --data FOLDER [--sets a b] [--draws 5] [--fractions 0.001 0.01]
+
+Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
+counts nowhere (or -1). Straight strokes, each of one class, are drawn until a share of all pixels
+is labelled, at least one of every class. All methods get the same strokes and the same random
+forest; the score is the mean IoU over the classes and all pixels. Sets named "*mosaic*" or
+"*outex*" hold images whose labels mean nothing elsewhere: one fit an image, the mean over them.
+
+Time is that of fit and predict together in the first draw; later ones take the encoder from a
+cache.
+"""
+
+import argparse
+import time
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+
+from sklearn_segae import AESegmenter
+from sklearn_segae.metrics import mean_iou
+
+LENGTH, WIDTH = 30, 2  # of strokes, in pixels
+
+
+def load(path, limit, side):
+    with np.load(path) as arrays:
+        n = sum(name.startswith("image") for name in arrays.files)
+        images = [arrays[f"image{i}"][:side, :side] for i in range(min(n, limit))]
+        labels = [arrays[f"labels{i}"][:side, :side] for i in range(len(images))]
+        void = int(arrays["void"])
+    if "mosaic" in path.stem or "outex" in path.stem:
+        return [([image], [truth]) for image, truth in zip(images, labels, strict=True)], void
+    return [(images, labels)], void
+
+
+def scribble(labels, void, fraction, rng):
+    """Label maps of strokes, -1 elsewhere."""
+    maps = [np.full(truth.shape, -1) for truth in labels]
+    classes = [c for c in np.unique(np.concatenate([t.ravel() for t in labels])) if c != void]
+    places = {c: [np.flatnonzero(t == c) for t in labels] for c in classes}
+    left, turn, order = fraction * sum(t.size for t in labels), 0, rng.permutation(classes)
+    while left > 0 or turn < len(classes):
+        own = places[order[turn % len(classes)]]
+        sizes = np.array([len(p) for p in own])
+        i = rng.choice(len(labels), p=sizes / sizes.sum())
+        start = np.unravel_index(own[i][rng.integers(sizes[i])], labels[i].shape)
+        left -= draw_stroke(maps[i], labels[i], start, rng.uniform(0, np.pi), max(left, 4))
+        turn += 1
+    return maps
+
+
+def draw_stroke(strokes, truth, start, angle, n_most):
+    """Label pixels both ways from the start, as far as the class goes; return how many."""
+    value, before = truth[start], (strokes >= 0).sum()
+    for sign in (1, -1):
+        for step in np.arange(0, LENGTH / 2, 0.5):
+            y, x = (int(s + sign * step * d) for s, d in zip(start, direction(angle), strict=True))
+            if not (0 <= y < truth.shape[0] and 0 <= x < truth.shape[1]) or truth[y, x] != value:
+                break
+            brush = slice(y, y + WIDTH), slice(x, x + WIDTH)
+            strokes[brush][truth[brush] == value] = value
+            if (strokes >= 0).sum() - before >= n_most:
+                return (strokes >= 0).sum() - before
+    return (strokes >= 0).sum() - before
+
+
+def direction(angle):
+    return np.sin(angle), np.cos(angle)
+
+
+def forest(seed):
+    return RandomForestClassifier(100, random_state=seed)
+
+
+def ours(images, strokes, seed, cache):
+    # One encoder for all draws: it does not see the labels.
+    segmenter = AESegmenter(estimator=forest(seed), memory=cache, random_state=0)
+    return segmenter.fit(images, strokes).predict(images)
+
+
+def filters(images, strokes, seed, cache):
+    """scikit-image's features, as its TrainableSegmenter has them; spectra as they are."""
+    maps = [filter_responses(unit_range(image)) for image in images]
+    pairs = list(zip(maps, strokes, strict=True))
+    X = np.concatenate([m[s >= 0] for m, s in pairs])
+    y = np.concatenate([s[s >= 0] for s in strokes])
+    model = forest(seed).fit(X, y)
+    return [model.predict(m.reshape(-1, m.shape[2])).reshape(m.shape[:2]) for m in maps]
+
+
+def filter_responses(image):
+    from skimage.feature import multiscale_basic_features
+
+    return image if image.shape[2] > 8 else multiscale_basic_features(image, channel_axis=-1)
+
+
+def unit_range(image):
+    image = np.atleast_3d(image).astype(np.float32)
+    low, high = image.min((0, 1)), image.max((0, 1))
+    return (image - low) / np.maximum(high - low, 1e-9)
+
+
+METHODS = {"filters": filters, "ours": ours}
+
+
+def score(truths, maps, void):
+    flat = [np.concatenate([np.ravel(m) for m in several]) for several in (truths, maps)]
+    return mean_iou(*flat, ignore_label=void, matched=False)
+
+
+def compare(tasks, void, fractions, draws):
+    """Mean IoU (draws,) of every method and fraction; seconds of the first draw, uncached."""
+    scores = {(m, f): np.zeros((len(tasks), draws)) for m in METHODS for f in fractions}
+    seconds = dict.fromkeys(METHODS, 0.0)
+    for t, (images, labels) in enumerate(tasks):
+        with TemporaryDirectory() as cache:
+            for (method, f), draw in product(scores, range(draws)):
+                strokes = scribble(labels, void, f, np.random.default_rng(draw))
+                start = time.perf_counter()
+                maps = METHODS[method](images, strokes, draw, cache)
+                if (f, draw) == (fractions[0], 0):
+                    seconds[method] += time.perf_counter() - start
+                scores[method, f][t, draw] = score(labels, maps, void)
+    return {key: values.mean(0) for key, values in scores.items()}, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+")
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--limit", type=int, default=6, help="images of a set")
+    parser.add_argument("--side", type=int, default=512, help="crop images to so many pixels")
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.001, 0.01])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    means = {}
+    for name in arguments.sets or sorted(path.stem for path in arguments.data.glob("*.npz")):
+        tasks, void = load(arguments.data / f"{name}.npz", arguments.limit, arguments.side)
+        found, seconds = compare(tasks, void, arguments.fractions, arguments.draws)
+        print(f"{name:20s}", f"time x {seconds['ours'] / seconds['filters']:.2f}", end=" ")
+        for (method, fraction), values in found.items():
+            means.setdefault((method, fraction), []).append(values.mean())
+            print(f"| {fraction:.1%} {method} {values.mean():.3f} +- {values.std():.3f}", end=" ")
+        print(flush=True)
+    for (method, fraction), values in means.items():
+        print(f"mean {fraction:.1%} {method} {np.mean(values):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Local structure at several scales: value, slope and curvature of Gaussian averages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ._reading import pool, pool_radius
+
+SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
+RADIUS = pool_radius(SIGMAS[-1])
+PER_SCALE = 4
+FRAME = 4  # pixels beyond the tile that derivatives need
+
+
+def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
+    """Return what a neighbourhood looks like to second order, whichever way it is turned.
+
+    Value, length of the gradient, and both eigenvalues of the Hessian, larger first, of every
+    channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale [1]_. Thin lines
+    and blobs of some width stand out in them.
+
+    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, C * PER_SCALE * len(SIGMAS), len(rows),
+    len(columns)); rows and columns, each of consecutive pixels, count the H x W pixels inside.
+
+    References
+    ----------
+    .. [1] T. Lindeberg, "Feature detection with automatic scale selection", International Journal
+       of Computer Vision 30, 1998, doi:10.1023/A:1008045108935.
+    """
+    return torch.cat([jet for sigma in SIGMAS for jet in _jet(x, sigma, rows, columns)], 1)
+
+
+def _jet(x: Tensor, sigma: float, rows: range, columns: range) -> Iterator[Tensor]:
+    """Yield value, slope and curvatures (N, C, h, w), differences of smoothed pixels."""
+    # Of neighbours at a wide scale they would be differences of nearly equal floats.
+    apart = max(1, round(sigma / 4))
+    first, after = FRAME - apart, FRAME + apart
+    smooth = pool(x, sigma, *(range(r.start + first, r.stop + after) for r in (rows, columns)))
+    above, middle, below = _thirds(smooth, apart, axis=2)
+    area = apart**2
+    left, here, right = _thirds(middle, apart, axis=3)
+    up, down = (part[..., apart:-apart] for part in (above, below))
+    slope = torch.hypot(down - up, right - left) / (2 * apart)
+    bend_down, bend_across = (down + up - 2 * here) / area, (right + left - 2 * here) / area
+    (top_left, _, top_right), (low_left, _, low_right) = (
+        _thirds(part, apart, axis=3) for part in (above, below)
+    )
+    twist = (low_right - low_left - top_right + top_left) / (4 * area)
+    mean = (bend_down + bend_across) / 2
+    spread = torch.hypot((bend_down - bend_across) / 2, twist)
+    yield from (here, sigma * slope, sigma**2 * (mean + spread), sigma**2 * (mean - spread))
+
+
+def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return maps `apart` pixels before, at, and after every pixel that has both."""
+    n = maps.shape[axis] - 2 * apart
+    before, here, after = (maps.narrow(axis, k * apart, n) for k in range(3))
+    return before, here, after
