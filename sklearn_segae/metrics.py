@@ -19,12 +19,15 @@ from ._labels import borders
 from ._partitions import covering, probabilistic_rand_index, variation_of_information
 from ._region_benchmark import region_benchmark
 from ._scorers import make_segmentation_scorer
+from ._unsupervised_scorers import make_stability_scorer, make_unsupervised_scorer
 
 __all__ = [
     "boundary_f1",
     "covering",
     "dice_score",
     "make_segmentation_scorer",
+    "make_stability_scorer",
+    "make_unsupervised_scorer",
     "match_labels",
     "matched_accuracy",
     "mean_iou",
