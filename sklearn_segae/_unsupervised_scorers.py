@@ -211,8 +211,8 @@ class StabilityScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Compare the labels of `X` with those of a twin that is fitted to `X`."""
-        # A drawn seed: 0 itself would be the estimator's own only too often.
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        # Not 0 itself, too often the estimator's own, nor what is drawn first, its encoder's then.
+        seed = int(check_random_state(self.random_state).randint(2**31, size=2)[1])
         theirs = _reseeded(estimator, seed).fit(X, y).predict(X)
         ours = estimator.predict(X)
         if self.average == "pooled":
