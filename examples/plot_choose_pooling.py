@@ -32,7 +32,7 @@ X, y = images[:3], truth[:3]
 # the labels that it has. `memory` trains one network for each pooling and fold, and not for each
 # number of segments. scikit-learn reaches the encoder's parameters by two underscores.
 
-poolings, numbers = [0, 2, 4, 8], [2, 3, 4, 5, 6]
+poolings, numbers = [0, 2, 8], [2, 3, 4, 5, 6]
 with tempfile.TemporaryDirectory() as cache:
     segmenter = AESegmenter(
         encoder=PixelEncoder(8, cue="texture", whitening=1, width=16, max_epochs=1),
