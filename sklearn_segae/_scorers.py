@@ -43,6 +43,7 @@ def make_segmentation_scorer(
     -------
     scorer : callable
         `scorer(estimator, X, y) -> float`, for `scoring=` of scikit-learn's model selection.
+        A `ScoringMonitor` takes it by a name, `scoring={"ari": scorer}`.
 
     Raises
     ------
@@ -56,8 +57,7 @@ def make_segmentation_scorer(
     >>> make_segmentation_scorer(adjusted_rand_score)
     make_segmentation_scorer(adjusted_rand_score)
     """
-    if average not in ("pooled", "image"):
-        raise ValueError(f"average={average!r} is not known. Pass 'pooled' or 'image'.")
+    check_average(average)
     return SegmentationScorer(metric, ignore_label, average, greater_is_better)
 
 
@@ -81,11 +81,7 @@ class SegmentationScorer:
         y_pred = estimator.predict(X)
         if self.average == "pooled":
             return self._score(y, y_pred)
-        if not is_list(y) and np.ndim(y) == 1:
-            raise ValueError(
-                f"average='image' needs label maps, and y is of {len(y)} rows. "
-                "Pass average='pooled' for rows, or images with their label maps."
-            )
+        check_maps(y)
         pairs = zip(y, y_pred, strict=True)
         scores = [self._score(t, p) for t, p in pairs if known(flat(t), self.ignore_label).any()]
         if not scores:
@@ -109,3 +105,23 @@ class SegmentationScorer:
         extras += "" if self.sign > 0 else ", greater_is_better=False"
         name = getattr(self.metric, "__name__", repr(self.metric))
         return f"make_segmentation_scorer({name}{extras})"
+
+
+def check_average(average: str) -> None:
+    """Refuse an unknown way of averaging."""
+    if average not in ("pooled", "image"):
+        raise ValueError(f"average={average!r} is not known. Pass 'pooled' or 'image'.")
+
+
+def check_maps(y: Any) -> None:
+    """Refuse the labels of rows, where scores of single images are asked for."""
+    if holds_rows(y):
+        raise ValueError(
+            f"average='image' needs label maps, and y is of {len(y)} rows. "
+            "Pass average='pooled' for rows, or images with their label maps."
+        )
+
+
+def holds_rows(y: Any) -> bool:
+    """Return True for the labels of rows, False for label maps."""
+    return not is_list(y) and np.ndim(y) == 1

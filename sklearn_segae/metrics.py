@@ -11,20 +11,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 from scipy.optimize import linear_sum_assignment
 
-from ._contingency import Table, contingency, flat, is_list, labelled, shapes, unlike_shapes
+from ._contingency import (
+    Table,
+    contingency,
+    flat,
+    is_list,
+    labelled,
+    names_of,
+    shapes,
+    unlike_shapes,
+)
 from ._labels import borders
 from ._partitions import covering, probabilistic_rand_index, variation_of_information
 from ._region_benchmark import region_benchmark
 from ._scorers import make_segmentation_scorer
+from ._unsupervised_scorers import make_stability_scorer, make_unsupervised_scorer
 
 __all__ = [
     "boundary_f1",
     "covering",
     "dice_score",
     "make_segmentation_scorer",
+    "make_stability_scorer",
+    "make_unsupervised_scorer",
     "match_labels",
     "matched_accuracy",
     "mean_iou",
@@ -69,7 +80,7 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -
     rows, columns = linear_sum_assignment(counts.toarray(), maximize=True)
     names = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
     new_name = int(max(classes.max(), -1 if ignore_label is None else ignore_label)) + 1
-    for segment in np.unique(flat(y_pred)).tolist():
+    for segment in names_of(flat(y_pred))[0].tolist():
         if segment not in names:
             names[segment] = new_name
             new_name += 1
@@ -263,12 +274,23 @@ def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
 
 
 def _near(edge: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return True where a border pixel is at most `tolerance` pixels away."""
-    if not edge.any():
-        return edge
-    return distance_transform_edt(~edge) <= tolerance
+    """Return True where a border pixel is at most `tolerance` pixels away.
+
+    A disc moves over the border pixels, row by row of the disc: for the few pixels of a tolerance
+    that takes a tenth of the time of a distance transform.
+    """
+    height, width = edge.shape
+    reach = int(min(tolerance, height + width))
+    # Whether a row of pixels holds a border is whether their running count grows along it.
+    count = np.pad(edge, ((reach, reach), (reach + 1, reach))).cumsum(1, dtype=np.int32)
+    near = np.zeros_like(edge)
+    for dy in range(-reach, reach + 1):
+        half = int(min(np.sqrt(max(tolerance**2 - dy**2, 0) + 1e-9), reach))
+        rows = count[reach + dy :][:height]
+        near |= rows[:, reach + 1 + half :][:, :width] > rows[:, reach - half :][:, :width]
+    return near
 
 
 def _rename(labels: Any, names: dict[int, int]) -> np.ndarray:
-    values, index = np.unique(labels, return_inverse=True)
+    values, index = names_of(np.ravel(labels))
     return np.array([names[v] for v in values.tolist()])[index].reshape(np.shape(labels))

@@ -28,7 +28,7 @@ LAYERS = [
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_losses", "_weights", "_contingency", "_partitions", "_scorers"}
-    | {"_region_benchmark", "model_selection"},
+    | {"_region_benchmark", "_unsupervised_scorers", "model_selection"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
     {"_codec", "_codes", "_cue"},

@@ -5,11 +5,13 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
 from sklearn.metrics import accuracy_score, adjusted_rand_score, f1_score, jaccard_score
 
+from sklearn_segae._labels import borders
 from sklearn_segae.metrics import (
     boundary_f1,
     dice_score,
@@ -342,6 +344,28 @@ def test_borders_that_agree_and_that_do_not():
     assert boundary_f1(truth, shifted, tolerance=3) == 1
     assert boundary_f1([truth, truth], [truth, shifted]) == pytest.approx(0.5)
     assert boundary_f1(np.stack([truth] * 2), np.stack([truth, shifted])) == pytest.approx(0.5)
+
+
+@few
+@given(
+    arrays(int, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 2)),
+    st.sampled_from([0, 0.5, 1, 2**0.5, 2, 5**0.5, 3, 13**0.5, 4, 7.3, 100]),
+)
+def test_nearby_is_what_the_euclidean_distance_says(labels, tolerance):
+    """Border pixels found of borders shifted or turned, by the distances of all pairs of pixels."""
+    other = np.flip(labels)
+
+    def found(edge, target):
+        where, there = np.argwhere(borders(edge)), np.argwhere(borders(target))
+        if not len(where) or not len(there):
+            return np.zeros(len(where), bool)
+        return cdist(where, there).min(1) <= tolerance
+
+    recalled, precise = found(labels, other), found(other, labels)
+    assume(len(recalled) + len(precise))
+    recall, precision = (np.mean(hits) if len(hits) else 0 for hits in (recalled, precise))
+    expected = 2 * precision * recall / max(precision + recall, 1e-12)
+    assert boundary_f1(labels, other, tolerance=tolerance) == pytest.approx(expected)
 
 
 def test_borders_that_nobody_drew():

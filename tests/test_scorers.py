@@ -23,13 +23,14 @@ from sklearn.metrics import (
     matthews_corrcoef,
     normalized_mutual_info_score,
     rand_score,
+    silhouette_score,
     v_measure_score,
     zero_one_loss,
 )
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_segae.metrics import make_segmentation_scorer, mean_iou
+from sklearn_segae.metrics import make_segmentation_scorer, make_unsupervised_scorer, mean_iou
 
 
 class Threshold(BaseEstimator):
@@ -293,3 +294,43 @@ def test_rows_are_scored_by_their_flat_labels():
     assert importances.importances_mean.argmax() == 1
     with pytest.raises(ValueError, match="average='image' needs label maps, and y is of 80 rows"):
         make_segmentation_scorer(accuracy_score, average="image")(model, X, y)
+
+
+# ---- callbacks
+
+
+def test_scores_are_monitored():
+    """ScoringMonitor calls scorers after every step of a fit; it wants those of ours by name."""
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has none")
+
+    class Approaching(callback.CallbackSupportMixin, Threshold):
+        """A threshold that comes closer to 0.5 step by step."""
+
+        def fit(self, X, y=None):
+            fitting = self._init_callback_context(max_subtasks=3)
+            fitting.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            for at in (2, 0.7, 0.5):
+                step = fitting.subcontext(task_name="step")
+                step.call_on_fit_task_begin(estimator=self, X=X, y=y)
+                learnt = {"at": at}
+                step.call_on_fit_task_end(
+                    estimator=self, X=X, y=y, reconstruction_attributes=lambda found=learnt: found
+                )
+            fitting.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+            return self
+
+        def transform(self, X):
+            return X[..., None]
+
+    X, y = bright_images()
+    scorers = {
+        "agreement": make_segmentation_scorer(needs_two_segments),
+        "silhouette": make_unsupervised_scorer(silhouette_score),
+    }
+    monitor = callback.ScoringMonitor(scoring=scorers)
+    Approaching().set_callbacks(monitor).fit(X, y)
+
+    steps = [entry for entry in monitor.get_logs().data if len(entry["task_id_path"]) == 2]
+    agreement, silhouette = ([entry[name] for entry in steps] for name in scorers)
+    assert agreement[0] == -1 < agreement[1] < agreement[2] == 1
+    assert silhouette[0] == -1 < silhouette[1] < silhouette[2]
