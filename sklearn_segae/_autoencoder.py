@@ -82,7 +82,7 @@ default="plain"
     loss_threshold : float or None, default=None
         Training ends when the training loss of an epoch is at most this. None never ends it.
     tol : float, default=1e-4
-        An epoch improves on the best one if its loss is lower by more than this.
+        An epoch improves on the best one if its loss is lower by more than this share of it.
     n_iter_no_change : int, default=10
         Training ends after so many epochs in a row without improvement.
     early_stopping : bool, default=False

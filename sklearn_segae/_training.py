@@ -185,11 +185,17 @@ class StopRules(Callback):
             self.best_weights_ = None
 
     def _watch(self, net: Net, loss: float) -> None:
-        self.n_waited_ = 0 if loss < self.best_loss_ - self.tol else self.n_waited_ + 1
+        self.n_waited_ = 0 if self._improves(loss) else self.n_waited_ + 1
         if loss < self.best_loss_:
             self.best_loss_ = loss
             if self.monitor == "valid_loss":
                 self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+
+    def _improves(self, loss: float) -> bool:
+        # A share of the best loss: those of pixels in [0, 1] are thousandths, others are negative.
+        if np.isinf(self.best_loss_):  # whose share no first epoch could beat
+            return True
+        return loss < self.best_loss_ - self.tol * abs(self.best_loss_)
 
 
 class OnEpoch(Callback):
