@@ -25,7 +25,10 @@ def build_module(
     """Return an untrained module for samples of that layout."""
     if not isinstance(architecture, str):
         return _build_own(architecture, layout, n_components, variational)
-    kind = DenseAutoencoder if layout.kind == "rows" else ConvAutoencoder
+    kind: Any = DenseAutoencoder if layout.kind == "rows" else ConvAutoencoder
+    # Not where it would leave [0, 1], or the prior; and a linear net is a linear path already.
+    straight = len(hidden_layer_sizes) > 0 and not bounded_output and not variational
+    options = {"shortcut": straight} if kind is DenseAutoencoder else {}
     return kind(
         _size(layout),
         n_components,
@@ -33,6 +36,7 @@ def build_module(
         activation,
         bounded_output,
         variational,
+        **options,
     )
 
 

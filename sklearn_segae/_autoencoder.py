@@ -39,7 +39,8 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
 
     The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by
     dense layers, images and signals by convolutions, and all are trained to reconstruct their
-    input from `n_components` numbers [1]_.
+    input from `n_components` numbers [1]_. Dense layers learn what PCA leaves over: beside them, a
+    linear path starts along the principal axes.
 
     Parameters
     ----------
@@ -49,10 +50,12 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         "dense" for rows, "conv" for stacks of images, "signal" for series (n, T) or (n, T, C);
         "auto" takes "dense" or "conv". Or a subclass of `torch.nn.Module` (or a function, such as
         a `functools.partial` of one): it is called with the size of a sample, `n_features` or
-        (C, H, W), and `n_components`, and its instances need `encode` and `decode`.
+        (C, H, W), and `n_components`, and its instances need `encode` and `decode`. If they have
+        `start_from`, it is called with up to 1000 scaled samples before training.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored
-        in the decoder. Empty for none. Not for architectures of your own.
+        in the decoder. Empty for none. Not for architectures of your own. Beside those of rows
+        there is a linear path, but not with a logistic output, nor in "variational" nets.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers. The code is linear.
     variant : {"plain", "denoising", "sparse", "contractive", "variational", "masked"}, \
@@ -67,10 +70,14 @@ default="plain"
         input in [0, 1], which `scaling="minmax"` provides. A criterion is a torch one (class or
         instance; its `reduction` does not matter), or a function of (output, target) that
         returns the loss of every number or of every sample.
-    scaling : {"standard", "minmax"} or None, default="standard"
-        How the net sees its input, per feature (rows) or per channel (images, signals): with zero
-        mean and unit variance, brought to [0, 1], or as it is. With "minmax" or cross-entropy the
-        decoder ends in a logistic layer. `inverse_transform` answers in the input's units.
+    scaling : {"auto", "common", "standard", "minmax"} or None, default="auto"
+        How the net sees its input, by feature (rows) or by channel (images, signals). Both "common"
+        and "standard" subtract means; "common" divides all features by one number, so that errors
+        weigh as in PCA and rare pixels are not blown up, "standard" each by its standard deviation,
+        for features of different units. "auto" is "common" if none that varies has more than ten
+        times the median range and fewer than a tenth have less than a tenth of it, else "standard".
+        "minmax" brings every feature to [0, 1]; with it or cross-entropy the decoder ends in a
+        logistic layer. None changes nothing. `inverse_transform` answers in the input's units.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
         A callable takes (parameters, lr=...), as torch's optimizer classes do.
     lr : float, default=1e-3
@@ -150,10 +157,10 @@ default="plain"
                   stays near a standard normal [5]_    from it (beta)
     ============= ==================================== ========================== ====
 
-    Noise is in units of the scaled input. Where that is not standardised, "auto" is made for inputs
-    in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy). Hidden
-    inputs are 0: the mean if standardised. Codes of "sparse" hold their zeros after training, too.
-    Codes of "variational" are the means.
+    Noise is in units of the scaled input. With a `scaling` of "minmax" or None, "auto" is made for
+    inputs in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy).
+    Hidden inputs are 0: the mean where that is subtracted. Codes of "sparse" hold their zeros after
+    training, too. Codes of "variational" are the means.
 
     References
     ----------
@@ -195,7 +202,7 @@ default="plain"
         "variant": [StrOptions(set(VARIANTS))],
         "variant_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "loss": [StrOptions(set(LOSSES)), callable],
-        "scaling": [StrOptions({"standard", "minmax"}), None],
+        "scaling": [StrOptions({"auto", "common", "standard", "minmax"}), None],
         "precision": [StrOptions(set(PRECISIONS))],
         "compile": ["boolean", str],
         **TRAINING_CONSTRAINTS,
@@ -211,7 +218,7 @@ default="plain"
         variant: str = "plain",
         variant_strength: float | str = "auto",
         loss: Any = "mse",
-        scaling: str | None = "standard",
+        scaling: str | None = "auto",
         optimizer: Any = "adam",
         lr: float = 1e-3,
         batch_size: int = 128,

@@ -112,8 +112,8 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus the reconstruction loss of every sample; outliers score low.
 
-        The loss is that of training, without noise and penalties: with `scaling="standard"` a mean
-        squared error of 1 is what predicting the mean would cost.
+        The loss is that of training, without noise and penalties: a mean squared error of 1
+        is what predicting the mean would cost, unless `scaling` is "minmax" or None.
 
         Parameters
         ----------

@@ -219,8 +219,9 @@ def build_variant(variant: str, strength: float | str, loss: Loss, scaling: str 
 def automatic_strength(variant: str, loss: Loss, scaling: str | None) -> float:
     """Return what variant_strength="auto" stands for."""
     # Cross-entropy knows no spread: with a weight of 1, the bound is exact.
-    standard = scaling == "standard" or (variant == "variational" and loss.name == "cross_entropy")
-    return (AUTOMATIC if standard else AUTOMATIC_UNIT_RANGE)[variant]
+    exact = variant == "variational" and loss.name == "cross_entropy"
+    unit_variance = scaling in ("auto", "common", "standard")
+    return (AUTOMATIC if unit_variance or exact else AUTOMATIC_UNIT_RANGE)[variant]
 
 
 def squared_jacobian_norms(codes: Tensor, x: Tensor) -> Tensor:

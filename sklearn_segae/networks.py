@@ -23,6 +23,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 # By the number of axes that a sample has beside its channels.
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
+# Dimensions in which principal axes are looked for beyond their number (Halko et al. 2011).
+N_OVERSAMPLED = 8
+
 # Standard deviation of max(0, z), z standard normal: an untrained layer after `initialise`.
 RELU_SPREAD = (0.5 - 0.5 / pi) ** 0.5
 
@@ -59,6 +62,8 @@ class DenseAutoencoder(nn.Module):
         Whether outputs lie in [0, 1] (a logistic output layer).
     variational : bool
         Whether the encoder ends in means and log-variances, as `posterior` needs them.
+    shortcut : bool
+        Whether a `LinearPath` leads from row to code and back, beside the layers.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class DenseAutoencoder(nn.Module):
         activation: str = "relu",
         bounded_output: bool = False,
         variational: bool = False,
+        shortcut: bool = False,
     ) -> None:
         super().__init__()
         n_outputs = 2 * n_components if variational else n_components
@@ -78,10 +84,12 @@ class DenseAutoencoder(nn.Module):
         )
         self.output = nn.Sigmoid() if bounded_output else nn.Identity()
         self.variational = variational
+        self.shortcut: Any = LinearPath(n_features, n_components) if shortcut else None
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, n_features) -> (N, n_components)."""
-        return self.posterior(x)[0] if self.variational else self.encoder(x)
+        codes: Tensor = self.posterior(x)[0] if self.variational else self.encoder(x)
+        return codes if self.shortcut is None else codes + self.shortcut.there(x)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, n_features) -> means and log-variances of the code, (N, n_components) each."""
@@ -90,11 +98,58 @@ class DenseAutoencoder(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """(N, n_components) -> (N, n_features)."""
-        return self.output(self.decoder(codes))
+        rows = self.decoder(codes)
+        return self.output(rows if self.shortcut is None else rows + self.shortcut.back(codes))
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the rows."""
         return self.decode(self.encode(x))
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor) -> None:
+        """Begin near the principal components of `x` (N, n_features), if there is a shortcut.
+
+        Layers begin with a tenth of their strength, and learn what a plane cannot tell.
+        """
+        if self.shortcut is None:
+            return
+        axes, mean = self.shortcut.start_from(x), x.mean(0)
+        last_layers: list[Any] = [self.encoder[-1], self.decoder[-1]]
+        for layer, offset in zip(last_layers, [-axes @ mean, mean], strict=True):
+            layer.weight.mul_(0.1)
+            layer.bias.copy_(offset)
+
+
+class LinearPath(nn.Module):
+    """A linear way from rows to codes, and one back.
+
+    Beside the layers of a network it does for their sum what the shortcuts of residual networks
+    do [1]_: layers have only to learn what it leaves over.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR
+       2016, doi:10.1109/CVPR.2016.90.
+    """
+
+    def __init__(self, n_features: int, n_components: int) -> None:
+        super().__init__()
+        self.there = nn.Linear(n_features, n_components, bias=False)
+        self.back = nn.Linear(n_components, n_features, bias=False)
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor) -> Tensor:
+        """Lead along the principal axes of `x` (N, n_features), and return them as rows.
+
+        Components that `x` has too few rows or features for are 0.
+        """
+        n_axes = min(self.there.out_features, *x.shape)
+        axes = torch.zeros_like(self.there.weight)
+        n_drawn = min(n_axes + N_OVERSAMPLED, *x.shape)
+        axes[:n_axes] = torch.pca_lowrank(x, n_drawn)[2].T[:n_axes]
+        self.there.weight.copy_(axes)
+        self.back.weight.copy_(axes.T)
+        return axes
 
 
 class ConvAutoencoder(nn.Module):

@@ -12,6 +12,7 @@ from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae._variants import VARIANTS
+from sklearn_segae.networks import DenseAutoencoder
 
 
 def small(n_components=3, **parameters):
@@ -146,6 +147,36 @@ def test_a_module_of_ones_own(rng, shape):
     np.testing.assert_array_equal(ae.transform(X), ae.transform(X))  # dropout is for training
     assert ae.inverse_transform(ae.transform(X)).shape == X.shape
     assert clone(ae).architecture is Linear
+
+
+class Curious(Linear):
+    """A module that notes what it is shown before training."""
+
+    def start_from(self, x):
+        self.seen = x
+
+
+def test_a_module_of_ones_own_may_look_first(rng):
+    """Before training it is shown samples as it will see them, 1000 at most."""
+    X = rng.normal(5, 3, size=(1500, 6)).astype(np.float32)
+    seen = small(architecture=Curious, scaling="standard").fit(X).net_.module_.seen
+    assert seen.shape == (1000, 6)
+    assert seen.mean().abs() < 0.1
+    held_out = small(architecture=Curious, early_stopping=True, validation_fraction=0.9).fit(X)
+    assert len(held_out.net_.module_.seen) == 150  # none of those that training does not see
+
+
+def test_a_straight_way_leads_where_it_may(rows):
+    """Beside dense layers of rows, unless there are none, or the output or the prior is bounded."""
+    straight = small().fit(rows).net_.module_
+    assert straight.shortcut is not None
+    for parameters in (
+        {"hidden_layer_sizes": ()},
+        {"scaling": "minmax"},
+        {"variant": "variational"},
+        {"architecture": DenseAutoencoder},
+    ):
+        assert small(**parameters).fit(rows).net_.module_.shortcut is None
 
 
 def test_modules_take_options_through_partial(rows):

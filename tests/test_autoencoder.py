@@ -25,6 +25,32 @@ def digits():
     return load_digits().images.astype(np.float32)
 
 
+def relative_error(ae, train, test):
+    """Squared error on held-out rows over that of as many principal components."""
+    pca = PCA(ae.n_components).fit(train)
+    ours, theirs = (
+        np.mean((test - t.inverse_transform(t.transform(test))) ** 2) for t in (ae.fit(train), pca)
+    )
+    return ours / theirs
+
+
+@pytest.mark.parametrize("n_components", [10, 32])
+@pytest.mark.parametrize(("n", "bar"), [(200, 1), (1400, 0.75)])
+def test_defaults_do_not_lose_to_pca(digits, n_components, n, bar):
+    """On digits, also with many components, from few rows and after few epochs."""
+    X = digits.reshape(len(digits), -1)
+    for max_epochs in (20, 60):
+        ae = AutoencoderTransformer(n_components, max_epochs=max_epochs, random_state=0)
+        assert relative_error(ae, X[:n], X[1400:]) < bar
+
+
+def test_training_starts_from_pca(digits):
+    """Before the first epoch, codes reconstruct almost as principal components do."""
+    X = digits.reshape(len(digits), -1)
+    ae = AutoencoderTransformer(10, max_epochs=0, random_state=0)
+    assert 1 < relative_error(ae, X[:1400], X[1400:]) < 1.1
+
+
 @pytest.mark.parametrize("max_epochs", [1, 3, 100])
 def test_linear_autoencoder_never_beats_pca(rows, max_epochs):
     """No affine map of rank 2 reconstructs better than two principal axes (Eckart-Young)."""
@@ -190,11 +216,30 @@ def test_equal_seeds_equal_weights(rows):
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("hidden_layer_sizes", ()), ("activation", "tanh"), ("batch_size", 17), ("lr", 0.1)],
+    [
+        ("hidden_layer_sizes", ()),
+        ("activation", "tanh"),
+        ("activation", "logistic"),
+        ("activation", "elu"),
+        ("activation", "gelu"),
+        ("activation", "identity"),
+        ("batch_size", 17),
+        ("lr", 0.1),
+        ("optimizer", "sgd"),
+        ("loss", "mae"),
+        ("scaling", "standard"),
+        ("scaling", "minmax"),
+        ("scaling", None),
+        ("variant", "denoising"),
+        ("early_stopping", True),
+        ("precision", "bfloat16"),
+        ("random_state", 1),
+    ],
 )
 def test_parameters_change_the_codes(rows, parameter, value):
     """None of them is ignored."""
     base = AutoencoderTransformer(2, max_epochs=2, random_state=0)
+    rows = rows * np.linspace(1, 3, 6)
     codes = base.fit_transform(rows)
     assert np.abs(base.set_params(**{parameter: value}).fit_transform(rows) - codes).max() > 1e-3
 

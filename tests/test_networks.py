@@ -1,10 +1,12 @@
 """Shapes, receptive fields and pooling of the networks."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import noise, pixel_net
+from sklearn.decomposition import PCA
 from torch import nn
 
 from sklearn_segae.networks import (
@@ -12,6 +14,7 @@ from sklearn_segae.networks import (
     RELU_SPREAD,
     ConvAutoencoder,
     DenseAutoencoder,
+    LinearPath,
     PixelAutoencoder,
     crop,
     decode,
@@ -98,6 +101,31 @@ def test_bounded_outputs_lie_in_the_unit_interval(net):
     assert bounded.min() >= 0
     assert bounded.max() <= 1
     assert net.decode(codes).abs().max() > 1
+
+
+def test_a_linear_path_starts_as_pca():
+    """Along it, reconstructions are those of the principal components, whatever the mean."""
+    x = noise(300, 6) @ noise(6, 6) + 5
+    net = DenseAutoencoder(6, 2, (8,), shortcut=True).double()
+    net.start_from(x)
+    with torch.no_grad():
+        net.encoder[-1].weight.zero_()
+        net.decoder[-1].weight.zero_()
+    pca = PCA(2).fit(x)
+    expected = pca.inverse_transform(pca.transform(x))
+    np.testing.assert_allclose(net(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 50])
+@pytest.mark.parametrize(("n_features", "n_components"), [(1, 3), (5, 9), (9, 2)])
+def test_a_linear_path_needs_no_more_components_than_there_are(n, n_features, n_components):
+    """What rows or features are too few for begins as 0, and the rest is orthonormal."""
+    path = LinearPath(n_features, n_components).double()
+    axes = path.start_from(noise(n, n_features))
+    n_axes = min(n, n_features, n_components)
+    expected = torch.zeros(n_components, n_components).double()
+    expected[:n_axes, :n_axes] = torch.eye(n_axes)
+    torch.testing.assert_close(axes @ axes.T, expected, atol=1e-6, rtol=0)
 
 
 def test_the_names_for_a_nets_methods():
