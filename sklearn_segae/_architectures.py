@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
 from torch import nn
 
 from ._layout import Layout
-from .networks import ConvAutoencoder, DenseAutoencoder
+from .networks import ConvAutoencoder, DenseAutoencoder, Flattened
 
 
 def build_module(
@@ -25,19 +26,14 @@ def build_module(
     """Return an untrained module for samples of that layout."""
     if not isinstance(architecture, str):
         return _build_own(architecture, layout, n_components, variational)
-    kind: Any = DenseAutoencoder if layout.kind == "rows" else ConvAutoencoder
+    sizes = tuple(hidden_layer_sizes)
+    options = (n_components, sizes, activation, bounded_output, variational)
+    if layout.kind != "rows" and architecture != "dense":
+        return ConvAutoencoder(layout.net_shape, *options)
     # Not where it would leave [0, 1], or the prior; and a linear net is a linear path already.
-    straight = len(hidden_layer_sizes) > 0 and not bounded_output and not variational
-    options = {"shortcut": straight} if kind is DenseAutoencoder else {}
-    return kind(
-        _size(layout),
-        n_components,
-        tuple(hidden_layer_sizes),
-        activation,
-        bounded_output,
-        variational,
-        **options,
-    )
+    straight = len(sizes) > 0 and not bounded_output and not variational
+    rows = DenseAutoencoder(prod(layout.net_shape), *options, straight)
+    return rows if layout.kind == "rows" else Flattened(layout.net_shape, rows)
 
 
 def _size(layout: Layout) -> Any:

@@ -15,8 +15,7 @@ from ._scaling import scaled
 FLOATS = [np.float64, np.float32]
 BLOCK = 4096  # samples scaled and encoded at once
 
-# What the architectures with a name are made for.
-NEEDS = {"dense": "rows", "conv": "images", "signal": "signals"}
+ARCHITECTURES = ("conv", "dense", "signal")
 
 
 class Layout(NamedTuple):
@@ -103,16 +102,14 @@ def _kind(X: Any, architecture: Any) -> str:
 
 
 def _refuse_misfits(estimator: Any, kind: str, architecture: Any, fitted: Layout | None) -> None:
-    """Refuse rows for a convolutional net, images for a dense one."""
+    """Refuse rows for a convolutional net, and what the net was not fitted with."""
     if fitted is not None and kind != fitted.kind:
         owner = type(estimator).__name__
         raise ValueError(f"X holds {kind}, but {owner} was fitted with {fitted.kind}.")
-    needed = NEEDS.get(architecture, kind) if isinstance(architecture, str) else kind
-    if needed != kind:
-        fits = next(name for name, what in NEEDS.items() if what == kind)
+    if kind == "rows" and isinstance(architecture, str) and architecture == "conv":
         raise ValueError(
-            f"architecture={architecture!r} does not fit {kind}, which need {fits!r} (or 'auto'). "
-            "Reshape X, or change architecture."
+            "architecture='conv' does not fit rows, which need 'dense' (or 'auto'). Reshape X to "
+            "images (n, H, W), or change architecture."
         )
 
 

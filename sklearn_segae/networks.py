@@ -152,6 +152,45 @@ class LinearPath(nn.Module):
         return axes
 
 
+class Flattened(nn.Module):
+    """Images or signals to codes and back, each read as one long row.
+
+    (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of a sample, channels first.
+    rows : DenseAutoencoder
+        For rows of as many numbers.
+    """
+
+    def __init__(self, shape: Sequence[int], rows: DenseAutoencoder) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.rows = rows
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, *shape) -> (N, n_components)."""
+        return self.rows.encode(x.flatten(1))
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *shape) -> means and log-variances of the code, (N, n_components) each."""
+        return self.rows.posterior(x.flatten(1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """(N, n_components) -> (N, *shape)."""
+        return self.rows.decode(codes).unflatten(1, self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct the samples."""
+        return self.decode(self.encode(x))
+
+    def start_from(self, x: Tensor) -> None:
+        """Begin near the principal components of `x`, if the rows' net does."""
+        self.rows.start_from(x.flatten(1))
+
+
 class ConvAutoencoder(nn.Module):
     """Images or signals of one size to codes and back: strided convolutions, then dense layers.
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
 from sklearn_segae.networks import DenseAutoencoder
 
 
@@ -63,7 +63,7 @@ class TooLong(Linear):
         return super().decode(codes).repeat(1, 2)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 @pytest.mark.parametrize("shape", [(30,), (1,), (17, 1), (16, 3), (1, 2)])
 def test_signals_of_any_length_come_back(rng, shape, variant):
     """(n, T) and (n, T, C) -> codes -> the exact shape."""
@@ -76,14 +76,23 @@ def test_signals_of_any_length_come_back(rng, shape, variant):
     assert ae.n_features_in_ == shape[-1]
 
 
+@pytest.mark.parametrize("architecture", ["conv", "dense"])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("shape", [(28, 28, 1), (7, 1), (64, 64, 3), (1, 1), (5, 4, 2)])
-def test_images_of_any_size_come_back(rng, shape, variant):
+def test_images_of_any_size_come_back(rng, shape, variant, architecture):
     """(n, H, W) and (n, H, W, C) -> codes -> the exact shape, odd sides and lines included."""
     X = rng.integers(0, 256, (6, *shape)).astype(np.uint8)
-    ae = small(variant=variant, max_epochs=1).fit(X)
+    ae = small(architecture=architecture, variant=variant, max_epochs=1).fit(X)
     assert ae.inverse_transform(ae.transform(X)).shape == X.shape
     assert ae.sample(2).shape == (2, *shape)
+
+
+def test_dense_nets_read_images_as_rows(rng):
+    """The net is that of flat images, and so are the codes."""
+    X = rng.normal(size=(40, 4, 5))
+    flat = small(max_epochs=5, scaling=None).fit_transform(X.reshape(40, 20))
+    images = small(max_epochs=5, scaling=None, architecture="dense").fit_transform(X)
+    np.testing.assert_allclose(images, flat, rtol=1e-6)
 
 
 def test_three_axes_are_what_the_architecture_says(rng):
@@ -122,7 +131,7 @@ def test_convolutions_find_what_moves(rng):
     assert -ae.fit(X[:300]).score(X[300:]) < 0.3
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 def test_every_variant_takes_sparse_rows(rows, variant):
     """CSR rows give the net and the codes of dense ones."""
     X = np.where(rows > 0.5, rows, 0)
@@ -190,7 +199,7 @@ def test_modules_take_options_through_partial(rows):
     np.testing.assert_allclose(codes[1], 3 * codes[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 def test_a_module_of_ones_own_takes_every_variant(rows, variant):
     """With a posterior, the variational one, too."""
     ae = small(architecture=VariationalLinear, variant=variant).fit(rows)
