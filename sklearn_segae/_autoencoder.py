@@ -23,6 +23,7 @@ from ._losses import LOSSES, Loss
 from ._scaling import fit_scale
 from ._training import (
     TRAINING_CONSTRAINTS,
+    evaluate,
     loss_curve,
     reraise_interrupt,
     seeded,
@@ -363,10 +364,10 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         self.stop_reason_ = net.stop_reason
         self.device_ = str(net.device)
         if isinstance(self._variant, Variational):
-            self.kl_ = float(self._evaluate(self._variant.kl, some).mean())
+            self.kl_ = float(evaluate(net.module_, self._variant.kl, some).mean())
         elif hasattr(self, "kl_"):
             del self.kl_
-        self._codes = self._evaluate(self._variant.encode, some)
+        self._codes = evaluate(net.module_, self._variant.encode, some)
         reraise_interrupt(net)
         return self
 

@@ -164,6 +164,30 @@ def test_losses_are_what_they_are_called(rows, loss, cost):
     assert -ae.score(rows) == pytest.approx(cost / 6)
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("method", ["transform", "score_samples", "partial_fit"])
+def test_late_gaps_are_refused(rows, container, value, method):
+    """NaN and infinity in the last of many rows are found, where samples are read in blocks."""
+    ae = AutoencoderTransformer(2, max_epochs=0).fit(rows)
+    X = np.tile(rows, (20, 1))
+    X[-1, -1] = value
+    with pytest.raises(ValueError, match=r"(?i)X contains (nan|inf)"):
+        getattr(ae, method)(container(X))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_are_invisible(rows, dtype):
+    """However many rows there are, each has the code that it has alone."""
+    ae = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(rows)
+    X = np.tile(rows, (40, 1)).astype(dtype)
+    codes = ae.transform(X)
+    np.testing.assert_allclose(codes, np.tile(ae.transform(X[:300]), (40, 1)), atol=1e-5)
+    np.testing.assert_allclose(
+        ae.inverse_transform(codes)[-300:], ae.inverse_transform(codes[-300:]), atol=1e-5
+    )
+
+
 def test_outliers_score_low(rows):
     """score_samples finds rows that do not lie on the plane of the others."""
     rng = np.random.default_rng(1)
