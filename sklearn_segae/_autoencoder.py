@@ -17,13 +17,12 @@ from ._batches import Samples
 from ._callbacks import CallbackSupportMixin, FitTask
 from ._codec import Codec
 from ._density import MAX_CODES
-from ._execution import PRECISIONS
+from ._execution import PRECISIONS, evaluate
 from ._layout import ARCHITECTURES, Layout, check_samples, taker
 from ._losses import LOSSES, Loss
 from ._scaling import fit_scale
 from ._training import (
     TRAINING_CONSTRAINTS,
-    evaluate,
     loss_curve,
     reraise_interrupt,
     seeded,

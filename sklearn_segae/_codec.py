@@ -11,9 +11,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._density import draw_codes
+from ._execution import evaluate_blocks
 from ._layout import Layout, block_size, channels_last, check_samples, scaled_blocks
 from ._scaling import unscaled
-from ._training import Net, draw_seed, evaluate_blocks
+from ._training import Net, draw_seed
 from ._variants import Plain, Variational
 from .networks import decode
 

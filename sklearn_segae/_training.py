@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from math import cos, pi
@@ -366,27 +366,6 @@ def resolve_device(device: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def evaluate(
-    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray
-) -> np.ndarray:
-    """Return `function(module, x)`, in the precision of `x`."""
-    return next(evaluate_blocks(module, function, [x]))
-
-
-@torch.inference_mode()
-def evaluate_blocks(
-    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], blocks: Iterable[np.ndarray]
-) -> Iterator[np.ndarray]:
-    """Yield `function(module, x)` for every x, in their precision."""
-    module.eval()  # in the middle of training, too; skorch sets it back at every step
-    some = next(module.parameters())
-    where, dtype = some.device, some.dtype
-    for x in blocks:
-        if x.dtype == np.float64 and dtype != torch.float64 and where.type != "mps":
-            module, dtype = copy.deepcopy(module).double(), torch.float64
-        yield function(module, torch.from_numpy(x).to(where, dtype)).cpu().numpy()
 
 
 def _one_cycle(n_steps: int) -> LRScheduler:

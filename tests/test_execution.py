@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, GradientNormClipping
+from skorch.exceptions import DeviceWarning
 from torch._dynamo.utils import counters
 
 from sklearn_segae import AutoencoderTransformer
@@ -139,6 +140,18 @@ def test_every_variant_trains_on_cuda(rows, variant, precision):
         for device in ("cuda", "cpu")
     ]
     assert scores[0] == pytest.approx(scores[1], abs=0.1)  # other random numbers
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_what_says_cuda_unpickles_on_a_cpu(rows):
+    """A net that claims to be on CUDA is put on the CPU where there is no other, and goes on."""
+    ae = small(device="cpu").fit(rows)
+    ae.net_.device = "cuda"
+    pickled = pickle.dumps(ae)
+    with pytest.warns(DeviceWarning, match=r"(?i)cuda"):
+        again = pickle.loads(pickled)
+    np.testing.assert_array_equal(again.transform(rows), ae.transform(rows))
+    assert again.partial_fit(rows).device_ == "cpu"
 
 
 @pytest.mark.gpu
