@@ -26,7 +26,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.networks import DenseAutoencoder, Shortcut
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 try:
@@ -36,6 +36,11 @@ except ImportError:
 
 CASES = [(100, 784, 10, 40), (1797, 64, 128, 30), (10_000, 784, 128, 3)]  # the last are epochs
 HIDDEN, N_COMPONENTS = 256, 16
+
+
+def build(n_features):
+    layers = DenseAutoencoder(n_features, N_COMPONENTS, (HIDDEN,))
+    return Shortcut(layers, (n_features,), N_COMPONENTS)
 
 
 def fit_ours(X, batch_size, epochs):
@@ -51,7 +56,7 @@ def fit_ours(X, batch_size, epochs):
 
 
 def fit_loop(X, batch_size, epochs):
-    net = DenseAutoencoder(X.shape[1], N_COMPONENTS, (HIDDEN,), shortcut=True)
+    net = build(X.shape[1])
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     criterion = torch.nn.MSELoss()
     loader = DataLoader(TensorDataset(torch.from_numpy(X)), batch_size, shuffle=True)
@@ -67,14 +72,10 @@ def fit_loop(X, batch_size, epochs):
 
 def fit_skorch(X, batch_size, epochs):
     skorch.NeuralNet(
-        DenseAutoencoder,
+        build(X.shape[1]),
         criterion=torch.nn.MSELoss,
         optimizer=torch.optim.Adam,
         lr=1e-3,
-        module__n_features=X.shape[1],
-        module__n_components=N_COMPONENTS,
-        module__hidden_layer_sizes=(HIDDEN,),
-        module__shortcut=True,
         batch_size=batch_size,
         max_epochs=epochs,
         train_split=None,
@@ -86,9 +87,9 @@ def fit_skorch(X, batch_size, epochs):
 def fit_keras(X, batch_size, epochs):
     dense, n = keras.layers.Dense, X.shape[1]
     rows = keras.Input((n,))
-    straight = dense(N_COMPONENTS, use_bias=False)(rows)
+    straight = dense(N_COMPONENTS)(rows)
     codes = keras.layers.add([dense(N_COMPONENTS)(dense(HIDDEN, "relu")(rows)), straight])
-    straight = dense(n, use_bias=False)(codes)
+    straight = dense(n)(codes)
     back = keras.layers.add([dense(n)(dense(HIDDEN, "relu")(codes)), straight])
     net = keras.Model(rows, back)
     net.compile(keras.optimizers.Adam(1e-3), "mse")

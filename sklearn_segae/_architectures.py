@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ._layout import Layout
-from .networks import ConvAutoencoder, DenseAutoencoder, Flattened
+from .networks import ConvAutoencoder, DenseAutoencoder, Flattened, Shortcut
 
 
 def build_module(
@@ -28,11 +28,17 @@ def build_module(
         return _build_own(architecture, layout, n_components, variational)
     sizes = tuple(hidden_layer_sizes)
     options = (n_components, sizes, activation, bounded_output, variational)
+    layers = _build_layers(architecture, layout, options)
+    # None where it would leave [0, 1] or the prior, or lead beside layers as linear as it is.
+    if bounded_output or variational or (not sizes and not isinstance(layers, ConvAutoencoder)):
+        return layers
+    return Shortcut(layers, layout.net_shape, n_components)
+
+
+def _build_layers(architecture: str, layout: Layout, options: Sequence[Any]) -> nn.Module:
     if layout.kind != "rows" and architecture != "dense":
         return ConvAutoencoder(layout.net_shape, *options)
-    # Not where it would leave [0, 1], or the prior; and a linear net is a linear path already.
-    straight = len(sizes) > 0 and not bounded_output and not variational
-    rows = DenseAutoencoder(prod(layout.net_shape), *options, straight)
+    rows = DenseAutoencoder(prod(layout.net_shape), *options)
     return rows if layout.kind == "rows" else Flattened(layout.net_shape, rows)
 
 

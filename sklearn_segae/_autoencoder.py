@@ -39,8 +39,8 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
 
     The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by
     dense layers, images and signals by convolutions, and all are trained to reconstruct their
-    input from `n_components` numbers [1]_. Dense layers learn what PCA leaves over: beside them, a
-    linear path starts along the principal axes.
+    input from `n_components` numbers [1]_. They learn what PCA leaves over: a linear path beside
+    the layers starts along the principal axes.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         samples before training.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored
-        in the decoder. Empty for none. Not for architectures of your own. Beside those of rows
-        there is a linear path, but not with a logistic output, nor in "variational" nets.
+        in the decoder. Empty for none. Not for architectures of your own. The linear path is beside
+        all layers, but not with a logistic output, nor in "variational" nets.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers. The code is linear.
     variant : {"plain", "denoising", "augmented", "masked", "sparse", "contractive", \

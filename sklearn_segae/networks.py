@@ -62,8 +62,6 @@ class DenseAutoencoder(nn.Module):
         Whether outputs lie in [0, 1] (a logistic output layer).
     variational : bool
         Whether the encoder ends in means and log-variances, as `posterior` needs them.
-    shortcut : bool
-        Whether a `LinearPath` leads from row to code and back, beside the layers.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class DenseAutoencoder(nn.Module):
         activation: str = "relu",
         bounded_output: bool = False,
         variational: bool = False,
-        shortcut: bool = False,
     ) -> None:
         super().__init__()
         n_outputs = 2 * n_components if variational else n_components
@@ -84,12 +81,10 @@ class DenseAutoencoder(nn.Module):
         )
         self.output = nn.Sigmoid() if bounded_output else nn.Identity()
         self.variational = variational
-        self.shortcut: Any = LinearPath(n_features, n_components) if shortcut else None
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, n_features) -> (N, n_components)."""
-        codes: Tensor = self.posterior(x)[0] if self.variational else self.encoder(x)
-        return codes if self.shortcut is None else codes + self.shortcut.there(x)
+        return self.posterior(x)[0] if self.variational else self.encoder(x)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, n_features) -> means and log-variances of the code, (N, n_components) each."""
@@ -98,33 +93,34 @@ class DenseAutoencoder(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """(N, n_components) -> (N, n_features)."""
-        rows = self.decoder(codes)
-        return self.output(rows if self.shortcut is None else rows + self.shortcut.back(codes))
+        return self.output(self.decoder(codes))
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the rows."""
         return self.decode(self.encode(x))
 
-    @torch.no_grad()
-    def start_from(self, x: Tensor) -> None:
-        """Begin near the principal components of `x` (N, n_features), if there is a shortcut.
-
-        Layers begin with a tenth of their strength, and learn what a plane cannot tell.
-        """
-        if self.shortcut is None:
-            return
-        axes, mean = self.shortcut.start_from(x), x.mean(0)
-        last_layers: list[Any] = [self.encoder[-1], self.decoder[-1]]
-        for layer, offset in zip(last_layers, [-axes @ mean, mean], strict=True):
-            layer.weight.mul_(0.1)
-            layer.bias.copy_(offset)
+    @property
+    def ends(self) -> list[nn.Module]:
+        """The layers that codes and rows come from."""
+        return [self.encoder[-1], self.decoder[-1]]
 
 
-class LinearPath(nn.Module):
-    """A linear way from rows to codes, and one back.
+class Shortcut(nn.Module):
+    """An autoencoder with a linear way beside its layers, to codes and back.
 
-    Beside the layers of a network it does for their sum what the shortcuts of residual networks
-    do [1]_: layers have only to learn what it leaves over.
+    It does for their sum what the shortcuts of residual networks do [1]_: layers have only to learn
+    what it leaves over.
+
+    (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)
+
+    Parameters
+    ----------
+    layers : nn.Module
+        An autoencoder with `ends`, and neither bounded nor variational.
+    shape : sequence of int
+        Of a sample, channels first.
+    n_components : int
+        Size of a code.
 
     References
     ----------
@@ -132,24 +128,43 @@ class LinearPath(nn.Module):
        2016, doi:10.1109/CVPR.2016.90.
     """
 
-    def __init__(self, n_features: int, n_components: int) -> None:
+    def __init__(self, layers: Any, shape: Sequence[int], n_components: int) -> None:
         super().__init__()
-        self.there = nn.Linear(n_features, n_components, bias=False)
-        self.back = nn.Linear(n_components, n_features, bias=False)
+        self.layers = layers
+        self.shape = tuple(shape)
+        self.there = nn.Linear(prod(shape), n_components)
+        self.back = nn.Linear(n_components, prod(shape))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, *shape) -> (N, n_components)."""
+        return self.layers.encode(x) + self.there(x.flatten(1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """(N, n_components) -> (N, *shape)."""
+        return self.layers.decode(codes) + self.back(codes).unflatten(1, self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct the samples."""
+        return self.decode(self.encode(x))
 
     @torch.no_grad()
-    def start_from(self, x: Tensor) -> Tensor:
-        """Lead along the principal axes of `x` (N, n_features), and return them as rows.
+    def start_from(self, x: Tensor) -> None:
+        """Begin near the principal components of `x` (N, *shape).
 
-        Components that `x` has too few rows or features for are 0.
+        Components that `x` has too few samples or numbers for are 0 on the linear way. The ends of
+        the layers begin with a tenth of their strength.
         """
-        n_axes = min(self.there.out_features, *x.shape)
+        rows = x.flatten(1)
+        n_axes, mean = min(self.there.out_features, *rows.shape), rows.mean(0)
         axes = torch.zeros_like(self.there.weight)
-        n_drawn = min(n_axes + N_OVERSAMPLED, *x.shape)
-        axes[:n_axes] = torch.pca_lowrank(x, n_drawn)[2].T[:n_axes]
-        self.there.weight.copy_(axes)
-        self.back.weight.copy_(axes.T)
-        return axes
+        n_drawn = min(n_axes + N_OVERSAMPLED, *rows.shape)
+        axes[:n_axes] = torch.pca_lowrank(rows, n_drawn)[2].T[:n_axes]
+        for linear, weight, bias in [(self.there, axes, -axes @ mean), (self.back, axes.T, mean)]:
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
+        for end in self.layers.ends:
+            end.weight.mul_(0.1)
+            end.bias.zero_()
 
 
 class Flattened(nn.Module):
@@ -186,9 +201,10 @@ class Flattened(nn.Module):
         """Reconstruct the samples."""
         return self.decode(self.encode(x))
 
-    def start_from(self, x: Tensor) -> None:
-        """Begin near the principal components of `x`, if the rows' net does."""
-        self.rows.start_from(x.flatten(1))
+    @property
+    def ends(self) -> list[nn.Module]:
+        """The layers that codes and samples come from."""
+        return self.rows.ends
 
 
 class ConvAutoencoder(nn.Module):
@@ -264,6 +280,12 @@ class ConvAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the images or signals."""
         return self.decode(self.encode(x))
+
+    @property
+    def ends(self) -> list[nn.Module]:
+        """The layers that codes and images come from."""
+        last: Any = self.up[-1]
+        return [self.dense.ends[0], last[-1]]
 
 
 def _dense_stack(sizes: Sequence[int], activation: str) -> nn.Sequential:

@@ -12,7 +12,7 @@ from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
-from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.networks import DenseAutoencoder, Shortcut
 
 
 def small(n_components=3, **parameters):
@@ -101,8 +101,8 @@ def test_three_axes_are_what_the_architecture_says(rng):
     as_signals, as_images = small(architecture="signal").fit(X), small(architecture="conv").fit(X)
     assert as_signals.n_features_in_ == 5
     assert as_images.n_features_in_ == 1
-    assert isinstance(as_signals.net_.module_.down[0][0], nn.Conv1d)
-    assert isinstance(as_images.net_.module_.down[0][0], nn.Conv2d)
+    assert isinstance(as_signals.net_.module_.layers.down[0][0], nn.Conv1d)
+    assert isinstance(as_images.net_.module_.layers.down[0][0], nn.Conv2d)
 
 
 def test_signals_without_a_channel_axis_have_one(rng):
@@ -176,16 +176,22 @@ def test_a_module_of_ones_own_may_look_first(rng):
 
 
 def test_a_straight_way_leads_where_it_may(rows):
-    """Beside dense layers of rows, unless there are none, or the output or the prior is bounded."""
-    straight = small().fit(rows).net_.module_
-    assert straight.shortcut is not None
-    for parameters in (
-        {"hidden_layer_sizes": ()},
-        {"scaling": "minmax"},
-        {"variant": "variational"},
-        {"architecture": DenseAutoencoder},
-    ):
-        assert small(**parameters).fit(rows).net_.module_.shortcut is None
+    """Beside layers that are not linear, if neither output nor codes are bounded."""
+    images = rows.reshape(-1, 2, 3)
+    for X, parameters in [
+        (rows, {}),
+        (rows, {"architecture": "signal"}),
+        (images, {"architecture": "dense"}),
+        (images, {"hidden_layer_sizes": ()}),
+    ]:
+        assert isinstance(small(**parameters).fit(X).net_.module_, Shortcut)
+    for X, parameters in [
+        (rows, {"hidden_layer_sizes": ()}),
+        (images, {"scaling": "minmax"}),
+        (rows, {"variant": "variational"}),
+        (rows, {"architecture": DenseAutoencoder}),
+    ]:
+        assert not isinstance(small(**parameters).fit(X).net_.module_, Shortcut)
 
 
 def test_modules_take_options_through_partial(rows):

@@ -33,7 +33,7 @@ class Dtypes(Callback):
     def on_train_begin(self, net, **_):
         self.seen.clear()
         self.norms.clear()
-        self.hook = net.module_.encoder[0].register_forward_hook(
+        self.hook = net.module_.layers.encoder[0].register_forward_hook(
             lambda layer, x, output: self.seen.add(output.dtype)
         )
 
