@@ -76,6 +76,12 @@ class Net(NeuralNet):
     compiled: Callable[..., Tensor] | None = None  # the objective, compiled
     scaler: torch.amp.GradScaler | None = None  # for float16 alone
 
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        # The printer lays out its table every epoch, shown or not: 2 % of the time of small nets.
+        silent = set() if self.verbose else {"print_log"}
+        return [(name, c) for name, c in super()._default_callbacks if name not in silent]
+
     @contextmanager
     def run_as(self, precision: str, compile: bool | str) -> Iterator[None]:
         """Train in a number format, compiled or not; nothing of it stays, so the net pickles."""
