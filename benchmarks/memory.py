@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae._variants import VARIANTS_OF_ROWS
 
 PAGE = 4096  # bytes
 
@@ -30,10 +30,10 @@ def main():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(5000, 784)).astype(np.float32)
     images = rows[:1000].reshape(-1, 28, 28)
-    variants = list(VARIANTS)
+    variants = list(VARIANTS_OF_ROWS)
     print(f"{'fits':>5s} {'MiB':>7s}")
     for i in range(n_fits):
-        X = images if i % 7 == 0 else rows
+        X = images if i % 7 == 0 else rows  # each variant on both, in turn
         ae = AutoencoderTransformer(
             8, variant=variants[i % len(variants)], hidden_layer_sizes=(64,), max_epochs=1
         )

@@ -33,7 +33,7 @@ except ImportError:
 N_COMPONENTS, N_JUDGED = 16, 1000
 
 
-def ours(variant, scaling="standard"):
+def ours(variant, scaling="auto"):
     def scores(train, test, seed):
         ae = AutoencoderTransformer(
             N_COMPONENTS, variant=variant, scaling=scaling, random_state=seed
@@ -90,14 +90,14 @@ def main():
     X, y = load(arguments.data)
     classes = np.unique(y)
     detectors = {f"ours, {variant}": ours(variant) for variant in arguments.variants}
-    detectors["ours, plain, unscaled"] = ours("plain", None)
+    detectors["ours, plain, standardised"] = ours("plain", "standard")
     detectors |= {"IsolationForest": isolation_forest}
     detectors |= {"PCA": pca(False), "PCA, scaled": pca(True)}
     if AutoEncoder is None:
         print("pyod is not installed: its row is left out")
     else:
         detectors["pyod AutoEncoder"] = pyod
-    print(f"{'outliers are':24s}", *(f"{c:4d}" for c in classes), "   mean  spread")
+    print(f"{'outliers are':26s}", *(f"{c:4d}" for c in classes), "   mean  spread")
     for name, scores in detectors.items():
         found = [
             [held_out_auc(X, y, scores, outlier, seed) for outlier in classes]
@@ -105,7 +105,7 @@ def main():
         ]
         means = np.mean(found, 1)
         row = " ".join(f"{auc:4.2f}" for auc in np.mean(found, 0))
-        print(f"{name:24s} {row}  {means.mean():6.3f}  {means.std():6.3f}", flush=True)
+        print(f"{name:26s} {row}  {means.mean():6.3f}  {means.std():6.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
 from torch import nn
 
 from ._layout import Layout
-from .networks import ConvAutoencoder, DenseAutoencoder
+from .networks import ConvAutoencoder, DenseAutoencoder, Flattened, Shortcut
 
 
 def build_module(
@@ -25,15 +26,20 @@ def build_module(
     """Return an untrained module for samples of that layout."""
     if not isinstance(architecture, str):
         return _build_own(architecture, layout, n_components, variational)
-    kind = DenseAutoencoder if layout.kind == "rows" else ConvAutoencoder
-    return kind(
-        _size(layout),
-        n_components,
-        tuple(hidden_layer_sizes),
-        activation,
-        bounded_output,
-        variational,
-    )
+    sizes = tuple(hidden_layer_sizes)
+    options = (n_components, sizes, activation, bounded_output, variational)
+    layers = _build_layers(architecture, layout, options)
+    # None where it would leave [0, 1] or the prior, or lead beside layers as linear as it is.
+    if bounded_output or variational or (not sizes and not isinstance(layers, ConvAutoencoder)):
+        return layers
+    return Shortcut(layers, layout.net_shape, n_components)
+
+
+def _build_layers(architecture: str, layout: Layout, options: Sequence[Any]) -> nn.Module:
+    if layout.kind != "rows" and architecture != "dense":
+        return ConvAutoencoder(layout.net_shape, *options)
+    rows = DenseAutoencoder(prod(layout.net_shape), *options)
+    return rows if layout.kind == "rows" else Flattened(layout.net_shape, rows)
 
 
 def _size(layout: Layout) -> Any:

@@ -17,8 +17,8 @@ from ._batches import Samples
 from ._callbacks import CallbackSupportMixin, FitTask
 from ._codec import Codec
 from ._density import MAX_CODES
-from ._execution import PRECISIONS
-from ._layout import NEEDS, Layout, check_samples, taker
+from ._execution import PRECISIONS, evaluate
+from ._layout import ARCHITECTURES, Layout, check_samples, taker
 from ._losses import LOSSES, Loss
 from ._scaling import fit_scale
 from ._training import (
@@ -29,7 +29,7 @@ from ._training import (
     train,
     training_parameters,
 )
-from ._variants import VARIANTS, Plain, Variational, build_variant
+from ._variants import VARIANTS, VARIANTS_OF_ROWS, Plain, Variational, build_variant
 from ._weights import drop_weightless
 from .networks import ACTIVATIONS
 
@@ -39,7 +39,8 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
 
     The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by
     dense layers, images and signals by convolutions, and all are trained to reconstruct their
-    input from `n_components` numbers [1]_.
+    input from `n_components` numbers [1]_. They learn what PCA leaves over: a linear path beside
+    the layers starts along the principal axes.
 
     Parameters
     ----------
@@ -47,16 +48,19 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         Size of the code.
     architecture : {"auto", "dense", "conv", "signal"} or callable, default="auto"
         "dense" for rows, "conv" for stacks of images, "signal" for series (n, T) or (n, T, C);
-        "auto" takes "dense" or "conv". Or a subclass of `torch.nn.Module` (or a function, such as
-        a `functools.partial` of one): it is called with the size of a sample, `n_features` or
-        (C, H, W), and `n_components`, and its instances need `encode` and `decode`.
+        "auto" takes "dense" or "conv". "dense" reads images as long rows, too. Or a subclass of
+        `torch.nn.Module` (or a function, such as a `functools.partial` of one): it is called with
+        the size of a sample, `n_features` or (C, H, W), and `n_components`, and its instances need
+        `encode` and `decode`. If they have `start_from`, it is called with up to 1000 scaled
+        samples before training.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored
-        in the decoder. Empty for none. Not for architectures of your own.
+        in the decoder. Empty for none. Not for architectures of your own. The linear path is beside
+        all layers, but not with a logistic output, nor in "variational" nets.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers. The code is linear.
-    variant : {"plain", "denoising", "sparse", "contractive", "variational", "masked"}, \
-default="plain"
+    variant : {"plain", "denoising", "augmented", "masked", "sparse", "contractive", \
+"variational"}, default="plain"
         What training does beside reconstructing, see Notes. Validation and scores are always those
         of clean inputs, so that variants can be compared. A module of your own needs
         `posterior`, which returns means and log-variances, to be "variational".
@@ -67,10 +71,14 @@ default="plain"
         input in [0, 1], which `scaling="minmax"` provides. A criterion is a torch one (class or
         instance; its `reduction` does not matter), or a function of (output, target) that
         returns the loss of every number or of every sample.
-    scaling : {"standard", "minmax"} or None, default="standard"
-        How the net sees its input, per feature (rows) or per channel (images, signals): with zero
-        mean and unit variance, brought to [0, 1], or as it is. With "minmax" or cross-entropy the
-        decoder ends in a logistic layer. `inverse_transform` answers in the input's units.
+    scaling : {"auto", "common", "standard", "minmax"} or None, default="auto"
+        How the net sees its input, by feature (rows) or by channel (images, signals). Both "common"
+        and "standard" subtract means; "common" divides all features by one number, so that errors
+        weigh as in PCA and rare pixels are not blown up, "standard" each by its standard deviation,
+        for features of different units. "auto" is "common" if none that varies has more than ten
+        times the median range and fewer than a tenth have less than a tenth of it, else "standard".
+        "minmax" brings every feature to [0, 1]; with it or cross-entropy the decoder ends in a
+        logistic layer. None changes nothing. `inverse_transform` answers in the input's units.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
         A callable takes (parameters, lr=...), as torch's optimizer classes do.
     lr : float, default=1e-3
@@ -82,7 +90,7 @@ default="plain"
     loss_threshold : float or None, default=None
         Training ends when the training loss of an epoch is at most this. None never ends it.
     tol : float, default=1e-4
-        An epoch improves on the best one if its loss is lower by more than this.
+        An epoch improves on the best one if its loss is lower by more than this share of it.
     n_iter_no_change : int, default=10
         Training ends after so many epochs in a row without improvement.
     early_stopping : bool, default=False
@@ -142,6 +150,8 @@ default="plain"
     ============= ==================================== ========================== ====
     "plain"       reconstructs the input               (none)
     "denoising"   from a noisy input [2]_              noise's standard deviation 0.5
+    "augmented"   from an affinely distorted copy of   size of the distortions    1
+                  the image [6]_
     "masked"      from a part of the input [2]_        share hidden, in [0, 1)    0.25
     "sparse"      from the code's largest numbers [3]_ share of zeros, in [0, 1)  0.5
     "contractive" penalises the code's slope [4]_      weight of squared norm of  0.01
@@ -150,10 +160,12 @@ default="plain"
                   stays near a standard normal [5]_    from it (beta)
     ============= ==================================== ========================== ====
 
-    Noise is in units of the scaled input. Where that is not standardised, "auto" is made for inputs
-    in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy). Hidden
-    inputs are 0: the mean if standardised. Codes of "sparse" hold their zeros after training, too.
-    Codes of "variational" are the means.
+    Noise is in units of the scaled input. With a `scaling` of "minmax" or None, "auto" is made for
+    inputs in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy).
+    "augmented" needs a stack of images; 1 turns them by up to 34 degrees, resizes them up to
+    1.5-fold in both directions, slants them by up to 37 degrees and shifts them by up to an eighth
+    of a side. Hidden inputs are 0: the mean where that is subtracted. Codes of "sparse" hold their
+    zeros after training, too. Codes of "variational" are the means.
 
     References
     ----------
@@ -165,6 +177,7 @@ default="plain"
     .. [4] S. Rifai et al., "Contractive auto-encoders: explicit invariance during feature
        extraction", ICML 2011.
     .. [5] D. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014, arXiv:1312.6114.
+    .. [6] X. Guo et al., "Deep embedded clustering with data augmentation", ACML 2018.
 
     Examples
     --------
@@ -189,13 +202,13 @@ default="plain"
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "architecture": [StrOptions({"auto", *NEEDS}), callable],
+        "architecture": [StrOptions({"auto", *ARCHITECTURES}), callable],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "variant": [StrOptions(set(VARIANTS))],
         "variant_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "loss": [StrOptions(set(LOSSES)), callable],
-        "scaling": [StrOptions({"standard", "minmax"}), None],
+        "scaling": [StrOptions({"auto", "common", "standard", "minmax"}), None],
         "precision": [StrOptions(set(PRECISIONS))],
         "compile": ["boolean", str],
         **TRAINING_CONSTRAINTS,
@@ -211,7 +224,7 @@ default="plain"
         variant: str = "plain",
         variant_strength: float | str = "auto",
         loss: Any = "mse",
-        scaling: str | None = "standard",
+        scaling: str | None = "auto",
         optimizer: Any = "adam",
         lr: float = 1e-3,
         batch_size: int = 128,
@@ -317,7 +330,7 @@ default="plain"
         training: dict[str, Any],
         task: FitTask | None = None,
     ) -> Self:
-        variant = self._build_variant(continued)
+        variant = self._build_variant(layout, continued)
         scale = self.scale_ if continued else fit_scale(X, self.scaling, weight)
         samples = _samples(X, scale, variant.loss.refuse, weight)
         learnt = {"_layout": layout, "_variant": variant, "scale_": scale}
@@ -350,10 +363,10 @@ default="plain"
         self.stop_reason_ = net.stop_reason
         self.device_ = str(net.device)
         if isinstance(self._variant, Variational):
-            self.kl_ = float(self._evaluate(self._variant.kl, some).mean())
+            self.kl_ = float(evaluate(net.module_, self._variant.kl, some).mean())
         elif hasattr(self, "kl_"):
             del self.kl_
-        self._codes = self._evaluate(self._variant.encode, some)
+        self._codes = evaluate(net.module_, self._variant.encode, some)
         reraise_interrupt(net)
         return self
 
@@ -368,7 +381,12 @@ default="plain"
             variational=self.variant == "variational",
         )
 
-    def _build_variant(self, continued: bool) -> Plain:
+    def _build_variant(self, layout: Layout, continued: bool) -> Plain:
+        if self.variant not in VARIANTS_OF_ROWS and layout.kind != "images":
+            raise ValueError(
+                f"variant={self.variant!r} distorts images, but X holds {layout.kind}. Pass a "
+                "stack of images (n, H, W) or (n, H, W, C), or another variant."
+            )
         if self.compile and self.variant == "contractive":
             raise ValueError(
                 "compile=True does not go with variant='contractive': torch cannot differentiate "

@@ -32,6 +32,11 @@ class Samples:
         return Samples(lambda inner: self.take(index[inner]), len(index), weights)
 
 
+def spread_evenly(n: int, n_wanted: int) -> np.ndarray:
+    """Return the indices of `n_wanted` of n samples, evenly spread; of all if they are fewer."""
+    return np.linspace(0, n - 1, min(n, n_wanted)).astype(int)
+
+
 class Batches:
     """Slices of shuffled samples: what a DataLoader does, without its cost per item."""
 

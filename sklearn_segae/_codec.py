@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._density import draw_codes
-from ._layout import BLOCK, Layout, channels_last, check_samples, scaled_blocks
+from ._execution import evaluate_blocks
+from ._layout import Layout, block_size, channels_last, check_samples, scaled_blocks
 from ._scaling import unscaled
-from ._training import Net, draw_seed, evaluate
+from ._training import Net, draw_seed
 from ._variants import Plain, Variational
 from .networks import decode
 
@@ -44,7 +45,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             float64 for float64 rows, else float32.
         """
         check_is_fitted(self)
-        return np.concatenate([self._evaluate(self._variant.encode, x) for x in self._blocks(X)])
+        return np.concatenate(list(self._evaluate(self._variant.encode, self._blocks(X))))
 
     def inverse_transform(self, codes: Any) -> np.ndarray:
         """Decode samples.
@@ -65,9 +66,10 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"codes has {codes.shape[1]} columns, but AutoencoderTransformer was fitted with "
                 f"n_components={self._n_features_out}."
             )
-        blocks = (codes[i : i + BLOCK] for i in range(0, len(codes), BLOCK))
-        decoded = np.concatenate([self._evaluate(decode, block) for block in blocks])
-        return unscaled(channels_last(decoded), self.scale_).reshape(-1, *self._layout.shape)
+        size = block_size(self._layout.shape)
+        blocks = (codes[i : i + size] for i in range(0, len(codes), size))
+        decoded = [unscaled(channels_last(x), self.scale_) for x in self._evaluate(decode, blocks)]
+        return np.concatenate(decoded).reshape(-1, *self._layout.shape)
 
     def sample(self, n_samples: int = 1) -> np.ndarray:
         """Draw samples like those that the net was fitted on.
@@ -112,8 +114,8 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus the reconstruction loss of every sample; outliers score low.
 
-        The loss is that of training, without noise and penalties: with `scaling="standard"` a mean
-        squared error of 1 is what predicting the mean would cost.
+        The loss is that of training, without noise and penalties: a mean squared error of 1
+        is what predicting the mean would cost, unless `scaling` is "minmax" or None.
 
         Parameters
         ----------
@@ -124,7 +126,8 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         scores : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return np.concatenate([-self._losses(x) for x in self._blocks(X)])
+        judged = map(self._judged, self._blocks(X))
+        return -np.concatenate(list(self._evaluate(self._losses, judged)))
 
     @property
     def image_shape_(self) -> tuple[int, ...] | None:
@@ -136,16 +139,20 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._n_components
 
     def _blocks(self, X: Any) -> Iterator[np.ndarray]:
-        X, _ = check_samples(self, X, self.architecture, self._layout)
+        X, _ = check_samples(self, X, self.architecture, self._layout, ensure_all_finite=False)
         return scaled_blocks(X, self.scale_)
 
-    def _evaluate(self, function: Callable[..., torch.Tensor], x: np.ndarray) -> np.ndarray:
-        return evaluate(self.net_.module_, function, x)
+    def _evaluate(
+        self, function: Callable[..., torch.Tensor], blocks: Iterable[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        return evaluate_blocks(self.net_.module_, function, blocks)
 
-    def _losses(self, x: np.ndarray) -> np.ndarray:
+    def _judged(self, x: np.ndarray) -> np.ndarray:
+        """Return scaled samples as they are compared with their reconstructions."""
         if self.scaling == "minmax":
             x = np.clip(x, 0, 1)  # beyond what fit saw, where the decoder cannot follow
-        loss = self._variant.loss
-        loss.refuse(x)
-        output = torch.from_numpy(self._evaluate(self._variant.reconstruct, x))
-        return loss.per_sample(output, torch.from_numpy(x)).numpy()
+        self._variant.loss.refuse(x)
+        return x
+
+    def _losses(self, module: Any, x: torch.Tensor) -> torch.Tensor:
+        return self._variant.loss.per_sample(self._variant.reconstruct(module, x), x)

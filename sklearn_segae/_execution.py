@@ -1,10 +1,12 @@
-"""How training calls objective and module: in which number format, compiled or not."""
+"""How objectives and modules are called: number format, device, compiled or not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -60,3 +62,24 @@ class Cast:
         with torch.autocast(self.device_type, self.dtype):
             mean, log_variance = self.module.posterior(x)
             return mean.float(), log_variance.float()
+
+
+def evaluate(
+    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray
+) -> np.ndarray:
+    """Return `function(module, x)`, in the precision of `x`."""
+    return next(evaluate_blocks(module, function, [x]))
+
+
+@torch.inference_mode()
+def evaluate_blocks(
+    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], blocks: Iterable[np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Yield `function(module, x)` for every x, in their precision."""
+    module.eval()  # in the middle of training, too; skorch sets it back at every step
+    some = next(module.parameters())
+    where, dtype = some.device, some.dtype
+    for x in blocks:
+        if x.dtype == np.float64 and dtype != torch.float64 and where.type != "mps":
+            module, dtype = copy.deepcopy(module).double(), torch.float64
+        yield function(module, torch.from_numpy(x).to(where, dtype)).cpu().numpy()

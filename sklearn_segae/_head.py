@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ._batches import Samples
+from ._execution import evaluate
 from ._scaling import fit_scale, scaled
 from ._training import (
     TRAINING_CONSTRAINTS,
-    evaluate,
     loss_curve,
     reraise_interrupt,
     seeded,

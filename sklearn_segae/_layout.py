@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, validate_data
 
 from ._images import check_images, is_rows
 from ._scaling import scaled
 
 FLOATS = [np.float64, np.float32]
-BLOCK = 4096  # samples scaled and encoded at once
+# What is scaled and encoded at once: small enough to stay in a processor's cache until it is
+# encoded, large enough for its matrix products to run at full speed.
+BLOCK_NUMBERS = 2**18
+BLOCK_SAMPLES = (64, 4096)
 
-# What the architectures with a name are made for.
-NEEDS = {"dense": "rows", "conv": "images", "signal": "signals"}
+ARCHITECTURES = ("conv", "dense", "signal")
 
 
 class Layout(NamedTuple):
@@ -36,18 +40,30 @@ class Layout(NamedTuple):
 
 
 def check_samples(
-    estimator: Any, X: Any, architecture: Any, fitted: Layout | None = None
+    estimator: Any,
+    X: Any,
+    architecture: Any,
+    fitted: Layout | None = None,
+    ensure_all_finite: bool = True,
 ) -> tuple[Any, Layout]:
     """Validate samples, and return them with their channels last, and their layout.
 
     Rows come back as (n, n_features), dense or CSR; images as (n, H, W, C), signals as (n, T, C).
-    `fitted` is the layout that they must have; None accepts any, and sets `n_features_in_`.
+    `fitted` is the layout that they must have; None accepts any, and sets `n_features_in_`. Without
+    `ensure_all_finite`, rows may hold NaN and infinity, which `scaled_blocks` refuses.
     """
     kind = _kind(X, architecture)
     _refuse_misfits(estimator, kind, architecture, fitted)
     if is_rows(X):
         accepted = "csr" if kind == "rows" else False
-        X = validate_data(estimator, X, accept_sparse=accepted, dtype=FLOATS, reset=fitted is None)
+        X = validate_data(
+            estimator,
+            X,
+            accept_sparse=accepted,
+            dtype=FLOATS,
+            reset=fitted is None,
+            ensure_all_finite=ensure_all_finite,
+        )
         layout = Layout(kind, X.shape[1:])
         _refuse_other_shapes(estimator, layout, fitted)
         return (X if kind == "rows" else X[..., None]), layout
@@ -59,10 +75,20 @@ def check_samples(
     return stack, layout
 
 
+def block_size(shape: tuple[int, ...]) -> int:
+    """Return how many samples of a shape make a block."""
+    fewest, most = BLOCK_SAMPLES
+    return min(max(BLOCK_NUMBERS // prod(shape), fewest), most)
+
+
 def scaled_blocks(X: Any, scale: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield samples as a net sees them, some at a time."""
-    for start in range(0, X.shape[0], BLOCK):
-        yield channels_first(scaled(X[start : start + BLOCK], scale))
+    """Yield samples as a net sees them, some at a time; refuse NaN and infinity."""
+    size = block_size(X.shape[1:])
+    for start in range(0, X.shape[0], size):
+        block = X[start : start + size]
+        # Here, not in `check_samples`: a look at what is in the cache anyway costs next to nothing.
+        assert_all_finite(block.data if sparse.issparse(block) else block, input_name="X")
+        yield channels_first(scaled(block, scale))
 
 
 def taker(
@@ -103,16 +129,14 @@ def _kind(X: Any, architecture: Any) -> str:
 
 
 def _refuse_misfits(estimator: Any, kind: str, architecture: Any, fitted: Layout | None) -> None:
-    """Refuse rows for a convolutional net, images for a dense one."""
+    """Refuse rows for a convolutional net, and what the net was not fitted with."""
     if fitted is not None and kind != fitted.kind:
         owner = type(estimator).__name__
         raise ValueError(f"X holds {kind}, but {owner} was fitted with {fitted.kind}.")
-    needed = NEEDS.get(architecture, kind) if isinstance(architecture, str) else kind
-    if needed != kind:
-        fits = next(name for name, what in NEEDS.items() if what == kind)
+    if kind == "rows" and isinstance(architecture, str) and architecture == "conv":
         raise ValueError(
-            f"architecture={architecture!r} does not fit {kind}, which need {fits!r} (or 'auto'). "
-            "Reshape X, or change architecture."
+            "architecture='conv' does not fit rows, which need 'dense' (or 'auto'). Reshape X to "
+            "images (n, H, W), or change architecture."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,18 +32,19 @@ class Loss:
 
     def __init__(self, loss: Any = "mse") -> None:
         self.name = loss if isinstance(loss, str) else ""
-        self.function = LOSSES[loss] if self.name else None
-        self.criterion = None if self.function else _unreduced(loss)
+        # None for a criterion, which has no mean of its own to be quick with.
+        self.mean = LOSSES.get(self.name)
+        self.each = partial(self.mean, reduction="none") if self.mean else _unreduced(loss)
 
     def __call__(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean over the batch, a scalar; `weight` (N,) has a mean of 1 over all data."""
-        if weight is None and self.function is not None:
-            return self.function(output, target)
+        if weight is None and self.mean is not None:
+            return self.mean(output, target)
         return weighted_mean(self.per_sample(output, target), weight)
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean over the numbers of every sample, (N,)."""
-        losses = self._elementwise(output, target)
+        losses = self.each(output, target)
         if losses.ndim == 0 or len(losses) != len(target):
             raise ValueError(
                 f"loss returned a tensor of shape {tuple(losses.shape)} for {len(target)} samples, "
@@ -57,12 +59,6 @@ class Loss:
                 "loss='cross_entropy' needs an input in [0, 1], but the scaled one lies in "
                 f"[{x.min():.3g}, {x.max():.3g}]. Pass scaling='minmax', or loss='mse'."
             )
-
-    def _elementwise(self, output: Tensor, target: Tensor) -> Tensor:
-        if self.function is not None:
-            return self.function(output, target, reduction="none")
-        assert self.criterion is not None
-        return self.criterion(output, target)
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:

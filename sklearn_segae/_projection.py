@@ -10,10 +10,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from ._coherence import autocorrelation, coherence_axes, fix_signs, pair_covariances
+from ._execution import evaluate
 from ._reading import Reader, pool_radius, pooled_features, stride_of
 from ._scaling import scaled
 from ._tiles import Tile, places, read_tile, tiles, widen
-from ._training import evaluate
 
 SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
 N_TILES = 64  # many small ones rather than few large ones: they should be from everywhere

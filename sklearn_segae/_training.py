@@ -18,7 +18,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 
-from ._batches import Batches, Samples
+from ._batches import Batches, Samples, spread_evenly
 from ._callbacks import Epochs
 from ._execution import cast, compiled
 
@@ -31,6 +31,9 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 # Measured: with them, telling nobody would take 2 % of the time of an epoch on small nets.
 STEP_EVENTS = ("on_batch_begin", "on_grad_computed", "on_batch_end")
+
+# Samples that a module sees before training. Their principal axes take milliseconds.
+N_LOOKED_AT = 1000
 
 # Parameters that mean the same in every estimator that trains a net.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
@@ -72,6 +75,12 @@ class Net(NeuralNet):
     cast: Any = None  # what the objective calls in place of the module, for 16 bits alone
     compiled: Callable[..., Tensor] | None = None  # the objective, compiled
     scaler: torch.amp.GradScaler | None = None  # for float16 alone
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        # The printer lays out its table every epoch, shown or not: 2 % of the time of small nets.
+        silent = set() if self.verbose else {"print_log"}
+        return [(name, c) for name, c in super()._default_callbacks if name not in silent]
 
     @contextmanager
     def run_as(self, precision: str, compile: bool | str) -> Iterator[None]:
@@ -185,11 +194,17 @@ class StopRules(Callback):
             self.best_weights_ = None
 
     def _watch(self, net: Net, loss: float) -> None:
-        self.n_waited_ = 0 if loss < self.best_loss_ - self.tol else self.n_waited_ + 1
+        self.n_waited_ = 0 if self._improves(loss) else self.n_waited_ + 1
         if loss < self.best_loss_:
             self.best_loss_ = loss
             if self.monitor == "valid_loss":
                 self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+
+    def _improves(self, loss: float) -> bool:
+        # A share of the best loss: those of pixels in [0, 1] are thousandths, others are negative.
+        if np.isinf(self.best_loss_):  # whose share no first epoch could beat
+            return True
+        return loss < self.best_loss_ - self.tol * abs(self.best_loss_)
 
 
 class OnEpoch(Callback):
@@ -273,20 +288,12 @@ def train(
     training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
     monitor = "valid_loss" if early_stopping else "train_loss"
     rules = StopRules(loss_threshold, tol, n_iter_no_change, monitor)
-    if net is None:
-        where = resolve_device(device)
-        net = Net(
-            module.to(where),
-            criterion=partial(_given, objective),
-            **_optimizer(optimizer, where),
-            lr=lr,
-            device=where,
-        ).initialize()
-    net.criterion_ = objective  # a continued training may have another one
     n_steps = max_epochs * -(-len(training) // batch_size)
     own = [rules, _one_cycle(n_steps)] if one_cycle else [rules]
     # Before the rules: once they end training, nobody after them hears of the epoch.
     own = [TellEpochs(tasks), *own] if tasks else own
+    net = net or _new_net(module, training, objective, optimizer, resolve_device(device))
+    net.criterion_ = objective  # a continued training may have another one
     net.set_params(
         callbacks=[*own, *copy.deepcopy(list(callbacks or []))],
         lr=lr,
@@ -298,6 +305,24 @@ def train(
     with net.run_as(precision, compile):
         _run(net, batches, Batches(validation, batch_size) if validation else None)
     return net
+
+
+def _new_net(
+    module: Any,
+    training: Samples,
+    objective: Objective,
+    optimizer: str | Callable[..., torch.optim.Optimizer],
+    device: str,
+) -> Net:
+    """Make a net of the module, which may look at some samples before training."""
+    if hasattr(module, "start_from"):
+        module.start_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
+    return Net(
+        module.to(device),
+        criterion=partial(_given, objective),
+        **_optimizer(optimizer, device),
+        device=device,
+    ).initialize()
 
 
 def _run(net: Net, training: Batches, validation: Batches | None) -> None:
@@ -347,19 +372,6 @@ def resolve_device(device: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-@torch.inference_mode()
-def evaluate(
-    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray
-) -> np.ndarray:
-    """Return `function(module, x)`, in the precision of `x`."""
-    where = next(module.parameters()).device
-    if x.dtype == np.float64 and where.type != "mps":
-        module = copy.deepcopy(module).double()
-    module.eval()  # in the middle of training, too; skorch sets it back at every step
-    batch = torch.from_numpy(x).to(where, next(module.parameters()).dtype)
-    return function(module, batch).cpu().numpy()
 
 
 def _one_cycle(n_steps: int) -> LRScheduler:

@@ -23,6 +23,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 # By the number of axes that a sample has beside its channels.
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
+# Dimensions in which principal axes are looked for beyond their number (Halko et al. 2011).
+N_OVERSAMPLED = 8
+
 # Standard deviation of max(0, z), z standard normal: an untrained layer after `initialise`.
 RELU_SPREAD = (0.5 - 0.5 / pi) ** 0.5
 
@@ -95,6 +98,113 @@ class DenseAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the rows."""
         return self.decode(self.encode(x))
+
+    @property
+    def ends(self) -> list[nn.Module]:
+        """The layers that codes and rows come from."""
+        return [self.encoder[-1], self.decoder[-1]]
+
+
+class Shortcut(nn.Module):
+    """An autoencoder with a linear way beside its layers, to codes and back.
+
+    It does for their sum what the shortcuts of residual networks do [1]_: layers have only to learn
+    what it leaves over.
+
+    (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)
+
+    Parameters
+    ----------
+    layers : nn.Module
+        An autoencoder with `ends`, and neither bounded nor variational.
+    shape : sequence of int
+        Of a sample, channels first.
+    n_components : int
+        Size of a code.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR
+       2016, doi:10.1109/CVPR.2016.90.
+    """
+
+    def __init__(self, layers: Any, shape: Sequence[int], n_components: int) -> None:
+        super().__init__()
+        self.layers = layers
+        self.shape = tuple(shape)
+        self.there = nn.Linear(prod(shape), n_components)
+        self.back = nn.Linear(n_components, prod(shape))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, *shape) -> (N, n_components)."""
+        return self.layers.encode(x) + self.there(x.flatten(1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """(N, n_components) -> (N, *shape)."""
+        return self.layers.decode(codes) + self.back(codes).unflatten(1, self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct the samples."""
+        return self.decode(self.encode(x))
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor) -> None:
+        """Begin near the principal components of `x` (N, *shape).
+
+        Components that `x` has too few samples or numbers for are 0 on the linear way. The ends of
+        the layers begin with a tenth of their strength.
+        """
+        rows = x.flatten(1)
+        n_axes, mean = min(self.there.out_features, *rows.shape), rows.mean(0)
+        axes = torch.zeros_like(self.there.weight)
+        n_drawn = min(n_axes + N_OVERSAMPLED, *rows.shape)
+        axes[:n_axes] = torch.pca_lowrank(rows, n_drawn)[2].T[:n_axes]
+        for linear, weight, bias in [(self.there, axes, -axes @ mean), (self.back, axes.T, mean)]:
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
+        for end in self.layers.ends:
+            end.weight.mul_(0.1)
+            end.bias.zero_()
+
+
+class Flattened(nn.Module):
+    """Images or signals to codes and back, each read as one long row.
+
+    (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of a sample, channels first.
+    rows : DenseAutoencoder
+        For rows of as many numbers.
+    """
+
+    def __init__(self, shape: Sequence[int], rows: DenseAutoencoder) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.rows = rows
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, *shape) -> (N, n_components)."""
+        return self.rows.encode(x.flatten(1))
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *shape) -> means and log-variances of the code, (N, n_components) each."""
+        return self.rows.posterior(x.flatten(1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """(N, n_components) -> (N, *shape)."""
+        return self.rows.decode(codes).unflatten(1, self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct the samples."""
+        return self.decode(self.encode(x))
+
+    @property
+    def ends(self) -> list[nn.Module]:
+        """The layers that codes and samples come from."""
+        return self.rows.ends
 
 
 class ConvAutoencoder(nn.Module):
@@ -170,6 +280,12 @@ class ConvAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the images or signals."""
         return self.decode(self.encode(x))
+
+    @property
+    def ends(self) -> list[nn.Module]:
+        """The layers that codes and images come from."""
+        last: Any = self.up[-1]
+        return [self.dense.ends[0], last[-1]]
 
 
 def dense_stack(sizes: Sequence[int], activation: str) -> nn.Sequential:

@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
+from sklearn_segae.networks import DenseAutoencoder, Shortcut
 
 
 def small(n_components=3, **parameters):
@@ -62,7 +63,7 @@ class TooLong(Linear):
         return super().decode(codes).repeat(1, 2)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 @pytest.mark.parametrize("shape", [(30,), (1,), (17, 1), (16, 3), (1, 2)])
 def test_signals_of_any_length_come_back(rng, shape, variant):
     """(n, T) and (n, T, C) -> codes -> the exact shape."""
@@ -75,14 +76,23 @@ def test_signals_of_any_length_come_back(rng, shape, variant):
     assert ae.n_features_in_ == shape[-1]
 
 
+@pytest.mark.parametrize("architecture", ["conv", "dense"])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("shape", [(28, 28, 1), (7, 1), (64, 64, 3), (1, 1), (5, 4, 2)])
-def test_images_of_any_size_come_back(rng, shape, variant):
+def test_images_of_any_size_come_back(rng, shape, variant, architecture):
     """(n, H, W) and (n, H, W, C) -> codes -> the exact shape, odd sides and lines included."""
     X = rng.integers(0, 256, (6, *shape)).astype(np.uint8)
-    ae = small(variant=variant, max_epochs=1).fit(X)
+    ae = small(architecture=architecture, variant=variant, max_epochs=1).fit(X)
     assert ae.inverse_transform(ae.transform(X)).shape == X.shape
     assert ae.sample(2).shape == (2, *shape)
+
+
+def test_dense_nets_read_images_as_rows(rng):
+    """The net is that of flat images, and so are the codes."""
+    X = rng.normal(size=(40, 4, 5))
+    flat = small(max_epochs=5, scaling=None).fit_transform(X.reshape(40, 20))
+    images = small(max_epochs=5, scaling=None, architecture="dense").fit_transform(X)
+    np.testing.assert_allclose(images, flat, rtol=1e-6)
 
 
 def test_three_axes_are_what_the_architecture_says(rng):
@@ -91,8 +101,8 @@ def test_three_axes_are_what_the_architecture_says(rng):
     as_signals, as_images = small(architecture="signal").fit(X), small(architecture="conv").fit(X)
     assert as_signals.n_features_in_ == 5
     assert as_images.n_features_in_ == 1
-    assert isinstance(as_signals.net_.module_.down[0][0], nn.Conv1d)
-    assert isinstance(as_images.net_.module_.down[0][0], nn.Conv2d)
+    assert isinstance(as_signals.net_.module_.layers.down[0][0], nn.Conv1d)
+    assert isinstance(as_images.net_.module_.layers.down[0][0], nn.Conv2d)
 
 
 def test_signals_without_a_channel_axis_have_one(rng):
@@ -121,7 +131,7 @@ def test_convolutions_find_what_moves(rng):
     assert -ae.fit(X[:300]).score(X[300:]) < 0.3
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 def test_every_variant_takes_sparse_rows(rows, variant):
     """CSR rows give the net and the codes of dense ones."""
     X = np.where(rows > 0.5, rows, 0)
@@ -148,6 +158,42 @@ def test_a_module_of_ones_own(rng, shape):
     assert clone(ae).architecture is Linear
 
 
+class Curious(Linear):
+    """A module that notes what it is shown before training."""
+
+    def start_from(self, x):
+        self.seen = x
+
+
+def test_a_module_of_ones_own_may_look_first(rng):
+    """Before training it is shown samples as it will see them, 1000 at most."""
+    X = rng.normal(5, 3, size=(1500, 6)).astype(np.float32)
+    seen = small(architecture=Curious, scaling="standard").fit(X).net_.module_.seen
+    assert seen.shape == (1000, 6)
+    assert seen.mean().abs() < 0.1
+    held_out = small(architecture=Curious, early_stopping=True, validation_fraction=0.9).fit(X)
+    assert len(held_out.net_.module_.seen) == 150  # none of those that training does not see
+
+
+def test_a_straight_way_leads_where_it_may(rows):
+    """Beside layers that are not linear, if neither output nor codes are bounded."""
+    images = rows.reshape(-1, 2, 3)
+    for X, parameters in [
+        (rows, {}),
+        (rows, {"architecture": "signal"}),
+        (images, {"architecture": "dense"}),
+        (images, {"hidden_layer_sizes": ()}),
+    ]:
+        assert isinstance(small(**parameters).fit(X).net_.module_, Shortcut)
+    for X, parameters in [
+        (rows, {"hidden_layer_sizes": ()}),
+        (images, {"scaling": "minmax"}),
+        (rows, {"variant": "variational"}),
+        (rows, {"architecture": DenseAutoencoder}),
+    ]:
+        assert not isinstance(small(**parameters).fit(X).net_.module_, Shortcut)
+
+
 def test_modules_take_options_through_partial(rows):
     """functools.partial hands on what is neither size nor number of components."""
     codes = [
@@ -159,7 +205,7 @@ def test_modules_take_options_through_partial(rows):
     np.testing.assert_allclose(codes[1], 3 * codes[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 def test_a_module_of_ones_own_takes_every_variant(rows, variant):
     """With a posterior, the variational one, too."""
     ae = small(architecture=VariationalLinear, variant=variant).fit(rows)

@@ -1,9 +1,10 @@
 """Batches: every sample once an epoch, with what belongs to it."""
 
 import numpy as np
+import pytest
 import torch
 
-from sklearn_segae._batches import Batches, Samples
+from sklearn_segae._batches import Batches, Samples, spread_evenly
 
 
 def samples(n, weights=None):
@@ -17,6 +18,16 @@ def test_an_epoch_has_every_sample_once():
         batches = [x for x, _ in Batches(samples(10), batch_size, np.random.default_rng(0))]
         assert sorted(torch.cat(batches).tolist()) == list(range(10))
         assert {len(x) for x in batches[:-1]} <= {batch_size}
+
+
+@pytest.mark.parametrize(("n", "n_wanted"), [(1, 5), (5, 5), (7, 5), (10**6, 1000)])
+def test_evenly_spread_samples_reach_from_end_to_end(n, n_wanted):
+    """As many as wanted or there are, each once, with gaps that differ by one at most."""
+    index = spread_evenly(n, n_wanted)
+    assert len(index) == min(n, n_wanted)
+    assert (index[0], index[-1]) == (0, n - 1)
+    assert len(set(np.diff(index))) <= 2
+    assert (np.diff(index) > 0).all()
 
 
 def test_only_training_shuffles():

@@ -13,7 +13,7 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae._variants import VARIANTS_OF_ROWS
 
 
 class Linear(nn.Module):
@@ -39,7 +39,7 @@ CONFIGURATIONS = [
     AutoencoderTransformer(early_stopping=True, max_epochs=20),
     AutoencoderTransformer(scaling="minmax", loss="cross_entropy", max_epochs=5),
     AutoencoderTransformer(scaling=None, loss="huber", activation="tanh", max_epochs=5),
-    *(small(variant=variant) for variant in VARIANTS),
+    *(small(variant=variant) for variant in VARIANTS_OF_ROWS),
     small(variant="denoising", scaling="minmax", loss="cross_entropy"),
     small(variant="masked", variant_strength=0.9, scaling=None),
     small(variant="variational", architecture="signal"),

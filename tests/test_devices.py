@@ -10,7 +10,7 @@ from torch import nn
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae._execution import cast
 from sklearn_segae._losses import Loss
-from sklearn_segae._variants import VARIANTS, Plain
+from sklearn_segae._variants import VARIANTS_OF_ROWS, Plain
 from sklearn_segae.networks import DenseAutoencoder
 
 SHAPES = {"dense": (6,), "conv": (5, 4, 2), "signal": (11, 2)}
@@ -40,8 +40,10 @@ def on_both(X, **parameters):
     return [small(device=device, **parameters).fit(X) for device in ("pretend:0", "cpu")]
 
 
-@pytest.mark.parametrize("architecture", SHAPES)
-@pytest.mark.parametrize("variant", VARIANTS)
+RUNS = [(v, a) for v in VARIANTS_OF_ROWS for a in SHAPES] + [("augmented", "conv")]
+
+
+@pytest.mark.parametrize(("variant", "architecture"), RUNS)
 def test_every_variant_and_architecture_runs_there(variant, architecture):
     """Fit, codes, reconstructions, scores and draws are those of the CPU."""
     X = samples(SHAPES[architecture]).astype(np.float32)

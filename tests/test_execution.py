@@ -11,10 +11,11 @@ import pytest
 import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, GradientNormClipping
+from skorch.exceptions import DeviceWarning
 from torch._dynamo.utils import counters
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
 
 
 def small(**parameters):
@@ -32,7 +33,7 @@ class Dtypes(Callback):
     def on_train_begin(self, net, **_):
         self.seen.clear()
         self.norms.clear()
-        self.hook = net.module_.encoder[0].register_forward_hook(
+        self.hook = net.module_.layers.encoder[0].register_forward_hook(
             lambda layer, x, output: self.seen.add(output.dtype)
         )
 
@@ -48,6 +49,7 @@ class Dtypes(Callback):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_sixteen_bits_come_out_as_thirty_two_do(rows, precision, variant):
     """Training in 16 bits gives other numbers, near those of float32, for every variant."""
+    rows = rows if variant in VARIANTS_OF_ROWS else rows.reshape(-1, 2, 3)
     codes = small(variant=variant).fit_transform(rows)
     less = small(variant=variant, precision=precision).fit_transform(rows)
     difference = np.abs(less - codes).mean()
@@ -97,6 +99,7 @@ def test_it_still_clones_pickles_and_goes_on(rows, parameters):
 @pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"contractive"}))
 def test_compiled_training_is_the_same_training(rows, variant):
     """torch.compile takes the whole objective, and the codes are those without it."""
+    rows = rows if variant in VARIANTS_OF_ROWS else rows.reshape(-1, 2, 3)
     torch._dynamo.reset()
     counters.clear()
     ae = small(variant=variant, compile="eager").fit(rows)
@@ -126,7 +129,7 @@ def test_compile_true_compiles(rows):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_every_variant_trains_on_cuda(rows, variant, precision):
     """In every precision, and reconstructs about as well as on the CPU."""
@@ -137,6 +140,18 @@ def test_every_variant_trains_on_cuda(rows, variant, precision):
         for device in ("cuda", "cpu")
     ]
     assert scores[0] == pytest.approx(scores[1], abs=0.1)  # other random numbers
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_what_says_cuda_unpickles_on_a_cpu(rows):
+    """A net that claims to be on CUDA is put on the CPU where there is no other, and goes on."""
+    ae = small(device="cpu").fit(rows)
+    ae.net_.device = "cuda"
+    pickled = pickle.dumps(ae)
+    with pytest.warns(DeviceWarning, match=r"(?i)cuda"):
+        again = pickle.loads(pickled)
+    np.testing.assert_array_equal(again.transform(rows), ae.transform(rows))
+    assert again.partial_fit(rows).device_ == "cpu"
 
 
 @pytest.mark.gpu

@@ -27,7 +27,7 @@ LAYERS = [
     | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
-    | {"_losses", "_weights", "_contingency", "_partitions", "_scorers"}
+    | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "torch": {
         "networks",
         "_reading",
+        "_distortion",
         "_architectures",
         "_batches",
         "_execution",

@@ -1,10 +1,12 @@
 """Shapes, receptive fields and pooling of the networks."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import noise, pixel_net
+from sklearn.decomposition import PCA
 from torch import nn
 
 from sklearn_segae.networks import (
@@ -12,7 +14,9 @@ from sklearn_segae.networks import (
     RELU_SPREAD,
     ConvAutoencoder,
     DenseAutoencoder,
+    Flattened,
     PixelAutoencoder,
+    Shortcut,
     crop,
     decode,
     encode,
@@ -98,6 +102,51 @@ def test_bounded_outputs_lie_in_the_unit_interval(net):
     assert bounded.min() >= 0
     assert bounded.max() <= 1
     assert net.decode(codes).abs().max() > 1
+
+
+def test_a_shortcut_starts_as_pca():
+    """Without layers it is a principal component analysis, whatever the mean."""
+    x = noise(300, 6) @ noise(6, 6) + 5
+    net = Shortcut(DenseAutoencoder(6, 2, (8,)), (6,), 2).double()
+    net.start_from(x)
+    for end in net.layers.ends:
+        end.weight.zero_()
+    pca = PCA(2).fit(x)
+    expected = pca.inverse_transform(pca.transform(x))
+    np.testing.assert_allclose(net(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 50])
+@pytest.mark.parametrize(("n_features", "n_components"), [(1, 3), (5, 9), (9, 2)])
+def test_a_shortcut_needs_no_more_components_than_there_are(n, n_features, n_components):
+    """What rows or features are too few for begins as 0, and the rest is orthonormal."""
+    net = Shortcut(DenseAutoencoder(n_features, n_components), (n_features,), n_components)
+    net.double().start_from(noise(n, n_features))
+    axes = net.there.weight
+    n_axes = min(n, n_features, n_components)
+    expected = torch.zeros(n_components, n_components).double()
+    expected[:n_axes, :n_axes] = torch.eye(n_axes)
+    torch.testing.assert_close(axes @ axes.T, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        (DenseAutoencoder(6, 2, (8,)), (6,)),
+        (Flattened((2, 3, 4), DenseAutoencoder(24, 2, (8,))), (2, 3, 4)),
+        (ConvAutoencoder((2, 7, 5), 2), (2, 7, 5)),
+        (ConvAutoencoder((3, 9), 2, (4,)), (3, 9)),
+    ],
+    ids=["rows", "flat", "images", "signals"],
+)
+def test_a_shortcut_is_added(layers, shape):
+    """There and back, for samples of any shape; at first, layers hardly change what it says."""
+    net, x = Shortcut(layers, shape, 2).double(), noise(50, *shape)
+    net.start_from(x)
+    straight = net.there(x.flatten(1))
+    torch.testing.assert_close(net.encode(x), layers.encode(x) + straight)
+    assert net.decode(straight).shape == x.shape
+    assert layers.encode(x).std() < 0.2 * straight.std()
 
 
 def test_the_names_for_a_nets_methods():

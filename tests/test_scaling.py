@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_segae._scaling import fit_channel_scale, fit_scale, sample_evenly, scaled, unscaled
 
-SCALINGS = ["standard", "minmax", None]
+SCALINGS = ["auto", "common", "standard", "minmax", None]
 DTYPES = ["?", "u1", "u2", "i2", "i4", "i8", "f4", "f8"]
 
 
@@ -32,6 +33,44 @@ def test_scaling_is_that_of_scikit_learn(scaling, scaler, dtype):
     # Scaled values are of order 1 and have the seven digits of a float32.
     np.testing.assert_allclose(X_scaled, scaler.fit_transform(X.astype(float)), atol=2e-5)
     assert X_scaled.dtype == (np.float64 if dtype == "f8" else np.float32)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_common_scaling_keeps_proportions(container):
+    """Features keep their variances relative to each other, which are 1 on the average."""
+    X = table()
+
+    shift, divisor = fit_scale(container(X), "common")
+
+    np.testing.assert_allclose(shift, X.mean(0))
+    assert len(set(divisor)) == 1
+    assert ((X - shift) / divisor).var(0).mean() == pytest.approx(1)
+
+
+def test_constant_features_do_not_count_in_common():
+    """A pixel without variance has a share in the mean variance, and none in the way out of it."""
+    X = np.hstack([table(), np.full((200, 1), 1e6)])
+    assert np.isfinite(scaled(X, fit_scale(X, "common"))).all()
+    assert (scaled(X, fit_scale(X, "common"))[:, 3] == 0).all()
+    np.testing.assert_array_equal(fit_scale(X[:, 3:], "common"), [[1e6], [1]])
+
+
+@pytest.mark.parametrize(
+    ("X", "scaling"),
+    [
+        (load_digits().data, "common"),
+        (load_iris().data, "common"),  # centimetres
+        (load_wine().data, "standard"),
+        (load_breast_cancer().data, "standard"),
+        (np.random.default_rng(0).normal(size=(500, 20)), "common"),
+        (np.column_stack([np.linspace(18, 90, 50), np.arange(50) % 2]), "standard"),  # age, yes
+        (np.ones((5, 3)), "common"),
+    ],
+    ids=["digits", "iris", "wine", "breast_cancer", "normal", "mixed", "constant"],
+)
+def test_auto_scaling_tells_tables_from_numbers_of_one_unit(X, scaling):
+    """Pixels and lengths are scaled together, features of different units each for itself."""
+    np.testing.assert_array_equal(fit_scale(X, "auto"), fit_scale(X, scaling))
 
 
 def test_no_scaling_changes_nothing():

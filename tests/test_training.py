@@ -6,7 +6,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._training import OnEpoch, draw_seed, resolve_device, seeded
+from sklearn_segae._training import OnEpoch, StopRules, draw_seed, resolve_device, seeded
 
 
 def autoencoder(**parameters):
@@ -50,6 +50,22 @@ def test_ends_without_improvement(rows):
     """With a tolerance nothing can meet, training ends after n_iter_no_change more epochs."""
     fitted = autoencoder(tol=1e9, n_iter_no_change=3).fit(rows)
     assert (fitted.n_iter_, fitted.stop_reason_) == (4, "no_improvement")
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1, 1e6])
+def test_improvement_is_relative(unit):
+    """A tolerance is a share of the best loss: in any unit, training ends with the same epoch."""
+    for losses, n_waited in [
+        ([10, 9.5, 9.3], 0),  # 5 %, then 2 %
+        ([10, 9.5, 9.45], 1),
+        ([-9.3, -9.5, -10], 0),
+        ([-9.3, -9.5, -9.55, -9.6], 2),  # negative ones, as of coherence, fall below themselves
+    ]:
+        rules = StopRules(None, 0.015, 10, "train_loss")
+        rules.on_train_begin(None)
+        for loss in losses:
+            rules._watch(None, unit * loss)
+        assert rules.n_waited_ == n_waited
 
 
 def test_early_stopping_keeps_the_best_weights(rows):

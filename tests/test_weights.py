@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae._variants import VARIANTS_OF_ROWS
 
 
 def linear(**parameters):
@@ -36,7 +36,7 @@ def test_weights_are_repetitions(rows, weight, variant, scaling, container):
     assert np.abs(ae.fit(container(rows)).transform(rows) - repeated).max() > 5e-3
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 def test_every_variant_minds_weights(rows, variant):
     """Weights move the codes."""
     ae = linear(variant=variant)
