@@ -56,22 +56,26 @@ class PixelEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     Parameters
     ----------
     n_components : int, default=16
-        Numbers per pixel.
-    cue : {"auto", "colour", "texture", "both"}, default="auto"
+        Numbers per pixel; of "all", those of them that are learnt.
+    cue : {"auto", "colour", "texture", "both", "all"}, default="auto"
         What leads the codes. "texture": the projected features. "colour": at most three whitened
         principal colours of the pixels, then the features as faint additions. "both": such
         colours, and on a par with them the two most coherent features that colours leave
-        unexplained. "auto" looks at the images (see Notes), unless `pooling` is a number: then it
+        unexplained. "all": everything side by side for a classifier to choose from; local jets
+        (value, slope and curvatures, of every channel or the three principal colours, at six
+        scales from half a pixel to 16), `n_components` projected features, half of them pooled by
+        0.4 of `pooling`, and more than three bands as they are, each standardised. "auto" looks
+        at the images (see Notes), unless `pooling` is a number: then it
         is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighbourhood in pixels, in [0, 100]; 0 does not pool.
         Fine structures and borders ask for little, textures for a few times the size of their
-        elements. "auto" is 1 for colours; for textures 8, for both 4, less in images below 256
-        pixels.
+        elements. "auto" is 1 for colours; for textures and "all" 8, for both 4, less in images
+        below 256 pixels.
     whitening : float or "auto", default="auto"
         Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
-        (min/max autocorrelation factors), as fits textures. "auto" is 1 if the images are
-        textured, else 0.
+        (min/max autocorrelation factors), as fits textures. "auto" is 0 if `cue` is "texture" and
+        the images are not, else 1.
     width : int, default=24
         Channels of every layer.
     loss : {"mse", "mae", "huber"}, default="mse"
@@ -93,7 +97,8 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         Standard deviation, in pixels, over which brightness and contrast are taken away for the
         second look at textures; 0 where there is none.
     coherence_ : ndarray of shape (n_components,)
-        Autocorrelation of every component between neighbouring pixels, in [0, 1].
+        Autocorrelation of every component between neighbouring pixels, in [0, 1]; of "all", of
+        those that are pooled most widely.
     scale_ : ndarray of shape (2, n_features_in_)
         Mean and standard deviation of every channel.
     loss_curve_, validation_loss_curve_, n_iter_, stop_reason_, device_

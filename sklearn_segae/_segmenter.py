@@ -38,16 +38,19 @@ class AESegmenter(Answers, BaseEstimator):
         `n_components`) of a clusterer that was left at its default; a classifier has its classes
         from `y`.
     encoder : estimator, "passthrough" or None, default=None
-        None is :class:`PixelEncoder` with its defaults. Any other transformer sees the patch
-        around a pixel as one row; "passthrough" hands the pixels on as they are.
-    estimator : estimator or None, default=None
+        None is :class:`PixelEncoder` with its defaults, or for classifiers
+        `PixelEncoder(cue="all", max_epochs=3)`. Any other transformer sees the patch around a pixel
+        as one row; "passthrough" hands the pixels on as they are.
+    estimator : estimator, "head" or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
         with shrunk covariances where the encoder's `cue_` is "colour", else k-means from twenty
         starts. If borders are refined, codes of narrower pooling have a say in which of its
-        optima is taken: that with the shortest description length [2]_. A classifier needs `y`
-        and learns from its labelled pixels; those of :mod:`sklearn.semi_supervised` get
-        unlabelled ones too. A clusterer without `predict` partitions a sample of 2,000 pixels, and
-        every other pixel joins the segment of the nearest code.
+        optima is taken: that with the shortest description length [2]_. A clusterer without
+        `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
+        the nearest code. A classifier needs `y` and learns from its labelled pixels; "head" is a
+        :class:`PixelHead`. Those of :mod:`sklearn.semi_supervised` get unlabelled pixels too, up
+        to `n_fit_pixels` together (2,000 for graphs of label spreading), at least half of them
+        unlabelled if there are so many.
     scope : {"dataset", "image"}, default="dataset"
         "dataset": a label means the same in every image. "image": the encoder's network learns from
         all images, but each image is projected and partitioned on its own, the fitted ones and
@@ -110,6 +113,8 @@ class AESegmenter(Answers, BaseEstimator):
     .. [1] C. Sugar, G. James, "Finding the number of clusters in a dataset: an
        information-theoretic approach", Journal of the American Statistical Association 98, 2003,
        doi:10.1198/016214503000000666.
+    .. [2] J. Rissanen, "Modeling by shortest data description", Automatica 14, 1978,
+       doi:10.1016/0005-1098(78)90005-5.
 
     Examples
     --------
@@ -305,15 +310,22 @@ class AESegmenter(Answers, BaseEstimator):
     def _fit_encoder(self, images: list[np.ndarray], seed: int) -> Any:
         if self.encoder == "passthrough":
             return "passthrough"
-        # Classifiers choose for themselves among all there is; clusterers weigh all codes alike.
-        cue = "all" if self._is_supervised else "auto"
-        default = PixelEncoder(cue=cue, verbose=self.verbose)
-        encoder = seeded_clone(default if self.encoder is None else self.encoder, seed)
+        encoder = seeded_clone(
+            self._default_encoder if self.encoder is None else self.encoder, seed
+        )
         memory = check_memory(self.memory)
         if isinstance(encoder, PixelEncoder):
             return memory.cache(_fit_pixel_encoder)(encoder, images, self.rows_)
         fit = memory.cache(fit_row_encoder)
         return fit(encoder, images, self._patch_size, self.n_fit_pixels, seed)
+
+    @property
+    def _default_encoder(self) -> PixelEncoder:
+        if self._is_supervised:
+            # Classifiers choose for themselves among all there is, and look at much that needs no
+            # training: the gains of more epochs were not to be told from chance.
+            return PixelEncoder(cue="all", max_epochs=3, verbose=self.verbose)
+        return PixelEncoder(verbose=self.verbose)
 
     def _coder(self, encoder: Any) -> Any:
         """Return what has `encode_tile`."""
