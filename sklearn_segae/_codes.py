@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._jets import FRAME, PER_SCALE, RADIUS, SIGMAS, local_jets
+from ._jets import FRAME, N_JETS, RADIUS, local_jets
 from ._projection import (
     N_COLOURS,
     Projection,
@@ -148,7 +148,7 @@ def _fit_everything(
     n_channels = images[0].shape[2]
     colours = codes.colour_axes if has_bands(n_channels) else np.eye(n_channels)
     n_learnt = sum(len(p.coherence) for p in (codes.projection, codes.finer) if p is not None)
-    n = colours.shape[1] * PER_SCALE * len(SIGMAS) + n_learnt + n_channels * has_bands(n_channels)
+    n = colours.shape[1] * N_JETS + n_learnt + n_channels * has_bands(n_channels)
     blank = Everything(colours, np.zeros(n), np.ones(n), np.zeros((n + 1, n_channels)))
     codes = codes._replace(everything=blank)
     chosen = sample_tiles(images, min(SIDE, *images[0].shape[:2]), N_TILES, rng)

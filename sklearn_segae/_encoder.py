@@ -62,10 +62,10 @@ class PixelEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         principal colours of the pixels, then the features as faint additions. "both": such
         colours, and on a par with them the two most coherent features that colours leave
         unexplained. "all": everything side by side for a classifier to choose from; local jets
-        (value, slope and curvatures, of every channel or the three principal colours, at six
-        scales from half a pixel to 16), `n_components` projected features, half of them pooled by
-        0.4 of `pooling`, and more than three bands as they are, each standardised. "auto" looks
-        at the images (see Notes), unless `pooling` is a number: then it
+        (slope and curvatures, of every channel or the three principal colours, at six scales from
+        half a pixel to 16, and values up to 4), `n_components` projected features, half of them
+        pooled by 0.4 of `pooling`, and more than three bands as they are, each standardised.
+        "auto" looks at the images (see Notes), unless `pooling` is a number: then it
         is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighbourhood in pixels, in [0, 100]; 0 does not pool.

@@ -44,9 +44,21 @@ def fit_weighted(
     if weight is None:
         classifier.fit(codes, y)
     elif has_fit_parameter(classifier, "sample_weight"):
-        classifier.fit(codes, y, sample_weight=weight)
+        _fit_weighted(classifier, codes, y, weight)
     else:
         raise ValueError(
             f"sample_weight was given, but estimator={classifier!r} takes none in fit. Leave it "
             "out, or choose an estimator that does, RandomForestClassifier for instance."
         )
+
+
+def _fit_weighted(classifier: Any, codes: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
+    try:
+        classifier.fit(codes, y, sample_weight=weight)
+    except ValueError as error:
+        if len(np.unique(y)) > 1:
+            raise
+        raise ValueError(
+            f"estimator={classifier!r} needs at least two classes, but sample_weight leaves class "
+            f"{y[0]} alone. Give pixels of others a weight above 0."
+        ) from error

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.class_weight import compute_sample_weight
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ._batches import Samples
 from ._encoder import PixelEncoder
-from ._head import PixelHead
+from ._head import PixelHead, weigh_classes
 from ._objectives import CoherentReconstruction
 from ._scaling import scaled
 from ._targets import Targets
@@ -117,7 +116,7 @@ def _marked(images: Sequence[np.ndarray], targets: Targets, head: PixelHead) -> 
     weights = targets.weights or [np.ones(image.shape[:2]) for image in images]
     y = np.concatenate([m[k] for m, k in zip(targets.maps, targets.known, strict=True)])
     own = np.concatenate([w[k] for w, k in zip(weights, targets.known, strict=True)])
-    own = own * compute_sample_weight(head.class_weight, y)
+    own = own * weigh_classes(head.class_weight, y, own)
     values = np.column_stack([np.searchsorted(head.classes_, y), own / own.mean()])
     ends = np.cumsum([known.sum() for known in targets.known])[:-1]
     maps = []

@@ -150,7 +150,7 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         classes, indices = np.unique(y, return_inverse=True)
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        weight = weight * compute_sample_weight(self.class_weight, y)
+        weight = weight * weigh_classes(self.class_weight, y, weight)
         counts = weight > 0
         X, indices, weight = X[counts], indices[counts], weight[counts]
         scale = fit_scale(X, "standard", weight)
@@ -181,6 +181,7 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
+        check_is_fitted(self)
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
@@ -195,6 +196,7 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
         """
+        check_is_fitted(self)
         return torch.softmax(torch.from_numpy(self._logits(X)), 1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
@@ -208,10 +210,10 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_samples,)
         """
+        check_is_fitted(self)
         return self.classes_[self._logits(X).argmax(1)]
 
     def _logits(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return evaluate(self.net_.module_, _call, scaled(X, self.scale_))
 
@@ -227,6 +229,15 @@ class Classification:
         losses = functional.cross_entropy(module(x[:, :-1]), x[:, -1].long(), reduction="none")
         loss = losses.mean() if weight is None else (weight * losses).mean()
         return loss + self.alpha * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
+
+
+def weigh_classes(class_weight: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the weight of the class of every row; "balanced" classes weigh the same in total."""
+    if class_weight != "balanced":
+        return compute_sample_weight(class_weight, y)
+    _, indices = np.unique(y, return_inverse=True)
+    totals = np.bincount(indices, weight)
+    return weight.sum() / (len(totals) * np.maximum(totals, 1e-12))[indices]
 
 
 def _samples(X: np.ndarray, indices: np.ndarray, weight: np.ndarray) -> Samples:

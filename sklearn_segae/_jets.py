@@ -1,4 +1,4 @@
-"""Local structure at several scales: value, slope and curvature of Gaussian averages."""
+"""Local structure at several scales: slope, curvature and value of Gaussian averages."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from ._reading import pool, pool_radius
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
 RADIUS = pool_radius(SIGMAS[-1])
-PER_SCALE = 4
+WIDE = 8.0  # from here on values are left out: slow changes of light, which tell no segments
+N_JETS = sum(3 if sigma >= WIDE else 4 for sigma in SIGMAS)  # of every channel
 FRAME = 4  # pixels beyond the tile that derivatives need
 
 
 def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
     """Return what a neighbourhood looks like to second order, whichever way it is turned.
 
-    Value, length of the gradient, and both eigenvalues of the Hessian, larger first, of every
-    channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale [1]_. Thin lines
-    and blobs of some width stand out in them.
+    Length of the gradient, both eigenvalues of the Hessian, larger first, and below `WIDE` the
+    value, of every channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale
+    [1]_. Thin lines and blobs of some width stand out in them.
 
-    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, C * PER_SCALE * len(SIGMAS), len(rows),
-    len(columns)); rows and columns, each of consecutive pixels, count the H x W pixels inside.
+    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, C * N_JETS, len(rows), len(columns)); rows and
+    columns, each of consecutive pixels, count the H x W pixels inside.
 
     References
     ----------
@@ -34,7 +35,7 @@ def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
 
 
 def _jet(x: Tensor, sigma: float, rows: range, columns: range) -> Iterator[Tensor]:
-    """Yield value, slope and curvatures (N, C, h, w), differences of smoothed pixels."""
+    """Yield slope, curvatures and perhaps value (N, C, h, w), differences of smoothed pixels."""
     # Of neighbours at a wide scale they would be differences of nearly equal floats.
     apart = max(1, round(sigma / 4))
     first, after = FRAME - apart, FRAME + apart
@@ -51,7 +52,9 @@ def _jet(x: Tensor, sigma: float, rows: range, columns: range) -> Iterator[Tenso
     twist = (low_right - low_left - top_right + top_left) / (4 * area)
     mean = (bend_down + bend_across) / 2
     spread = torch.hypot((bend_down - bend_across) / 2, twist)
-    yield from (here, sigma * slope, sigma**2 * (mean + spread), sigma**2 * (mean - spread))
+    yield from (sigma * slope, sigma**2 * (mean + spread), sigma**2 * (mean - spread))
+    if sigma < WIDE:
+        yield here
 
 
 def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:

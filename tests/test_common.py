@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from skorch.callbacks import GradientNormClipping
 from torch import nn
 
-from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
+from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
 from sklearn_segae._variants import VARIANTS_OF_ROWS
 
 
@@ -60,6 +60,10 @@ CONFIGURATIONS = [
     AESegmenter(3, encoder="passthrough", estimator=AgglomerativeClustering()),
     # The checks use -1 as the name of a class, which by default means "unlabelled" here.
     AESegmenter(encoder=quick, estimator=LogisticRegression(), unlabelled=-2),
+    AESegmenter(encoder=quick, estimator="head", unlabelled=-2),
+    PixelEncoder(cue="all", max_epochs=1),
+    PixelHead(),
+    PixelHead((), class_weight="balanced", lr=0.05),
 ]
 
 

@@ -267,11 +267,11 @@ def test_all_there_is_to_see(mosaic):
     images, _ = mosaic
     encoder = PixelEncoder(6, cue="all", max_epochs=1, random_state=0).fit(images)
     codes = encoder.transform(images)
-    assert codes.shape == (*images.shape[:3], 24 + 6)
+    assert codes.shape == (*images.shape[:3], 22 + 6)
     # As far as a sample of small tiles tells.
     np.testing.assert_allclose(codes.mean((0, 1, 2)), 0, atol=0.3)
     np.testing.assert_allclose(codes.std((0, 1, 2)), 1, atol=0.3)
-    assert len(encoder.get_feature_names_out()) == 30
+    assert len(encoder.get_feature_names_out()) == 28
     back = encoder.inverse_transform(codes)
     assert np.mean((back - images) ** 2) < 0.01 * images.var()
 
@@ -281,7 +281,7 @@ def test_all_there_is_to_see_of_many_bands(rng):
     images = rng.normal(size=(1, 48, 48, 7)).cumsum(3)
     encoder = PixelEncoder(4, cue="all", max_epochs=0, random_state=0).fit(images)
     codes = encoder.transform(images)
-    assert codes.shape[3] == 3 * 24 + 4 + 7
+    assert codes.shape[3] == 3 * 22 + 4 + 7
     scaled = (images - encoder.scale_[0]) / encoder.scale_[1]
     assert np.corrcoef(codes[..., -1].ravel(), scaled[..., -1].ravel())[0, 1] > 0.999
 

@@ -87,6 +87,8 @@ def test_weights_decide_between_contradicting_labels(quadrants):
         predicted = segmenter.fit(images, y, sample_weight=weight).predict(images)
         assert (predicted[heavy] == y[heavy]).mean() > 0.9
     weight[:] = y == 1  # no label of class 0 is left
+    with pytest.raises(ValueError, match="sample_weight leaves class 1 alone"):
+        segmenter.fit(images, y, sample_weight=weight)
     segmenter = AESegmenter(estimator=RandomForestClassifier(3), **RAW)
     assert segmenter.fit(images, y, sample_weight=weight).classes_.tolist() == [1]
 

@@ -1,0 +1,95 @@
+"""
+Scribbles on a micrograph
+=========================
+
+How far do a few strokes go? A micrograph of three phases is segmented from eight of them, once by
+the grey values of single pixels and once by learnt codes, and the uncertainty says where another
+stroke would help most.
+"""
+
+# %%
+# The micrograph is made up, so that we know the truth: dark pores, a smooth matrix, and lamellae
+# whose stripes have the matrix's mean. Light falls off to one side, as it does.
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import ListedColormap
+from scipy.ndimage import gaussian_filter
+from sklearn.ensemble import RandomForestClassifier
+
+from sklearn_segae import AESegmenter
+from sklearn_segae.metrics import mean_iou
+
+MATRIX, LAMELLAE, PORES = 0, 1, 2
+SIZE = 256
+
+
+def blobs(rng, scale):
+    """A smooth random field of unit spread."""
+    field = gaussian_filter(rng.normal(size=(SIZE, SIZE)), scale, mode="wrap")
+    return field / field.std()
+
+
+def micrograph(seed):
+    """A grey image and its phases."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    phases = np.where(blobs(rng, 18) > 0.2, LAMELLAE, MATRIX)
+    phases[blobs(rng, 6) > 1.7] = PORES
+    bent = x * 0.9 + y * 0.5 + 6 * blobs(rng, 20)
+    image = 0.6 + 0.18 * np.sin(bent * 2 * np.pi / 7) * (phases == LAMELLAE)
+    image[phases == PORES] = 0.3
+    return image + 0.2 * x / SIZE + rng.normal(scale=0.05, size=image.shape), phases
+
+
+# %%
+# Four strokes in the first image are all that is labelled; the second has none. -1 is "no label".
+images, phases = map(np.stack, zip(*map(micrograph, (1, 2)), strict=True))
+strokes = np.full(phases.shape, -1)
+rng = np.random.default_rng(0)
+for phase in (MATRIX, LAMELLAE, PORES):
+    for _ in range(3):
+        y, x = rng.permutation(np.argwhere(phases[0] == phase))[0]
+        line = np.s_[0, y : y + 2, x : x + 16]
+        strokes[line] = np.where(phases[line] == phase, phase, strokes[line])
+print(f"{(strokes >= 0).mean():.2%} of the pixels are labelled")
+
+# %%
+# The same forest twice: on grey values, and on codes. The encoder learns from both images.
+forest = RandomForestClassifier(random_state=0)
+grey = AESegmenter(encoder="passthrough", estimator=forest).fit(images, strokes)
+learnt = AESegmenter(estimator=forest, random_state=0).fit(images, strokes)
+predicted = {"Grey values": grey.predict(images), "Learnt codes": learnt.predict(images)}
+for name, labels in predicted.items():
+    scores = [mean_iou(t, p, matched=False) for t, p in zip(phases, labels, strict=True)]
+    print(f"{name}: mean IoU {scores[0]:.2f}, and {scores[1]:.2f} on the image without strokes")
+
+# %%
+# Where is the model unsure? Entropy of the forest's probabilities: 0 is sure, 1 is a guess.
+doubt = learnt.uncertainty(images)
+wrong = predicted["Learnt codes"] != phases
+print(f"uncertainty where right {doubt[~wrong].mean():.2f}, where wrong {doubt[wrong].mean():.2f}")
+
+# %%
+# Grey values find pores, dark parts of stripes among them, and know nothing of lamellae. Codes tell
+# all three phases, also where there was no stroke; what they miss are the rims, where a
+# neighbourhood holds two phases, and it is there that the uncertainty is high.
+colours = ListedColormap(["#56b4e9", "#e69f00", "#000000"])  # told apart by the colour-blind
+fig, axes = plt.subplots(2, 5, figsize=(12.5, 5.4), layout="constrained")
+for i, row in enumerate(axes):
+    row[0].imshow(images[i], cmap="gray")
+    shown = np.ma.masked_less(strokes[i], 0)
+    row[0].imshow(shown, cmap=colours, vmin=0, vmax=2, interpolation="none")
+    row[1].imshow(phases[i], cmap=colours, vmin=0, vmax=2)
+    for ax, labels in zip(row[2:], predicted.values(), strict=False):
+        ax.imshow(labels[i], cmap=colours, vmin=0, vmax=2)
+    unsure = row[4].imshow(doubt[i], cmap="magma", vmin=0, vmax=1)
+titles = ["Image and strokes", "Truth", *predicted, "Uncertainty"]
+for ax, title in zip(axes[0], titles, strict=True):
+    ax.set_title(title)
+for ax in axes.ravel():
+    ax.set_xticks([])
+    ax.set_yticks([])
+axes[0, 0].set_ylabel("with strokes")
+axes[1, 0].set_ylabel("without")
+fig.colorbar(unsure, ax=axes[:, 4], label="entropy, of at most 1")
+plt.show()
