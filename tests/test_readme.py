@@ -28,11 +28,11 @@ def run(code, folder):
 
 def test_the_readme_runs_from_top_to_bottom(tmp_path):
     """All blocks in one session, as a reader would paste them; the scores are good ones."""
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     result = run("\n".join(BLOCKS), tmp_path)
     assert result.returncode == 0, result.stderr
     scores = [float(score) for score in re.findall(r"mean IoU ([\d.]+)", result.stdout)]
-    assert len(scores) == 2
+    assert len(scores) == 3
     assert min(scores) > 0.8
 
 
