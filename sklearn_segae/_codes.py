@@ -67,6 +67,11 @@ class Codes(NamedTuple):
         return len(self.readout) - 1
 
     @property
+    def sharpens(self) -> bool:
+        """Whether there are narrower codes to ask beside those that are looked at."""
+        return self.finer is not None and self.everything is None
+
+    @property
     def reach(self) -> int:
         """Pixels beyond a tile that pooling sees."""
         reach = pool_radius(self.look.pooling)
@@ -74,10 +79,10 @@ class Codes(NamedTuple):
 
     def stages(self, finely: bool) -> list[tuple[Projection, float]]:
         """Projections, and how widely each is pooled."""
-        pooling = self.look.pooling
-        both = self.finer is not None and (finely or self.everything is not None)
-        finer = [(self.finer, FINER * pooling)] if both and self.finer is not None else []
-        return [(self.projection, pooling), *finer]
+        wide = (self.projection, self.look.pooling)
+        if self.finer is None or not (finely or self.everything):
+            return [wide]
+        return [wide, (self.finer, FINER * self.look.pooling)]
 
     def encoder(
         self, rows: range, columns: range, finely: bool, dtype: type, device: torch.device
@@ -121,8 +126,7 @@ def fit_codes(
         projection = fit_projection(pairs, -(-n_components // 2), look.whitening)
         pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng)
         finer = fit_projection(pairs, max(1, n_components // 2), look.whitening)
-        codes = Codes(look, projection, finer, colours)
-        return codes._replace(everything=_fit_everything(module, codes, images, scale, rng))
+        return _with_everything(Codes(look, projection, finer, colours), module, images, scale, rng)
     if look.cue != "texture":
         n_strong = N_STRONG if look.cue == "both" else 0
         projection = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
@@ -137,13 +141,13 @@ def fit_codes(
     return Codes(look, projection, finer._replace(axes=np.vstack([finer.axes, unused])), colours)
 
 
-def _fit_everything(
-    module: PixelAutoencoder,
+def _with_everything(
     codes: Codes,
+    module: PixelAutoencoder,
     images: Sequence[np.ndarray],
     scale: np.ndarray,
     rng: np.random.Generator,
-) -> Everything:
+) -> Codes:
     """Measure spreads, and solve for the way back, on small tiles from everywhere."""
     n_channels = images[0].shape[2]
     colours = codes.colour_axes if has_bands(n_channels) else np.eye(n_channels)
@@ -159,7 +163,8 @@ def _fit_everything(
     shift, spread = rows.mean(0), rows.std(0)
     divisor = np.where(spread > 1e-6, spread, 1)
     design = np.column_stack([(rows - shift) / divisor, np.ones(len(rows))])
-    return Everything(colours, shift, divisor, np.linalg.lstsq(design, pixels, rcond=None)[0])
+    readout = np.linalg.lstsq(design, pixels, rcond=None)[0]
+    return codes._replace(everything=Everything(colours, shift, divisor, readout))
 
 
 def fit_row_codes(

@@ -344,7 +344,7 @@ class AESegmenter(Answers, BaseEstimator):
         )
 
     def _refines(self, encoder: Any) -> bool:
-        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.finer is not None
+        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.sharpens
         if self.refine is True and not possible:
             raise ValueError(
                 "refine=True needs codes of narrower pooling, which only a PixelEncoder with cue "

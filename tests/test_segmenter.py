@@ -328,3 +328,12 @@ def test_trees_need_a_pixel_encoder_and_scope_image(shapes, change):
     segmenter = AESegmenter(2, random_state=0, **options).fit(shapes[0])
     with pytest.raises(ValueError, match="region_tree needs"):
         segmenter.region_tree(shapes[0][0])
+
+
+def test_clusterers_may_look_at_all_there_is(mosaic):
+    """cue="all" is made for classifiers, but a clusterer takes it, too; borders are not refined."""
+    encoder = PixelEncoder(4, cue="all", max_epochs=0)
+    labels = AESegmenter(3, encoder=encoder, random_state=0).fit_predict(mosaic[0])
+    assert set(np.unique(labels)) == {0, 1, 2}
+    with pytest.raises(ValueError, match="refine=True needs codes of narrower pooling"):
+        AESegmenter(3, encoder=encoder, refine=True, random_state=0).fit(mosaic[0])
