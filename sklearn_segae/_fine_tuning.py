@@ -19,7 +19,7 @@ from ._objectives import CoherentReconstruction
 from ._scaling import scaled
 from ._targets import Targets
 from ._tiles import Tile, inside, read_tile, sample_tiles, widen
-from ._training import Net, seeded, train, training_parameters
+from ._training import Net, reraise_interrupt, seeded, train, training_parameters
 from .networks import crop
 
 SIDE = 64  # of the tiles whose labels count, in pixels
@@ -97,17 +97,19 @@ def fine_tune(
     around labelled pixels, the others anywhere.
     """
     marked = _marked(images, targets, head)
-    parameters = training_parameters(encoder)
-    parameters |= {"batch_size": 1, "one_cycle": True, "lr": SLOWDOWN * encoder.lr}
+    parameters = training_parameters(encoder) | {"batch_size": 1, "one_cycle": True}
+    # A threshold of the encoder's own loss says nothing here, and every tile is drawn anew.
+    parameters |= {"loss_threshold": None, "early_stopping": False, "lr": SLOWDOWN * encoder.lr}
     with seeded(seed) as rng:
         joint = Joint(encoder, head)
         take = partial(_take_tile, joint, encoder.scale_, images, marked, targets.known, rng)
         objective = SemiSupervised(strength, encoder.loss)
         net = train(joint, Samples(take, N_STEPS), objective, rng=rng, **parameters)
+    reraise_interrupt(net)
     trained: Any = net.module_
     encoder, head = copy.copy(encoder), copy.copy(head)
     encoder.net_ = _with_module(encoder.net_, trained.network)
-    head.net_ = _with_module(head.net_, trained.head.double())
+    head.net_ = _with_module(head.net_, trained.head)
     return encoder, head
 
 
@@ -171,6 +173,6 @@ def _size(tile: Tile) -> tuple[int, int]:
 
 
 def _with_module(net: Net, module: nn.Module) -> Net:
-    net = copy.deepcopy(net)
+    net = copy.deepcopy(net)  # in its own number format
     net.module_.load_state_dict(module.state_dict())
     return net

@@ -23,6 +23,7 @@ from ._training import (
     TRAINING_CONSTRAINTS,
     loss_curve,
     reraise_interrupt,
+    resolve_device,
     seeded,
     train,
     training_parameters,
@@ -40,8 +41,8 @@ class PixelHead(ClassifierMixin, BaseEstimator):
     """Classify rows, such as the codes of pixels, with a small dense network.
 
     The last step of an :class:`AESegmenter` that learns from labels; there, `fine_tune` lets it
-    teach the encoder, too. All rows are one batch in float64, so that a row with weight 2 counts
-    as two, and the order of the rows does not matter.
+    teach the encoder, too. All rows are one batch in float64 (float32 on MPS), so that a row with
+    weight 2 counts as two, and the order of the rows does not matter.
 
     Parameters
     ----------
@@ -157,8 +158,8 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         with seeded(self.random_state) as rng:
             sizes = [X.shape[1], *self.hidden_layer_sizes, len(classes)]
             net = train(
-                dense_stack(sizes, self.activation).double(),
-                _samples(scaled(X, scale), indices, weight),
+                dense_stack(sizes, self.activation).to(number_format(self.device)),
+                _samples(scaled(X, scale), indices, weight, number_format(self.device)),
                 Classification(self.alpha),
                 rng=rng,
                 batch_size=len(X),
@@ -240,9 +241,14 @@ def weigh_classes(class_weight: Any, y: np.ndarray, weight: np.ndarray) -> np.nd
     return weight.sum() / (len(totals) * np.maximum(totals, 1e-12))[indices]
 
 
-def _samples(X: np.ndarray, indices: np.ndarray, weight: np.ndarray) -> Samples:
-    rows = torch.from_numpy(np.column_stack([X, indices]))
-    return Samples(lambda i: rows[i], len(rows), torch.from_numpy(weight / weight.mean()))
+def number_format(device: str) -> torch.dtype:
+    """Return float64, or what comes nearest on the device."""
+    return torch.float32 if resolve_device(device).startswith("mps") else torch.float64
+
+
+def _samples(X: np.ndarray, indices: np.ndarray, weight: np.ndarray, dtype: torch.dtype) -> Samples:
+    rows = torch.from_numpy(np.column_stack([X, indices])).to(dtype)
+    return Samples(lambda i: rows[i], len(rows), torch.from_numpy(weight / weight.mean()).to(dtype))
 
 
 def _call(module: Any, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
+from skorch.callbacks import Callback
 
 from sklearn_segae import AESegmenter, PixelEncoder, PixelHead
 from sklearn_segae._fine_tuning import Joint, SemiSupervised
@@ -89,6 +90,46 @@ def test_what_was_learnt_before_stays(few, apart, tmp_path):
     after = segmenter(memory=str(tmp_path)).fit(images, y)
     assert torch.equal(weights(before), weights(after))
     np.testing.assert_array_equal(before.predict(images), after.predict(images))
+
+
+class Interrupt(Callback):
+    """Press Ctrl-C in the second training: the first is the encoder's own."""
+
+    def on_train_begin(self, net, **_):
+        self.is_joint = isinstance(net.module_, Joint)
+
+    def on_batch_end(self, net, **_):
+        if self.is_joint:
+            raise Stop
+
+
+class Stop(BaseException):
+    pass
+
+
+def test_an_error_in_the_middle_comes_through(few):
+    """Callbacks of the encoder see both trainings; what they raise is not swallowed."""
+    with pytest.raises(Stop):
+        segmenter(fine_tune=1.0, encoder__callbacks=[Interrupt()]).fit(*few)
+
+
+def test_ctrl_c_comes_through(few, monkeypatch):
+    """An interrupted tuning raises KeyboardInterrupt."""
+    monkeypatch.setattr(SemiSupervised, "__call__", press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        segmenter(fine_tune=1.0).fit(*few)
+
+
+def press_ctrl_c(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_threshold_of_the_encoder_does_not_end_tuning(few, apart):
+    """It is reached at once by the encoder alone, whose loss is another one."""
+    images, y = few
+    tuned = segmenter(fine_tune=1.0, encoder__loss_threshold=1e9).fit(images, y)
+    assert tuned.encoder_.stop_reason_ == "loss_threshold"
+    assert not torch.equal(weights(tuned), weights(apart))
 
 
 @pytest.mark.parametrize(

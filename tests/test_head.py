@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from skorch.callbacks import Callback
 
 from sklearn_segae import PixelHead
+from sklearn_segae._head import number_format
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,55 @@ def test_decision_function_agrees_with_probabilities(iris):
     two = PixelHead(max_epochs=20, random_state=0).fit(X[y < 2], y[y < 2])
     sigmoid = 1 / (1 + np.exp(-two.decision_function(X)))
     np.testing.assert_allclose(sigmoid, two.predict_proba(X)[:, 1])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"optimizer": "sgd"},
+        {"random_state": 1},
+        {"lr": 0.02},
+        {"alpha": 0.1},
+        {"activation": "tanh"},
+        {"hidden_layer_sizes": (8, 8)},
+        {"class_weight": {0: 5, 1: 1, 2: 1}},
+    ],
+    ids=str,
+)
+def test_parameters_change_what_is_learnt(iris, parameters):
+    """Equal ones give equal probabilities, others do not."""
+    X, y = iris
+    plain = {"max_epochs": 5, "random_state": 0}
+    first, again, other = (
+        PixelHead(**p).fit(X, y).predict_proba(X) for p in (plain, plain, plain | parameters)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-4
+
+
+class Count(Callback):
+    seen = 0
+
+    def on_epoch_end(self, net, **_):
+        Count.seen += 1
+
+
+def test_callbacks_hear_of_every_step(iris):
+    """One step is one epoch."""
+    Count.seen = 0
+    PixelHead(max_epochs=4, callbacks=[Count()], random_state=0).fit(*iris)
+    assert Count.seen == 4
+
+
+def test_verbose_prints_a_line_a_step(iris, capsys):
+    """Silent unless asked."""
+    PixelHead(max_epochs=3, random_state=0).fit(*iris)
+    assert capsys.readouterr().out == ""
+    PixelHead(max_epochs=3, verbose=1, random_state=0).fit(*iris)
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+
+
+def test_only_mps_has_no_float64():
+    """Elsewhere weights are repetitions to the last digits."""
+    assert str(number_format("mps")) == "torch.float32"
+    assert str(number_format("cpu")) == str(number_format("cuda:1")) == "torch.float64"
