@@ -147,7 +147,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         return self._ask(X, Labelling.code_map)
 
-    def name_segments(self, X: Any, y: Any) -> Self:
+    def name_segments(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Give the segments of a clusterer the names of classes, by a few labelled pixels.
 
         A segment is named after most of the labelled pixels in it; one without any like the named
@@ -161,6 +161,8 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Images with labelled pixels, of the fit or not.
         y : label maps of the same sizes, or array (n_samples,) for rows
             Pixels that are `unlabelled` or have the `ignore_label` play no role.
+        sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
+            How often every labelled pixel counts, >= 0.
 
         Returns
         -------
@@ -174,7 +176,8 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 "scope='dataset' and a clusterer."
             )
         images = self._check(X, reset=False)
-        names = self._fitted.name(images, self._check_targets(X, y, images))
+        targets = self._check_targets(X, y, images, sample_weight)
+        names = self._fitted.name(images, targets)
         self.segment_names_, self.classes_ = names.classes, np.unique(names.classes)
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -128,7 +129,8 @@ class Labelling:
         if self.refiner is None:
             found = map_tiles(self._used_codes, image, self._probabilities)
         else:
-            found = map_tiles(self.refiner.probabilities, image, self._among_all)
+            columns = np.searchsorted(self._possible_segments(), self.refiner.classes_)
+            found = map_tiles(self.refiner.probabilities, image, partial(self._among_all, columns))
         return found if self.names is None else self.names.gather(found)
 
     def decision_map(self, image: np.ndarray) -> np.ndarray:
@@ -224,10 +226,8 @@ class Labelling:
         starts = range(0, len(codes), N_TRANSDUCTIVE)
         return np.concatenate([function(codes[i : i + N_TRANSDUCTIVE]) for i in starts])
 
-    def _among_all(self, probabilities: np.ndarray) -> np.ndarray:
+    def _among_all(self, columns: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """Put the columns of the segments that borders were refined for among all."""
-        assert self.refiner is not None
-        columns = np.searchsorted(self._possible_segments(), self.refiner.classes_)
         everything = np.zeros((len(probabilities), len(self._possible_segments())), np.float32)
         everything[:, columns] = probabilities
         return everything

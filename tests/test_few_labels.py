@@ -192,6 +192,18 @@ def test_several_segments_may_have_one_name(quadrants):
     assert set(np.unique(segmenter.predict(images))) == {0, 1, 2, 3}
 
 
+def test_weights_decide_on_a_contested_name(quadrants):
+    """Of two names for one segment, the heavier one wins."""
+    images, labels = quadrants
+    y = labels.copy()
+    y[1] = 10  # contradicts three quarters of the first image
+    segmenter = AESegmenter(4, estimator=KMeans(n_init=4), **RAW).fit(images)
+    for heavy, expected in ((0, [10, 11, 12, 13]), (1, [10])):
+        weight = np.ones(y.shape)
+        weight[heavy] = 5
+        assert segmenter.name_segments(images, y, weight).classes_.tolist() == expected
+
+
 def test_a_segment_without_labels_is_named_like_its_neighbour(quadrants):
     """Of three labelled segments, the one with the nearest code lends its name."""
     images, labels = quadrants
