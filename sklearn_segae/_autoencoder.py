@@ -347,7 +347,7 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
                 net=net,
                 precision=self.precision,
                 compile=self.compile,
-                tasks=task.of_epochs(learnt) if task else None,
+                tasks=task.of_epochs(lambda net: learnt | {"net_": net}) if task else None,
                 **training,
             )
             some = rng.permutation(len(samples))[:MAX_CODES]

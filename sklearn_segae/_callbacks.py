@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 try:
@@ -14,29 +16,41 @@ except ImportError:  # scikit-learn < 1.9
 
 
 class FitTask:
-    """A fit as a task of scikit-learn's, its epochs as the subtasks.
+    """A fit as a task of scikit-learn's, its epochs or its parts as the subtasks.
 
     Parameters
     ----------
     estimator : estimator
         The one being fitted.
-    max_epochs : int
-        Number of subtasks at most.
+    max_subtasks : int
+        Number of epochs at most, or of parts.
     data : dict
         X, y and metadata, for the callbacks that ask for them.
     """
 
-    def __init__(self, estimator: Any, max_epochs: int, **data: Any) -> None:
+    def __init__(self, estimator: Any, max_subtasks: int, **data: Any) -> None:
         self.estimator = estimator
         self.data = data
         self.context: Any = None
         if hasattr(estimator, "_init_callback_context"):
-            self.context = estimator._init_callback_context(max_subtasks=max_epochs)
+            self.context = estimator._init_callback_context(max_subtasks=max_subtasks)
             self.context.call_on_fit_task_begin(estimator=estimator, **data)
 
-    def of_epochs(self, learnt: dict[str, Any]) -> Epochs | None:
-        """Return the subtasks, if anybody listens; `learnt` is known before training."""
+    def of_epochs(self, learnt: Callable[[Any], dict[str, Any]]) -> Epochs | None:
+        """Return the subtasks, if anybody listens; `learnt(net)` makes a fitted estimator."""
         return Epochs(self, learnt) if hasattr(self.estimator, "_skl_callbacks") else None
+
+    @contextmanager
+    def of_part(self, name: str, part: Any) -> Iterator[None]:
+        """Fit a part inside a subtask; callbacks that follow into parts are told of its own."""
+        if self.context is None:
+            yield
+            return
+        context = self.context.subcontext(task_name=name)
+        context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        with context.propagate_callback_context(part):
+            yield
+        context.call_on_fit_task_end(estimator=self.estimator, **self.data)
 
     def finish(self) -> None:
         """End the fit, the estimator being fitted."""
@@ -49,7 +63,7 @@ class FitTask:
 class Epochs:
     """The epochs of a fit as subtasks."""
 
-    def __init__(self, task: FitTask, learnt: dict[str, Any]) -> None:
+    def __init__(self, task: FitTask, learnt: Callable[[Any], dict[str, Any]]) -> None:
         self.task = task
         self.learnt = learnt
 
@@ -63,6 +77,6 @@ class Epochs:
         return self.context.call_on_fit_task_end(
             estimator=self.task.estimator,
             # A function: copying a net takes time, and few callbacks ask for it.
-            reconstruction_attributes=lambda: self.learnt | {"net_": copy.deepcopy(net)},
+            reconstruction_attributes=lambda: self.learnt(copy.deepcopy(net)),
             **self.task.data,
         )

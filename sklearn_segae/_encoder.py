@@ -19,6 +19,7 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from ._callbacks import CallbackSupportMixin, Epochs, FitTask
 from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like
@@ -42,7 +43,9 @@ WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is
 CROP = 96  # side of the crops that training sees, in pixels
 
 
-class PixelEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class PixelEncoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Encode every pixel by what its neighbourhood looks like, learnt from the images themselves.
 
     A small convolutional autoencoder is trained on crops of the images. The activations of all
@@ -207,21 +210,22 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         self : PixelEncoder
         """
         images, rows = self._check(X, reset=True)
+        task = FitTask(self, self.max_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as rng:
             samples = self._samples(images, scale, rows, rng)
             look = self._choose(images, scale, rows, samples, rng)
-            net = self._train(samples, rows, rng)
-            if rows:
-                codes = fit_row_codes(net.module_, images[0], scale, look, self.n_components, rng)
-            else:
-                codes = fit_codes(net.module_, images, scale, look, self.n_components, rng)
-        self.net_, self.scale_, self.rows_ = net, scale, rows
-        self._show(codes)
+            some = samples.take(np.arange(min(len(samples), 1024)))
+            learnt = partial(self._learnt, images, some, scale, rows, look)
+            tasks = task.of_epochs(partial(learnt, np.random.default_rng(0)))
+            net = self._train(samples, some, rows, rng, tasks)
+            found = learnt(rng, net)
+        self.__dict__.update(found)
         self.loss_curve_ = loss_curve(net)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
         self.n_iter_, self.stop_reason_ = len(net.history), net.stop_reason
         self.device_ = str(net.device)
+        task.finish()
         reraise_interrupt(net)
         return self
 
@@ -313,8 +317,33 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         light = min(2 * pooling, WIDEST_LIGHT) if cue == "texture" and whitening else 0
         return Look(cue, float(pooling), float(whitening), float(light))
 
-    def _train(self, samples: Samples, rows: bool, rng: np.random.Generator) -> Net:
-        some = samples.take(np.arange(min(len(samples), 1024)))
+    def _learnt(
+        self,
+        images: Sequence[np.ndarray],
+        some: torch.Tensor,
+        scale: np.ndarray,
+        rows: bool,
+        look: Look,
+        rng: np.random.Generator,
+        net: Net,
+    ) -> dict[str, Any]:
+        """Fit the projection to what a net sees, and return all that `transform` asks for."""
+        module, n = net.module_, self.n_components
+        module.balance(some.to(net.device))
+        if rows:
+            codes = fit_row_codes(module, images[0], scale, look, n, rng)
+        else:
+            codes = fit_codes(module, images, scale, look, n, rng)
+        return {"net_": net, "scale_": scale, "rows_": rows, **_described(codes)}
+
+    def _train(
+        self,
+        samples: Samples,
+        some: torch.Tensor,
+        rows: bool,
+        rng: np.random.Generator,
+        tasks: Epochs | None,
+    ) -> Net:
         continued = self.warm_start and hasattr(self, "net_")
         net = copy.deepcopy(self.net_) if continued else None
         module = net.module_ if net else self._build(some, rows)
@@ -322,9 +351,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         parameters = training_parameters(self)
         if not rows:  # a sample is a batch of crops already
             parameters |= {"batch_size": 1, "one_cycle": True}
-        net = train(module, samples, kind(self.loss), rng=rng, net=net, **parameters)
-        net.module_.balance(some.to(net.device))
-        return net
+        return train(module, samples, kind(self.loss), rng=rng, net=net, tasks=tasks, **parameters)
 
     def _samples(
         self, images: Sequence[np.ndarray], scale: np.ndarray, rows: bool, rng: np.random.Generator
@@ -361,7 +388,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         codes = fit_codes(
             self.net_.module_, images, self.scale_, look or self.codes_.look, self.n_components, rng
         )
-        other._show(codes)
+        other.__dict__.update(_described(codes))
         return other
 
     def colours(self, image: np.ndarray) -> np.ndarray:
@@ -376,11 +403,6 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         dtype, module = self._code_dtype(image), self.net_.module_
         return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, **options)
 
-    def _show(self, codes: Codes) -> None:
-        self.codes_ = codes
-        self.cue_, self.pooling_, self.whitening_, self.light_ = codes.look
-        self.coherence_ = codes.projection.coherence
-
     def _code_dtype(self, image: np.ndarray) -> type:
         # scikit-learn's checks ask rows to keep their precision; images would only get slower.
         return np.float64 if self.rows_ and image.dtype == np.float64 else np.float32
@@ -394,6 +416,13 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _described(codes: Codes) -> dict[str, Any]:
+    """Return codes, and what users read off them, by attribute."""
+    names = ("cue_", "pooling_", "whitening_", "light_")
+    look = dict(zip(names, codes.look, strict=True))
+    return {"codes_": codes, "coherence_": codes.projection.coherence, **look}
 
 
 def _random_crops(

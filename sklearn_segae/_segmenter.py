@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_memory
 
 from ._answers import Answers
+from ._callbacks import CallbackSupportMixin, FitTask
 from ._encoder import PixelEncoder
 from ._estimators import seeded_clone
 from ._head import PixelHead
@@ -27,7 +28,7 @@ from ._weights import refuse_unknown
 PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_names_")
 
 
-class AESegmenter(Answers, BaseEstimator):
+class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
     """Segment images: encode every pixel, then cluster or classify the codes.
 
     Parameters
@@ -214,7 +215,8 @@ class AESegmenter(Answers, BaseEstimator):
         self._seed = draw_seed(self.random_state)
         weight = metadata.get("sample_weight")
         targets = self._check_targets(X, y, images, weight) if supervised else None
-        encoder = self._fit_encoder(images, self._seed)
+        task = FitTask(self, 1, X=X, y=y, metadata=metadata)
+        encoder = self._fit_encoder(images, self._seed, task)
         if targets is None:
             learnt = self._fit_clusterer(X, encoder, images)
         else:
@@ -227,6 +229,7 @@ class AESegmenter(Answers, BaseEstimator):
         self.__dict__.update(learnt, encoder_=encoder, estimator_=learnt["_fitted"].estimator)
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
         self._trees = TreeBuilder(encoder, images) if grows_trees else None
+        task.finish()
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
@@ -307,7 +310,7 @@ class AESegmenter(Answers, BaseEstimator):
     def _patch_size(self) -> int:
         return 1 if self.rows_ or self.encoder == "passthrough" else self.patch_size
 
-    def _fit_encoder(self, images: list[np.ndarray], seed: int) -> Any:
+    def _fit_encoder(self, images: list[np.ndarray], seed: int, task: FitTask) -> Any:
         if self.encoder == "passthrough":
             return "passthrough"
         encoder = seeded_clone(
@@ -315,7 +318,9 @@ class AESegmenter(Answers, BaseEstimator):
         )
         memory = check_memory(self.memory)
         if isinstance(encoder, PixelEncoder):
-            return memory.cache(_fit_pixel_encoder)(encoder, images, self.rows_)
+            # Who listens has no part in what is learnt, nor in the name it is cached under.
+            fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
+            return fit(encoder, images, self.rows_, task)
         fit = memory.cache(fit_row_encoder)
         return fit(encoder, images, self._patch_size, self.n_fit_pixels, seed)
 
@@ -388,5 +393,8 @@ class AESegmenter(Answers, BaseEstimator):
         return tags
 
 
-def _fit_pixel_encoder(encoder: PixelEncoder, images: list[np.ndarray], rows: bool) -> PixelEncoder:
-    return encoder.fit(images[0][:, 0] if rows else images)
+def _fit_pixel_encoder(
+    encoder: PixelEncoder, images: list[np.ndarray], rows: bool, task: FitTask
+) -> PixelEncoder:
+    with task.of_part("encoder", encoder):
+        return encoder.fit(images[0][:, 0] if rows else images)

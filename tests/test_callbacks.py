@@ -10,9 +10,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_segae import AutoencoderTransformer
+from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae._callbacks import FitTask
 from sklearn_segae._training import TellEpochs
+from sklearn_segae.metrics import make_segmentation_scorer, matched_accuracy
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
 
@@ -167,8 +168,10 @@ def test_scores_are_monitored_inside_a_search(rows):
 
 def test_older_scikit_learn_is_left_alone():
     """An estimator without support for callbacks trains without being told of anything."""
-    task = FitTask(object(), max_epochs=3, X=None, y=None, metadata={})
-    assert task.of_epochs({}) is None
+    task = FitTask(object(), 3, X=None, y=None, metadata={})
+    assert task.of_epochs(lambda net: {}) is None
+    with task.of_part("encoder", None):
+        pass
     task.finish()
 
 
@@ -177,3 +180,70 @@ def test_clones_keep_callbacks(rows):
     recorder = Recorder()
     clone(small().set_callbacks(recorder)).fit(rows)
     assert recorder.heard.count("end epoch") == 3
+
+
+def tiny_images_encoder(**parameters):
+    return PixelEncoder(3, width=4, batch_size=1, max_epochs=3, random_state=0, **parameters)
+
+
+@pytest.mark.parametrize("cue", ["colour", "texture", "all"])
+def test_encoders_of_pixels_are_fitted_after_every_epoch(shapes, cue):
+    """Each can encode; the first as if training had stopped there, but for the drawn pixels."""
+    recorder, images = Recorder(), shapes[0]
+    encoder = tiny_images_encoder(cue=cue).set_callbacks(recorder).fit(images)
+    epochs = ["begin epoch", "end epoch"] * 3
+    assert recorder.heard == ["setup", "begin fit", *epochs, "end fit", "teardown"]
+    first, *_, last = (fitted.transform(images) for fitted in recorder.fitted)
+    assert np.abs(first - last).max() > 1e-3
+    np.testing.assert_array_equal(last, encoder.transform(images))
+    alone = tiny_images_encoder(cue=cue).fit(images)
+    np.testing.assert_array_equal(last, alone.transform(images))
+
+
+def test_an_encoder_of_pixels_heeds_a_wish_to_stop(shapes):
+    """It is fitted then."""
+    encoder = tiny_images_encoder().set_callbacks(Recorder(stop_after=1)).fit(shapes[0])
+    assert (encoder.n_iter_, encoder.stop_reason_) == (1, "callback")
+    assert encoder.transform(shapes[0]).shape == (3, 64, 64, 3)
+
+
+def test_a_segmenter_is_told_of_its_encoder(shapes):
+    """Fit, encoder, and inside the encoder its epochs, where a callback follows there."""
+    recorder = Recorder()
+    AESegmenter(3, encoder=tiny_images_encoder(), random_state=0).set_callbacks(recorder).fit(
+        shapes[0]
+    )
+    inside = ["begin encoder", "end encoder"]
+    assert recorder.heard == ["setup", "begin fit", *inside, "end fit", "teardown"]
+
+
+def test_segmentations_are_monitored(shapes):
+    """ScoringMonitor logs the score of the fitted segmenter against the true maps."""
+    images, truth = shapes
+    scorer = make_segmentation_scorer(matched_accuracy)
+    watching = callback.ScoringMonitor(scoring={"accuracy": scorer})
+    segmenter = AESegmenter(3, encoder=tiny_images_encoder(), random_state=0)
+    segmenter.set_callbacks(watching).fit(images, truth)
+    (entry,) = watching.get_logs().data
+    assert entry["accuracy"] == pytest.approx(scorer(segmenter, images, truth))
+
+
+def test_progress_reaches_the_epochs_of_an_encoder(shapes, capsys):
+    """A bar for the segmenter, and one for the encoder inside."""
+    pytest.importorskip("rich")
+    segmenter = AESegmenter(3, encoder=tiny_images_encoder(), random_state=0)
+    segmenter.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(shapes[0])
+    shown = capsys.readouterr().out
+    assert "AESegmenter" in shown
+    assert "PixelEncoder" in shown
+    assert not hasattr(segmenter.encoder_, "_skl_callbacks")
+
+
+def test_cached_encoders_do_not_depend_on_who_listens(shapes, tmp_path):
+    """A progress bar neither trains again nor is stored."""
+    parameters = {"encoder": tiny_images_encoder(), "memory": str(tmp_path), "random_state": 0}
+    first = AESegmenter(3, **parameters).fit(shapes[0])
+    recorder = Recorder()
+    second = AESegmenter(3, **parameters).set_callbacks(recorder).fit(shapes[0])
+    assert "begin encoder" not in recorder.heard
+    np.testing.assert_array_equal(first.labels_, second.labels_)
