@@ -27,7 +27,8 @@ from .networks import PixelAutoencoder, crop
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
 N_STRONG = 2  # features beside the colours, where both lead
-N_TILES, SIDE = 24, 48  # small tiles, in pixels, that tell spreads
+N_TILES, SIDE = 16, 48  # small tiles, in pixels, that tell spreads
+N_PAIR_TILES = 24  # that projections are fitted to where a classifier chooses among the codes
 
 
 class Look(NamedTuple):
@@ -121,12 +122,18 @@ def fit_codes(
     """Fit the projection of a look at images, and for textures another with narrower pooling."""
     pixels = scaled(sample_evenly(images), scale)
     colours = colour_axes(pixels).astype(np.float32)
-    pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
     if look.cue == "all":
-        projection = fit_projection(pairs, -(-n_components // 2), look.whitening)
-        pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng)
-        finer = fit_projection(pairs, max(1, n_components // 2), look.whitening)
-        return _with_everything(Codes(look, projection, finer, colours), module, images, scale, rng)
+        parts = [
+            fit_projection(
+                sample_pairs(module, images, scale, sigma, rng, N_PAIR_TILES), n, look.whitening
+            )
+            for sigma, n in (
+                (look.pooling, -(-n_components // 2)),
+                (FINER * look.pooling, max(1, n_components // 2)),
+            )
+        ]
+        return _with_everything(Codes(look, *parts, colours), module, images, scale, rng)
+    pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
     if look.cue != "texture":
         n_strong = N_STRONG if look.cue == "both" else 0
         projection = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)

@@ -76,8 +76,8 @@ def gather(
 ) -> np.ndarray:
     """Return rows (n, F) of the maps `function(image, tile)` -> (h, w, F) at the chosen pixels.
 
-    Rows come in the order of the images and of the flat indices; only tiles with a chosen pixel
-    are computed.
+    Rows come in the order of the images and of the flat indices; only what surrounds the chosen
+    pixels of a tile is computed.
     """
     return np.concatenate(
         [_gather(function, image, c) for image, c in zip(images, chosen, strict=True) if len(c)]
@@ -116,13 +116,18 @@ def _gather(
             (rows.start <= y) & (y < rows.stop) & (columns.start <= x) & (x < columns.stop)
         )
         if len(here):
-            maps = function(image, tile)
-            parts.append(maps[y[here] - rows.start, x[here] - columns.start])
+            box = _bounds(y[here]), _bounds(x[here])  # of a few strokes it is small
+            maps = function(image, box)
+            parts.append(maps[y[here] - box[0].start, x[here] - box[1].start])
             places.append(here)
     gathered = np.concatenate(parts)
     result = np.empty_like(gathered)
     result[np.concatenate(places)] = gathered
     return result
+
+
+def _bounds(places: np.ndarray) -> slice:
+    return slice(int(places.min()), int(places.max()) + 1)
 
 
 def _draw(pools: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> list[np.ndarray]:

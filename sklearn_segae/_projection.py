@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from torch import Tensor, nn
 
 from ._coherence import autocorrelation, coherence_axes, fix_signs, pair_covariances
@@ -147,15 +148,16 @@ def sample_pairs(
     scale: np.ndarray,
     sigma: float,
     rng: np.random.Generator,
+    n_tiles: int = N_TILES,
 ) -> FeaturePairs:
     """Pair pooled pixels with those `lag_of(sigma)` further right and further down.
 
-    From up to `N_TILES` tiles, that do not overlap, on a grid no finer than pooling asks for.
+    From up to `n_tiles` tiles, that do not overlap, on a grid no finer than pooling asks for.
     """
     step = max(1, int(sigma / 2))
     lag = round(lag_of(sigma) / step)
     every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, SIDE * step)]
-    chosen = [every[c] for c in rng.permutation(len(every))[:N_TILES]]
+    chosen = [every[c] for c in rng.permutation(len(every))[:n_tiles]]
     thin = max(1, 2 * len(chosen) * SIDE**2 // N_PAIRS)
     parts = []
     for i, tile in chosen:
@@ -232,8 +234,11 @@ def _split(first: np.ndarray, second: np.ndarray, n_channels: int, image: int) -
 
 def _within_images(pairs: FeaturePairs) -> tuple[np.ndarray, np.ndarray]:
     """Centre the features image by image: differences between images are not coherence."""
-    both = np.stack([pairs.first, pairs.second]).astype(np.float64)
-    for i in np.unique(pairs.image):
-        chosen = pairs.image == i
-        both[:, chosen] -= both[:, chosen].mean((0, 1))
-    return both[0], both[1]
+    _, image = np.unique(pairs.image, return_inverse=True)
+    ends = [end.astype(np.float64) for end in (pairs.first, pairs.second)]
+    # One-hot rows: products with them sum over an image.
+    member = sparse.csr_array((np.ones(len(image)), image, np.arange(len(image) + 1)))
+    mean = (member.T @ (ends[0] + ends[1])) / (2 * np.bincount(image)[:, None])
+    for end in ends:
+        end -= mean[image]
+    return ends[0], ends[1]

@@ -40,8 +40,8 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         from `y`.
     encoder : estimator, "passthrough" or None, default=None
         None is :class:`PixelEncoder` with its defaults, or for classifiers
-        `PixelEncoder(cue="all", max_epochs=3)`. Any other transformer sees the patch around a pixel
-        as one row; "passthrough" hands the pixels on as they are.
+        `PixelEncoder(8, cue="all", batch_size=4, max_epochs=3)`. Any other transformer sees the
+        patch around a pixel as one row; "passthrough" hands the pixels on as they are.
     estimator : estimator, "head" or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
         with shrunk covariances where the encoder's `cue_` is "colour", else k-means from twenty
@@ -327,9 +327,9 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
     @property
     def _default_encoder(self) -> PixelEncoder:
         if self._is_supervised:
-            # Classifiers choose for themselves among all there is, and look at much that needs no
-            # training: the gains of more epochs were not to be told from chance.
-            return PixelEncoder(cue="all", max_epochs=3, verbose=self.verbose)
+            # Classifiers choose for themselves among all there is. Much of it needs no training, so
+            # that this is short; and with few labels, more components are more to be misled by.
+            return PixelEncoder(8, cue="all", batch_size=4, max_epochs=3, verbose=self.verbose)
         return PixelEncoder(verbose=self.verbose)
 
     def _coder(self, encoder: Any) -> Any:

@@ -168,14 +168,16 @@ def test_gathered_rows_come_in_the_order_of_the_images():
     np.testing.assert_array_equal(rows, [[10], [10], [30]])
 
 
-def test_only_tiles_with_a_chosen_pixel_are_computed():
-    """Two pixels in two corners of a large image cost two tiles."""
+def test_only_what_surrounds_chosen_pixels_is_computed():
+    """Pixels in two corners of a large image cost no more than their bounds, tile by tile."""
     shape, computed = (4 * TILE, 4 * TILE), []
 
     def costly(image, tile):
         computed.append(tile)
         return places(image, tile)
 
-    gather(costly, [blank(shape)], [np.array([0, shape[0] * shape[1] - 1])])
+    rows = gather(costly, [blank(shape)], [np.array([3, 2 * shape[1], shape[0] * shape[1] - 1])])
 
-    assert [(rows.start, columns.start) for rows, columns in computed] == [(0, 0), (3 * TILE,) * 2]
+    last = slice(shape[0] - 1, shape[0])
+    assert computed == [(slice(0, 3), slice(0, 4)), (last, last)]
+    np.testing.assert_array_equal(rows, [[0, 3], [2, 0], [last.start] * 2])
