@@ -119,33 +119,56 @@ def fit_codes(
     n_components: int,
     rng: np.random.Generator,
 ) -> Codes:
-    """Fit the projection of a look at images, and for textures another with narrower pooling."""
+    """Fit the projections that a look at images asks for."""
     pixels = scaled(sample_evenly(images), scale)
     colours = colour_axes(pixels).astype(np.float32)
-    if look.cue == "all":
-        parts = [
-            fit_projection(
-                sample_pairs(module, images, scale, sigma, rng, N_PAIR_TILES), n, look.whitening
-            )
-            for sigma, n in (
-                (look.pooling, -(-n_components // 2)),
-                (FINER * look.pooling, max(1, n_components // 2)),
-            )
-        ]
-        return _with_everything(Codes(look, *parts, colours), module, images, scale, rng)
-    pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
-    if look.cue != "texture":
+    if look.cue == "texture":
+        projections = _of_textures(module, images, scale, look, n_components, rng)
+    elif look.cue == "all":
+        projections = _of_everything(module, images, scale, look, n_components, rng)
+    else:
         n_strong = N_STRONG if look.cue == "both" else 0
-        projection = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
-        return Codes(look, projection, None, colours)
+        pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
+        own = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
+        projections = own, None
+    codes = Codes(look, *projections, colours)
+    return _with_everything(codes, module, images, scale, rng) if look.cue == "all" else codes
+
+
+def _of_textures(
+    module: PixelAutoencoder,
+    images: Sequence[np.ndarray],
+    scale: np.ndarray,
+    look: Look,
+    n_components: int,
+    rng: np.random.Generator,
+) -> tuple[Projection, Projection | None]:
+    """Fit wide codes of both readings, and narrow ones of the first for the borders."""
     n_readings = 2 if look.light else 1
-    projection = fit_projection(pairs, n_components, look.whitening, n_readings=n_readings)
+    pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
+    wide = fit_projection(pairs, n_components, look.whitening, n_readings=n_readings)
     if not look.pooling:
-        return Codes(look, projection, None, colours)
+        return wide, None
     pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng)
     finer = fit_projection(pairs, n_components, look.whitening)
     unused = np.zeros(((n_readings - 1) * len(finer.axes), n_components), np.float32)
-    return Codes(look, projection, finer._replace(axes=np.vstack([finer.axes, unused])), colours)
+    return wide, finer._replace(axes=np.vstack([finer.axes, unused]))
+
+
+def _of_everything(
+    module: PixelAutoencoder,
+    images: Sequence[np.ndarray],
+    scale: np.ndarray,
+    look: Look,
+    n_components: int,
+    rng: np.random.Generator,
+) -> tuple[Projection, Projection]:
+    """Fit half of the codes to features pooled widely, half to the same pooled less."""
+    n_wide, n_fine = -(-n_components // 2), max(1, n_components // 2)
+    pairs = sample_pairs(module, images, scale, look.pooling, rng, N_PAIR_TILES)
+    wide = fit_projection(pairs, n_wide, look.whitening)
+    pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng, N_PAIR_TILES)
+    return wide, fit_projection(pairs, n_fine, look.whitening)
 
 
 def _with_everything(
