@@ -29,7 +29,7 @@ LAYERS = [
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
-    | {"_archive", "_foreign", "_modules", "_optimizers"},
+    | {"_archive", "_foreign", "_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
     {"_codec", "_codes", "_cue"},
@@ -39,8 +39,8 @@ LAYERS = [
     {"_labelling"},
     {"_answers"},
     {"_segmenter"},
-    {"_schema"},
-    {"_records"},
+    {"_schema", "_onnx"},
+    {"_records", "_converters"},
     {"persistence"},
     {"_cli"},
 ]
@@ -56,6 +56,8 @@ MAY_IMPORT = {
         "_losses",
         "_modules",
         "_optimizers",
+        "_graphs",
+        "_onnx",
         "_variants",
         "_objectives",
         "_training",
@@ -73,9 +75,9 @@ MAY_IMPORT = {
     "matplotlib": set(),
     "safetensors": set(),
     "skops": set(),
-    "onnx": set(),
+    "onnx": {"_converters"},
     "onnxruntime": set(),
-    "skl2onnx": set(),
+    "skl2onnx": {"_converters"},
 }
 
 
