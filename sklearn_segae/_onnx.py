@@ -138,13 +138,9 @@ class PixelGraph(nn.Module):
         return _pool(projected, sigma)
 
     def _projected(self, view: Tensor, axes: Tensor) -> Tensor:
-        margins, sizes = self.network.margins, self.network.sizes
-        parts = zip(
-            self.network.activations(view), self.network.strengths, axes.split(sizes), strict=True
-        )
         projected = [
-            functional.conv2d(crop(maps, sum(margins[i:])), (s * w).T[:, :, None, None])
-            for i, (maps, s, w) in enumerate(parts)
+            functional.conv2d(crop(maps, self.network.place(i, 1)[0]), weights.T[:, :, None, None])
+            for i, maps, weights in self.network.looked_at(view, axes, 1)
         ]
         return reduce(torch.add, projected)
 

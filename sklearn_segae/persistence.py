@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -199,8 +200,22 @@ def _rebuild(members: dict[str, bytes], safetensors: Any, trusted: Iterable[Any]
     estimator = reader.read(model["root"])
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(f"holds a {type(estimator).__name__}, which is no estimator.")
-    _try(estimator)
+    with _run_by_torch([o for o in reader.objects if isinstance(o, PixelEncoder)]):
+        _try(estimator)
     return estimator
+
+
+@contextmanager
+def _run_by_torch(encoders: list[PixelEncoder]) -> Iterator[None]:
+    """Leave onnxruntime alone for a while: it may not be installed, and need not be yet."""
+    backends = [encoder.backend for encoder in encoders]
+    for encoder in encoders:
+        encoder.backend = "torch"
+    try:
+        yield
+    finally:
+        for encoder, backend in zip(encoders, backends, strict=True):
+            encoder.backend = backend
 
 
 def _read_arrays(content: bytes, safetensors: Any) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ LAYERS = [
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
-    | {"_archive", "_foreign", "_graphs", "_modules", "_optimizers"},
+    | {"_archive", "_backend", "_foreign", "_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
     {"_codec", "_codes", "_cue"},
@@ -56,6 +56,7 @@ MAY_IMPORT = {
         "_losses",
         "_modules",
         "_optimizers",
+        "_backend",
         "_graphs",
         "_onnx",
         "_variants",
