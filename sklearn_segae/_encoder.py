@@ -19,6 +19,7 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from ._backend import OnnxNetwork
 from ._callbacks import CallbackSupportMixin, Epochs, FitTask
 from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
@@ -83,6 +84,9 @@ class PixelEncoder(
         Channels of every layer.
     loss : {"mse", "mae", "huber"}, default="mse"
         Of the reconstruction.
+    backend : {"torch", "onnx"}, default="torch"
+        What runs the network in `transform`, not in `fit`. "onnx" is onnxruntime on the CPU; codes
+        agree to 1e-5. float64 rows are always torch's.
     optimizer, lr, batch_size, max_epochs, loss_threshold, tol, n_iter_no_change, early_stopping, \
 validation_fraction, warm_start, device, callbacks, random_state, verbose
         As in :class:`AutoencoderTransformer`; samples are crops of the images. With
@@ -146,6 +150,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "width": [Interval(Integral, 1, None, closed="left")],
         "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
+        "backend": [StrOptions({"torch", "onnx"})],
         **TRAINING_CONSTRAINTS,
     }
 
@@ -158,6 +163,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         whitening: float | str = "auto",
         width: int = 24,
         loss: str = "mse",
+        backend: str = "torch",
         optimizer: Any = "adam",
         lr: float = 1e-2,
         batch_size: int = 8,
@@ -179,6 +185,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         self.whitening = whitening
         self.width = width
         self.loss = loss
+        self.backend = backend
         self.optimizer = optimizer
         self.lr = lr
         self.batch_size = batch_size
@@ -400,8 +407,24 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
         Options are those of `_codes.encode_tile`: more codes, or fewer, or of fewer pixels.
         """
-        dtype, module = self._code_dtype(image), self.net_.module_
-        return encode_tile(module, self.codes_, image, self.scale_, tile, dtype, **options)
+        dtype = self._code_dtype(image)
+        return encode_tile(
+            self._reader(dtype), self.codes_, image, self.scale_, tile, dtype, **options
+        )
+
+    def _reader(self, dtype: type) -> Any:
+        """Return the network, or what runs it in its place."""
+        module = self.net_.module_
+        if self.backend == "torch" or dtype == np.float64:
+            return module
+        known = self.__dict__.get("_onnx")
+        if known is None or known.inner is not module:  # fitted again since
+            self._onnx = known = OnnxNetwork(module)
+        return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Sessions are made anew where they are needed.
+        return {name: v for name, v in super().__getstate__().items() if name != "_onnx"}
 
     def _code_dtype(self, image: np.ndarray) -> type:
         # scikit-learn's checks ask rows to keep their precision; images would only get slower.

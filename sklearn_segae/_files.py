@@ -1,8 +1,10 @@
-"""Images and label maps on disk: PNG, JPEG, TIFF and npy."""
+"""Files: images and label maps as PNG, JPEG, TIFF and npy; whole files or none."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,16 @@ def read_image(path: Path) -> np.ndarray:
 def write_image(path: Path, image: np.ndarray) -> None:
     """Write a picture or a label map; the file is complete or not there at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as partial:
+        _write(partial, image)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`; what was written there takes its place if nothing went wrong."""
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        _write(partial, image)
+        yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -31,30 +31,42 @@ def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
     .. [1] T. Lindeberg, "Feature detection with automatic scale selection", International Journal
        of Computer Vision 30, 1998, doi:10.1023/A:1008045108935.
     """
-    return torch.cat([jet for sigma in SIGMAS for jet in _jet(x, sigma, rows, columns)], 1)
+
+    def smooth(sigma: float, beyond: int) -> Tensor:
+        first, after = FRAME - beyond, FRAME + beyond
+        return pool(x, sigma, *(range(r.start + first, r.stop + after) for r in (rows, columns)))
+
+    return jets_of(smooth)
 
 
-def _jet(x: Tensor, sigma: float, rows: range, columns: range) -> Iterator[Tensor]:
+def jets_of(smooth: Callable[[float, int], Tensor]) -> Tensor:
+    """Return the jets of a `smooth(sigma, beyond)` image that goes `beyond` the h x w pixels."""
+    return torch.cat([jet for sigma in SIGMAS for jet in _jet(smooth, sigma)], 1)
+
+
+def _jet(smooth: Callable[[float, int], Tensor], sigma: float) -> Iterator[Tensor]:
     """Yield slope, curvatures and perhaps value (N, C, h, w), differences of smoothed pixels."""
     # Of neighbours at a wide scale they would be differences of nearly equal floats.
     apart = max(1, round(sigma / 4))
-    first, after = FRAME - apart, FRAME + apart
-    smooth = pool(x, sigma, *(range(r.start + first, r.stop + after) for r in (rows, columns)))
-    above, middle, below = _thirds(smooth, apart, axis=2)
+    above, middle, below = _thirds(smooth(sigma, apart), apart, axis=2)
     area = apart**2
     left, here, right = _thirds(middle, apart, axis=3)
     up, down = (part[..., apart:-apart] for part in (above, below))
-    slope = torch.hypot(down - up, right - left) / (2 * apart)
+    slope = _length(down - up, right - left) / (2 * apart)
     bend_down, bend_across = (down + up - 2 * here) / area, (right + left - 2 * here) / area
     (top_left, _, top_right), (low_left, _, low_right) = (
         _thirds(part, apart, axis=3) for part in (above, below)
     )
     twist = (low_right - low_left - top_right + top_left) / (4 * area)
     mean = (bend_down + bend_across) / 2
-    spread = torch.hypot((bend_down - bend_across) / 2, twist)
+    spread = _length((bend_down - bend_across) / 2, twist)
     yield from (sigma * slope, sigma**2 * (mean + spread), sigma**2 * (mean - spread))
     if sigma < WIDE:
         yield here
+
+
+def _length(a: Tensor, b: Tensor) -> Tensor:
+    return (a * a + b * b).sqrt()  # not torch.hypot, which ONNX does not know
 
 
 def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:

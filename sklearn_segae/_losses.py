@@ -31,10 +31,19 @@ class Loss:
     """
 
     def __init__(self, loss: Any = "mse") -> None:
+        if isinstance(loss, str) and loss not in LOSSES:
+            raise ValueError(f"loss={loss!r:.40} is not known. Pass one of {sorted(LOSSES)}.")
+        self.given = loss
         self.name = loss if isinstance(loss, str) else ""
         # None for a criterion, which has no mean of its own to be quick with.
         self.mean = LOSSES.get(self.name)
         self.each = partial(self.mean, reduction="none") if self.mean else _unreduced(loss)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"given": self.given}  # the functions behind a name are found again by it
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["given"])  # type: ignore[misc]
 
     def __call__(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean over the batch, a scalar; `weight` (N,) has a mean of 1 over all data."""

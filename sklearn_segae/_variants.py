@@ -135,7 +135,7 @@ class Sparse(Plain):
     def encode(self, module: Any, x: Tensor) -> Tensor:
         """Keep the numbers of the code that are largest in absolute value."""
         codes = module.encode(x)
-        n_active = max(1, round((1 - self.strength) * codes.shape[1]))
+        n_active = max(1, round((1 - self.strength) * int(codes.shape[1])))
         kept = codes.abs().topk(n_active, dim=1).indices
         return torch.zeros_like(codes).scatter(1, kept, codes.gather(1, kept))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import islice, pairwise
 from math import gcd, pi, prod
 from typing import Any
@@ -394,8 +395,8 @@ class PixelAutoencoder(nn.Module):
         """Crop maps the size of the first activations to the pixels of the last layer."""
         height, width = (-(-(size - 2 * self.margin) // stride) for size in maps[0].shape[-2:])
         cropped = []
-        for i, (m, own) in enumerate(zip(maps, [1, *self._strides(stride)[1]], strict=False)):
-            first, step = sum(self.margins[i:]) // own, stride // own
+        for i, m in enumerate(maps):
+            first, step = self.place(i, stride)
             rows, columns = (slice(first, first + n * step, step) for n in (height, width))
             cropped.append(m[..., rows, columns])
         return cropped
@@ -411,6 +412,33 @@ class PixelAutoencoder(nn.Module):
         h = ceil((H - 2 * margin) / stride), w likewise.
         """
         return self.features(self.activations(x, stride), stride)
+
+    def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
+        """Return `encode(x, stride)` times `axes` (n_features, n): (N, n, h, w).
+
+        Layers that no axis looks at are not computed.
+        """
+        # Products with channels last, and before cropping, where the activations are contiguous.
+        projected = [
+            (maps.movedim(1, -1) @ weights).movedim(-1, 1)
+            for _, maps, weights in self.looked_at(x, axes, stride)
+        ]
+        return reduce(torch.add, self.crop(projected, stride))
+
+    def looked_at(
+        self, x: Tensor, axes: Tensor, stride: int
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield what `axes` look at: a layer, its maps, and what these are multiplied by."""
+        parts = axes.split(self.sizes)
+        n_layers = max((i for i, part in enumerate(parts) if part.any()), default=0)
+        maps = self.activations(x, stride, n_layers)
+        for i, own in enumerate(maps):
+            yield i, own, self.strengths[i] * parts[i]
+
+    def place(self, layer: int, stride: int) -> tuple[int, int]:
+        """Return where the pixels of the last layer begin in a layer's maps, and how far apart."""
+        own = [1, *self._strides(stride)[1]][layer]
+        return sum(self.margins[layer:]) // own, stride // own
 
     def _strides(self, stride: int) -> tuple[list[int], list[int]]:
         """Pixels between what every layer reads, and between what it writes."""

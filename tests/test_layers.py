@@ -28,7 +28,8 @@ LAYERS = [
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
-    | {"_region_benchmark", "_unsupervised_scorers", "model_selection"},
+    | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
+    | {"_archive", "_backend", "_foreign", "_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
     {"_codec", "_codes", "_cue"},
@@ -38,6 +39,9 @@ LAYERS = [
     {"_labelling"},
     {"_answers"},
     {"_segmenter"},
+    {"_schema", "_onnx"},
+    {"_records", "_converters"},
+    {"persistence"},
     {"_cli"},
 ]
 MAY_IMPORT = {
@@ -50,6 +54,11 @@ MAY_IMPORT = {
         "_batches",
         "_execution",
         "_losses",
+        "_modules",
+        "_optimizers",
+        "_backend",
+        "_graphs",
+        "_onnx",
         "_variants",
         "_objectives",
         "_training",
@@ -65,6 +74,11 @@ MAY_IMPORT = {
     "typer": {"_cli"},
     "rich": {"_cli"},
     "matplotlib": set(),
+    "safetensors": set(),
+    "skops": set(),
+    "onnx": {"_converters"},
+    "onnxruntime": set(),
+    "skl2onnx": {"_converters"},
 }
 
 

@@ -1,0 +1,115 @@
+"""How fast pixels are encoded: torch, onnxruntime, 16 bits, beside PCA of patches and k-means.
+
+    python benchmarks/inference.py [--side 1024] [--repeats 3]
+
+One image of three channels, the default encoder for every cue. Times are of `transform`, the best
+of some repeats, in turn, so that a busy machine is unfair to all alike: million pixels per second
+of wall time on one thread and on two, and per second of processor time on one. Accuracy is the
+largest difference of codes from those of torch in 32 bits.
+"""
+
+import argparse
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
+
+from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae.datasets import make_mosaic
+
+
+def image_of(side):
+    """A mosaic of four textures in three channels that differ."""
+    image, _ = make_mosaic(1, n_segments=4, size=side, random_state=0)
+    noise = np.random.default_rng(0).normal(size=image.shape)
+    channels = [image, np.roll(image, 3, 1) + 0.1 * noise, np.roll(image, 5, 2)]
+    return np.concatenate(channels, axis=3).astype(np.float32)
+
+
+@contextmanager
+def sixteen_bits(encoder):
+    """Run the network of an encoder in bfloat16 (autocast), and all after it in float32."""
+    module = encoder.net_.module_
+
+    def project(*arguments):
+        with torch.autocast("cpu", torch.bfloat16):
+            return type(module).project(module, *arguments).float()
+
+    module.project = project
+    yield
+    del module.project
+
+
+def contestants(image):
+    """Yield (name, function of the image)."""
+    part = image[:, :256, :256]
+    for cue in ("colour", "texture", "all"):
+        encoder = PixelEncoder(cue=cue, whitening=1, max_epochs=1, random_state=0).fit(part)
+        fast = PixelEncoder(cue=cue, whitening=1, max_epochs=1, random_state=0, backend="onnx").fit(
+            part
+        )
+
+        def halved(image, encoder=encoder):
+            with sixteen_bits(encoder):
+                return encoder.transform(image)
+
+        yield f"{cue}, torch", encoder.transform
+        yield f"{cue}, onnx", fast.transform
+        yield f"{cue}, bfloat16", halved
+    rival = AESegmenter(4, encoder=PCA(16), estimator=KMeans(4, n_init=1), random_state=0).fit(part)
+    yield "PCA of 9x9 patches, codes", rival.transform
+    yield "PCA of 9x9 patches + k-means", rival.predict
+    ours = AESegmenter(
+        4, encoder=PixelEncoder(cue="texture", whitening=1, max_epochs=1), random_state=0
+    )
+    yield "AESegmenter, texture", ours.fit(part).predict
+    ours = AESegmenter(4, encoder=PixelEncoder(cue="colour", max_epochs=1), random_state=0)
+    yield "AESegmenter, colour", ours.fit(part).predict
+
+
+def measure(function, image, n_threads):
+    torch.set_num_threads(n_threads)
+    with threadpool_limits(n_threads):
+        wall, processor = time.perf_counter(), time.process_time()
+        result = function(image)
+        return time.perf_counter() - wall, time.process_time() - processor, result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    image = image_of(options.side)
+    torch.set_num_threads(1)
+    todo = list(contestants(image))
+    for _, function in todo:
+        function(image[:, :256, :256])  # sessions are made
+    times = {}
+    for _ in range(options.repeats):
+        for n_threads in (1, 2):
+            for name, function in todo:
+                wall, processor, result = measure(function, image, n_threads)
+                times.setdefault((name, n_threads), []).append((wall, processor))
+                if n_threads == 1 and "," in name and "AE" not in name:
+                    times["codes", name] = result
+    megapixels = image.shape[1] * image.shape[2] / 1e6
+    print(f"{'MP/s':32s} {'1 thread':>9s} {'2':>6s} {'per CPU second':>15s} {'difference':>11s}")
+    for name, _ in todo:
+        one, two = (np.min(times[name, n], axis=0) for n in (1, 2))
+        reference = times.get(("codes", name.split(",")[0] + ", torch"))
+        codes = times.get(("codes", name))
+        known = reference is not None and codes is not None and codes.shape == reference.shape
+        difference = f"{np.abs(codes - reference).max():11.1e}" if known else ""
+        print(
+            f"{name:32s} {megapixels / one[0]:9.2f} {megapixels / two[0]:6.2f} "
+            f"{megapixels / one[1]:15.2f} {difference:>11s}"
+        )
+
+
+if __name__ == "__main__":
+    main()

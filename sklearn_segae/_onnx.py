@@ -1,0 +1,197 @@
+"""Fitted estimators as modules that trace: what `transform` computes, in one graph."""
+
+from __future__ import annotations
+
+import copy
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ._autoencoder import AutoencoderTransformer
+from ._codes import Codes, has_bands
+from ._encoder import PixelEncoder
+from ._graphs import graph_of
+from ._jets import FRAME, jets_of
+from ._layout import Layout
+from ._reading import LEAST_CONTRAST, pool_radius
+from .networks import PixelAutoencoder, crop
+
+TRACED = 24, 20  # height and width of the image that is traced
+
+
+def encoder_graph(encoder: PixelEncoder) -> bytes:
+    """Return the graph of images (n, H, W, C) -> codes (n, H, W, k); of rows for those of rows."""
+    shape = (2,) if encoder.rows_ else (1, *TRACED)
+    example = torch.zeros(*shape, encoder.n_features_in_)
+    names = ("X", "codes") if encoder.rows_ else ("images", "codes")
+    return graph_of(PixelGraph(encoder), example, names, range(len(shape)))
+
+
+def autoencoder_graph(autoencoder: AutoencoderTransformer, part: str) -> bytes:
+    """Return the graph of samples -> codes ("encode"), or of codes -> samples ("decode")."""
+    graph, names = (
+        (EncodeGraph, ("X", "codes")) if part == "encode" else (DecodeGraph, ("codes", "X"))
+    )
+    shape = autoencoder._layout.shape if part == "encode" else (autoencoder._n_components,)
+    return graph_of(graph(autoencoder), torch.zeros(2, *shape), names, [0])
+
+
+class Scale(nn.Module):
+    """Scale float32 numbers with their features last, as `_scaling.scaled` does."""
+
+    nearest: Tensor
+    rest: Tensor
+    divisor: Tensor
+
+    def __init__(self, scale: np.ndarray) -> None:
+        super().__init__()
+        shift, divisor = scale
+        nearest = shift.astype(np.float32)
+        for name, value in (("nearest", nearest), ("rest", shift - nearest), ("divisor", divisor)):
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return (x - self.nearest - self.rest) / self.divisor
+
+
+class EncodeGraph(nn.Module):
+    """`AutoencoderTransformer.transform` of float32 samples."""
+
+    def __init__(self, autoencoder: AutoencoderTransformer) -> None:
+        super().__init__()
+        self.scale = Scale(autoencoder.scale_)
+        self.module = _on_cpu(autoencoder.net_.module_)
+        self.encode = autoencoder._variant.encode
+        self.layout = autoencoder._layout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, *shape) -> (n, n_components)."""
+        x = self.scale(x if _has_channels(self.layout) else x[..., None])
+        return self.encode(self.module, x.movedim(x.ndim - 1, 1))
+
+
+class DecodeGraph(nn.Module):
+    """`AutoencoderTransformer.inverse_transform` of float32 codes."""
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, autoencoder: AutoencoderTransformer) -> None:
+        super().__init__()
+        for name, value in zip(("shift", "divisor"), autoencoder.scale_, strict=True):
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+        self.module: Any = _on_cpu(autoencoder.net_.module_)
+        self.layout = autoencoder._layout
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(n, n_components) -> (n, *shape)."""
+        x = self.module.decode(codes)
+        x = x.movedim(1, x.ndim - 1) * self.divisor + self.shift
+        return x if _has_channels(self.layout) else x[..., 0]
+
+
+class PixelGraph(nn.Module):
+    """`PixelEncoder.transform` of float32 images, borders included.
+
+    Sizes are left open, so pooling is a convolution here, and its weights at the borders of an
+    image are divided by what there is of them.
+    """
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, encoder: PixelEncoder) -> None:
+        super().__init__()
+        self.scale = Scale(encoder.scale_)
+        self.codes: Codes = encoder.codes_
+        self.rows, self.has_bands = encoder.rows_, has_bands(encoder.n_features_in_)
+        self.network: PixelAutoencoder = _on_cpu(encoder.net_.module_)
+        for name, value in zip(("shift", "divisor"), self.codes.standard(), strict=True):
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, H, W, C) -> (n, H, W, k), or rows (n, C) -> (n, k)."""
+        x = self.scale(images[:, None, None] if self.rows else images).permute(0, 3, 1, 2)
+        light = self.codes.look.light
+        margin = self.network.margin + pool_radius(light)
+        x = _mirrored(_mirrored(x, margin, 2), margin, 3)
+        views = [crop(x, pool_radius(light)), _flatten(x, light)] if light else [x]
+        codes = torch.cat([self._pooled(*stage, views) for stage in self.codes.stages(False)], 1)
+        if self.codes.everything is not None:
+            bands = [crop(x, margin)] if self.has_bands else []
+            jets = _jets(crop(x, margin - FRAME), self.codes.everything.colours)
+            codes = torch.cat([jets, codes, *bands], 1)
+        codes = (codes.permute(0, 2, 3, 1) - self.shift) / self.divisor
+        return codes[:, 0, 0] if self.rows else codes
+
+    def _pooled(self, projection: Any, sigma: float, views: list[Tensor]) -> Tensor:
+        axes = torch.from_numpy(projection.axes.astype(np.float32))
+        if len(axes) < len(views) * self.network.n_features:  # narrow codes see the image alone
+            views = views[:1]
+        parts = zip(views, axes.chunk(len(views)), strict=True)
+        projected = reduce(torch.add, [self._projected(view, block) for view, block in parts])
+        return _pool(projected, sigma)
+
+    def _projected(self, view: Tensor, axes: Tensor) -> Tensor:
+        projected = [
+            functional.conv2d(crop(maps, self.network.place(i, 1)[0]), weights.T[:, :, None, None])
+            for i, maps, weights in self.network.looked_at(view, axes, 1)
+        ]
+        return reduce(torch.add, projected)
+
+
+def _jets(framed: Tensor, colours: np.ndarray) -> Tensor:
+    axes = torch.from_numpy(colours.astype(np.float32)).T[:, :, None, None]
+    framed = functional.conv2d(framed, axes)
+    return jets_of(lambda sigma, beyond: crop(_pool(framed, sigma), FRAME - beyond))
+
+
+def _pool(maps: Tensor, sigma: float) -> Tensor:
+    """Do as `_reading.pool` does for all pixels."""
+    if not sigma:
+        return maps
+    ones = torch.ones_like(maps[:1, :1])
+    return _smooth(maps, sigma, pool_radius(sigma)) / _smooth(ones, sigma, pool_radius(sigma))
+
+
+def _smooth(maps: Tensor, sigma: float, padding: int) -> Tensor:
+    """Average with Gaussian weights that sum to 1, beyond the border over zeros."""
+    radius = pool_radius(sigma)
+    offsets = torch.arange(-radius, radius + 1).double()
+    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    weights = (weights / weights.sum()).float()[None, None]
+    n_maps = int(maps.shape[1])
+    weights = weights.repeat(n_maps, 1, 1)[..., None]
+    down = functional.conv2d(maps, weights, padding=(padding, 0), groups=n_maps)
+    return functional.conv2d(down, weights.mT, padding=(0, padding), groups=n_maps)
+
+
+def _flatten(x: Tensor, sigma: float) -> Tensor:
+    """Do as `_reading.flatten` does."""
+    light = x.mean(1, keepdim=True)
+    mean = _smooth(light, sigma, 0)
+    variance = _smooth(light**2, sigma, 0) - mean**2
+    inner = crop(x, pool_radius(sigma))
+    return (inner - mean) / (variance.clamp_min(0).sqrt() + LEAST_CONTRAST)
+
+
+def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
+    """Append the mirror image on both sides, again and again if it is narrower than the margin."""
+    size = x.shape[axis]
+    period = torch.as_tensor(2 * (size - 1)).clamp_min(1)
+    index = torch.remainder(torch.arange(-margin, size + margin), period)
+    return x.index_select(axis, torch.minimum(index, (period - index).abs()))
+
+
+def _has_channels(layout: Layout) -> bool:
+    """Tell whether samples come with their channels, or features, on an axis of their own."""
+    return layout.kind == "rows" or len(layout.shape) == len(layout.net_shape)
+
+
+def _on_cpu(module: Any) -> Any:
+    return copy.deepcopy(module).cpu().eval().requires_grad_(False)

@@ -1,0 +1,309 @@
+"""Save fitted estimators as data, not code, and load them without trusting the file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ._archive import MAX_JSON, dump_json, load_json, read_archive, write_archive
+from ._autoencoder import AutoencoderTransformer
+from ._converters import register
+from ._encoder import PixelEncoder
+from ._files import require, written_whole
+from ._foreign import dump_foreign, load_foreign
+from ._head import PixelHead
+from ._modules import input_shape
+from ._onnx import autoencoder_graph, encoder_graph
+from ._records import Reader, Writer
+from ._schema import CLASSES
+from ._segmenter import AESegmenter
+
+__all__ = ["export_onnx", "load", "register_onnx_converters", "save"]
+
+MODEL, ARRAYS = "model.json", "arrays.safetensors"
+TRIAL_SIDE = 8  # pixels
+MAX_TRIAL = 2**24  # numbers of a sample; a larger one is not tried
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Save an estimator, fitted or not, as one file of plain data.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of this package, or one of scikit-learn's, with ours inside or not.
+    path : path-like
+        Of the file; whatever the suffix, ".segae" is ours. Replaced if it is there, and only when
+        the new file is complete.
+
+    Raises
+    ------
+    ValueError
+        For functions, modules and callbacks of your own, which are code; pickle and joblib take
+        them.
+    ImportError
+        Without `safetensors`, or `skops` for models with parts of scikit-learn's.
+
+    See Also
+    --------
+    load : What comes back, and what does not.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_segae import AutoencoderTransformer
+    >>> from sklearn_segae.persistence import load, save
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(10, max_epochs=1, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(autoencoder, f"{folder}/digits.segae")
+    ...     again = load(f"{folder}/digits.segae")
+    >>> bool((again.transform(X) == autoencoder.transform(X)).all())
+    True
+    """
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(f"estimator={estimator!r:.100} is no estimator.")
+    safetensors = require("safetensors.numpy", "persistence")
+    writer = Writer()
+    root = writer.write(estimator, type(estimator).__name__)
+    members = {
+        MODEL: dump_json({"records": writer.records, "root": root}),
+        ARRAYS: safetensors.save(writer.arrays),
+        **{_part_name(i): dump_foreign(value) for i, value in enumerate(writer.foreign)},
+    }
+    write_archive(Path(path), members)
+
+
+def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
+    """Load what `save` saved, onto the CPU, wherever it was trained.
+
+    Codes and labels are the same bits on the same machine. Training goes on with the same weights
+    and losses, but a fresh optimizer: its momenta are not in the file.
+
+    Whatever the bytes of the file, none of them is run, and no more memory is taken than a few
+    times its size. Classes are made by name from a list of ours and from what skops trusts of
+    scikit-learn's. Checksums tell damage; they do not tell who wrote the file.
+
+    Parameters
+    ----------
+    path : path-like
+    trusted : sequence of str or type, default=()
+        Further types that parts of the model may have, such as "mymodule.MyClusterer". Trust
+        those whose code you know: they are imported and made.
+
+    Returns
+    -------
+    estimator : estimator
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no file.
+    ValueError
+        For a file that is damaged, of another version, of something else, or holds other types.
+    ImportError
+        As `save`.
+    """
+    path = Path(path)
+    if isinstance(trusted, str):
+        raise TypeError(f"trusted={trusted!r} is a string. Pass a list of them: [{trusted!r}].")
+    safetensors = require("safetensors.numpy", "persistence")
+    members = read_archive(path)
+    try:
+        return _rebuild(members, safetensors, trusted)
+    except ImportError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # of records that are JSON, but not ours
+        raise ValueError(f"{path}: not valid ({type(error).__name__}: {error}).") from error
+
+
+def export_onnx(
+    estimator: AutoencoderTransformer | PixelEncoder,
+    path: str | os.PathLike[str],
+    *,
+    part: str = "encode",
+) -> None:
+    """Write what a fitted estimator computes as an ONNX graph, for other programs to run.
+
+    Parameters
+    ----------
+    estimator : AutoencoderTransformer or PixelEncoder
+        Fitted. Of a :class:`PixelEncoder` the graph takes "images" (n, H, W, C) and gives "codes"
+        (n, H, W, k), for any n, H and W, scaling, borders, pooling and projection included; rows
+        "X" (n, n_features), if it was fitted to rows. Of an :class:`AutoencoderTransformer` it
+        takes "X" (n, ...) and gives "codes" (n, n_components). All float32.
+    path : path-like
+        Of the file, usually with the suffix ".onnx".
+    part : {"encode", "decode"}, default="encode"
+        "decode" is the way back, "codes" to "X"; of an :class:`AutoencoderTransformer` only.
+
+    Raises
+    ------
+    ImportError
+        Without `onnx`.
+
+    Notes
+    -----
+    onnxruntime agrees with `transform` to 1e-5, codes of cue "all" excepted: their widest
+    curvatures are small differences of pixels, where rounding shows up to some 1e-4.
+    A whole image is computed at once: cut large ones into tiles that overlap.
+    """
+    if part not in ("encode", "decode"):
+        raise ValueError(f"part={part!r} is not known. Pass 'encode' or 'decode'.")
+    check_is_fitted(estimator)
+    if isinstance(estimator, AutoencoderTransformer):
+        graph = autoencoder_graph(estimator, part)
+    elif isinstance(estimator, PixelEncoder) and part == "encode":
+        graph = encoder_graph(estimator)
+    else:
+        raise ValueError(
+            f"estimator={estimator!r:.100} has no graph for part={part!r}. Pass an "
+            "AutoencoderTransformer, or a PixelEncoder with part='encode'; of an AESegmenter "
+            "that is its encoder_."
+        )
+    with written_whole(Path(path)) as partial:
+        partial.write_bytes(graph)
+
+
+def register_onnx_converters() -> None:
+    """Let skl2onnx convert pipelines with an AutoencoderTransformer in them.
+
+    Call it once before `skl2onnx.to_onnx`. Rows, images and signals have to be float32.
+
+    Raises
+    ------
+    ImportError
+        Without `skl2onnx`.
+    """
+    register()
+
+
+def _rebuild(members: dict[str, bytes], safetensors: Any, trusted: Iterable[Any]) -> Any:
+    model = load_json(members.pop(MODEL), MODEL)
+    arrays = _read_arrays(members.pop(ARRAYS), safetensors)
+    parts = [members.pop(_part_name(i)) for i in range(len(members))]
+    ours = [f"{cls.__module__}.{cls.__qualname__}" for cls in CLASSES.values()]
+    reader = Reader(arrays, load_foreign(parts, ours, trusted))
+    reader.read_all(model["records"])
+    estimator = reader.read(model["root"])
+    if not isinstance(estimator, BaseEstimator):
+        raise ValueError(f"holds a {type(estimator).__name__}, which is no estimator.")
+    with _run_by_torch([o for o in reader.objects if isinstance(o, PixelEncoder)]):
+        _try(estimator)
+    return estimator
+
+
+@contextmanager
+def _run_by_torch(encoders: list[PixelEncoder]) -> Iterator[None]:
+    """Leave onnxruntime alone for a while: it may not be installed, and need not be yet."""
+    backends = [encoder.backend for encoder in encoders]
+    for encoder in encoders:
+        encoder.backend = "torch"
+    try:
+        yield
+    finally:
+        for encoder, backend in zip(encoders, backends, strict=True):
+            encoder.backend = backend
+
+
+def _read_arrays(content: bytes, safetensors: Any) -> dict[str, np.ndarray]:
+    if int.from_bytes(content[:8], "little") > min(MAX_JSON, len(content)):
+        raise ValueError(f"the header of {ARRAYS} claims more bytes than it can have.")
+    return safetensors.load(content)
+
+
+def _part_name(index: int) -> str:
+    return f"part_{index}.skops"
+
+
+def _try(estimator: Any) -> None:
+    """Ask a fitted estimator for one small answer: what does not fit together shows at once."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            TRIALS.get(type(estimator), lambda _: None)(estimator)
+    except Exception as error:
+        raise ValueError(
+            f"the parts of {type(estimator).__name__} do not fit together "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def _try_autoencoder(estimator: Any) -> None:
+    if not hasattr(estimator, "net_"):
+        return
+    layout, scale = estimator._layout, estimator.scale_
+    last = layout.net_shape[0]
+    if input_shape(estimator.net_.module_) != layout.net_shape or scale.shape != (2, last):
+        raise ValueError(f"network and scale are not for samples of shape {layout.shape}")
+    if prod(layout.shape) <= MAX_TRIAL:
+        X = np.zeros((1, *layout.shape), np.float32)
+        estimator.inverse_transform(estimator.transform(X))
+
+
+def _try_encoder(estimator: Any) -> None:
+    if hasattr(estimator, "net_"):
+        codes = estimator.transform(_blank(estimator))
+        estimator.inverse_transform(codes)
+
+
+def _try_head(estimator: Any) -> None:
+    if hasattr(estimator, "net_"):
+        probabilities = estimator.predict_proba(_row(estimator))
+        if probabilities.shape[1] != len(estimator.classes_):
+            raise ValueError("classes and outputs differ in number")
+
+
+def _try_segmenter(estimator: Any) -> None:
+    if not hasattr(estimator, "estimator_"):
+        return
+    if estimator.scope == "image":  # a blank image has nothing to be partitioned by
+        _try(estimator.encoder_)
+    else:
+        estimator.predict(_blank(estimator))
+
+
+def _try_mixture(estimator: Any) -> None:
+    if hasattr(estimator, "means_"):
+        estimator.predict(_row(estimator))
+
+
+def _row(estimator: Any) -> np.ndarray:
+    return np.zeros((1, _n_features(estimator)), np.float32)
+
+
+def _blank(estimator: Any) -> np.ndarray:
+    """Return what an encoder or segmenter takes, with nothing in it."""
+    if estimator.rows_:
+        return _row(estimator)
+    return np.zeros((1, TRIAL_SIDE, TRIAL_SIDE, _n_features(estimator)), np.float32)
+
+
+def _n_features(estimator: Any) -> int:
+    """Return the number of features, no more than there are numbers for them."""
+    n = estimator.n_features_in_
+    known = getattr(estimator, "scale_", None)
+    if n < 1 or n > MAX_TRIAL // TRIAL_SIDE**2 or (known is not None and known.shape != (2, n)):
+        raise ValueError(f"n_features_in_={n} is not what the other parts say")
+    return n
+
+
+TRIALS = {
+    AESegmenter: _try_segmenter,
+    AutoencoderTransformer: _try_autoencoder,
+    PixelEncoder: _try_encoder,
+    PixelHead: _try_head,
+    CLASSES["ShrunkMixture"]: _try_mixture,
+}
