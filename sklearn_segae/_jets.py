@@ -13,6 +13,7 @@ SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
 RADIUS = pool_radius(SIGMAS[-1])
 WIDE = 8.0  # from here on values are left out: slow changes of light, which tell no segments
 N_JETS = sum(3 if sigma >= WIDE else 4 for sigma in SIGMAS)  # of every channel
+TINY = 1e-30
 FRAME = 4  # pixels beyond the tile that derivatives need
 
 
@@ -44,14 +45,14 @@ def _jet(x: Tensor, sigma: float, rows: range, columns: range) -> Iterator[Tenso
     area = apart**2
     left, here, right = _thirds(middle, apart, axis=3)
     up, down = (part[..., apart:-apart] for part in (above, below))
-    slope = torch.hypot(down - up, right - left) / (2 * apart)
+    slope = _length(down - up, right - left) / (2 * apart)
     bend_down, bend_across = (down + up - 2 * here) / area, (right + left - 2 * here) / area
     (top_left, _, top_right), (low_left, _, low_right) = (
         _thirds(part, apart, axis=3) for part in (above, below)
     )
     twist = (low_right - low_left - top_right + top_left) / (4 * area)
     mean = (bend_down + bend_across) / 2
-    spread = torch.hypot((bend_down - bend_across) / 2, twist)
+    spread = _length((bend_down - bend_across) / 2, twist)
     yield from (sigma * slope, sigma**2 * (mean + spread), sigma**2 * (mean - spread))
     if sigma < WIDE:
         yield here
@@ -62,3 +63,9 @@ def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor
     n = maps.shape[axis] - 2 * apart
     before, here, after = (maps.narrow(axis, k * apart, n) for k in range(3))
     return before, here, after
+
+
+def _length(a: Tensor, b: Tensor) -> Tensor:
+    """Return the length of a vector; its gradient is 0 where the length is, not NaN."""
+    flat = (a == 0) & (b == 0)
+    return torch.hypot(torch.where(flat, TINY, a), b)
