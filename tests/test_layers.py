@@ -37,8 +37,11 @@ LAYERS = [
     {"_optima", "_refine"},
     {"_labelling"},
     {"_answers"},
-    {"_segmenter"},
-    {"_cli"},
+    {"_segmenter", "_inside"},
+    {"_torch_heads", "_prototypes", "_importance", "_traversal", "_reconstruction_error"},
+    {"_explained"},
+    {"_attribution"},
+    {"_cli", "inspection"},
 ]
 MAY_IMPORT = {
     "skorch": {"_training"},
@@ -61,9 +64,14 @@ MAY_IMPORT = {
         "_encoder",
         "_head",
         "_fine_tuning",
+        "_torch_heads",
+        "_explained",
+        "_attribution",
+        "_reconstruction_error",
     },
     "typer": {"_cli"},
     "rich": {"_cli"},
+    "captum": set(),  # as matplotlib: loaded by `_files.require` where it is used
     "matplotlib": set(),
 }
 
