@@ -1,7 +1,7 @@
 """Image segmentation with autoencoders, as scikit-learn estimators.
 
 The three estimators live here, and a classifier for the last of them; the modules `datasets`,
-`metrics`, `model_selection` and `networks` are imported by name.
+`inspection`, `metrics`, `model_selection`, `networks` and `plotting` are imported by name.
 """
 
 from typing import TYPE_CHECKING, Any

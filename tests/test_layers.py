@@ -18,6 +18,7 @@ LAYERS = [
         "_exposure",
         "_estimators",
         "_pictures",
+        "_canvas",
         "_files",
         "_patches",
         "_targets",
@@ -41,7 +42,8 @@ LAYERS = [
     {"_torch_heads", "_prototypes", "_importance", "_traversal", "_reconstruction_error"},
     {"_explained"},
     {"_attribution"},
-    {"_cli", "inspection"},
+    {"_cli", "inspection", "_learning_displays", "_map_displays", "_reason_displays"},
+    {"plotting"},
 ]
 MAY_IMPORT = {
     "skorch": {"_training"},
