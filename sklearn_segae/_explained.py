@@ -21,7 +21,7 @@ LEAST_PROBABILITY = 1e-3  # of estimators that are asked for probabilities: a vo
 class Question(NamedTuple):
     """Pixels of an image, and all that their labels depend on.
 
-    `mean` over the pixels of the log-odds of one segment against another is what is asked about.
+    Asked about are the log-odds of one segment against another, a mean over the pixels.
     """
 
     window: np.ndarray  # (H', W', C), the part of the image that is seen
@@ -76,7 +76,7 @@ class LogOdds:
     def __init__(self, labelling: Labelling, question: Question) -> None:
         self.labelling = labelling
         self.question = question
-        self.labels = labels_of(labelling)
+        self.labels = _labels(labelling)
         self.segment = self.rival = 0  # columns
 
     def choose(self, segment: Any, rival: Any) -> None:
@@ -87,6 +87,11 @@ class LogOdds:
         others = mean.copy()
         others[self.segment] = -np.inf
         self.rival = int(others.argmax()) if rival is None else self._column(rival, "against")
+        if self.rival == self.segment:
+            raise ValueError(
+                f"segment {self.labels[self.segment]!r} is to be explained against itself. Pass "
+                f"another one of {self.labels.tolist()}, or fit with two segments or more."
+            )
 
     def tensor(self, window: np.ndarray) -> Tensor:
         """(H', W', C) -> (1, C, H', W')."""
@@ -142,9 +147,13 @@ class TorchLogOdds(LogOdds):
         self.mirrored = _mirrored(window.shape, around, self.reader.margin)
         self.scale = torch.from_numpy(scale).float()[..., None, None]
         self.standard = [torch.from_numpy(np.asarray(a)) for a in self.codes.standard(self.finely)]
-        self.groups = _groups(labelling) if labelling.names is not None else None
-        if refiner is not None and self.groups is None:
-            self.labels = refiner.classes_
+        segments = labelling.possible_segments() if refiner is None else refiner.classes_
+        self.labels = segments
+        self.groups: list[list[int]] = []  # columns of segments that stand for one class
+        if labelling.names is not None:
+            classes = labelling.names.of(segments)
+            self.labels = np.unique(classes)
+            self.groups = [np.flatnonzero(classes == label).tolist() for label in self.labels]
 
     def tensor(self, window: np.ndarray) -> Tensor:
         """(H', W', C) -> (1, C, H', W')."""
@@ -160,7 +169,7 @@ class TorchLogOdds(LogOdds):
         logs = self.head((codes - shift.to(codes)) / divisor.to(codes))
         if self.gathering:
             logs = self._gather(logs)
-        if self.groups is not None:
+        if self.groups:
             logs = torch.stack([logs[..., group].logsumexp(-1) for group in self.groups], -1)
         return logs
 
@@ -176,7 +185,7 @@ def is_differentiable(labelling: Labelling) -> bool:
     return isinstance(labelling.coder, PixelEncoder) and _head(labelling) is not None
 
 
-def labels_of(labelling: Labelling) -> np.ndarray:
+def _labels(labelling: Labelling) -> np.ndarray:
     """Return the labels in the order of the columns of `Labelling.probabilities`."""
     if labelling.names is not None:
         return np.unique(labelling.names.classes)
@@ -203,12 +212,3 @@ def _gathering(refiner: Refiner, grid: Tile, tile: Tile, axis: int) -> Tensor:
     units = np.eye(n, dtype=np.float32)[:, None]
     weights = refiner.gather(units, (grid[axis], one), (tile[axis], one))
     return torch.from_numpy(weights[:, 0])
-
-
-def _groups(labelling: Labelling) -> list[list[int]]:
-    """Return the columns of the segments that stand for every class."""
-    names: Any = labelling.names
-    refiner = labelling.refiner
-    segments = labelling.possible_segments() if refiner is None else refiner.classes_
-    classes = names.of(np.asarray(segments))
-    return [np.flatnonzero(classes == label).tolist() for label in np.unique(names.classes)]

@@ -21,7 +21,7 @@ from ._canvas import (
     rows_of,
     segment_names,
 )
-from ._pictures import as_picture, show_borders, show_overlay
+from ._pictures import as_grey, as_picture, show_borders, show_overlay
 from ._reconstruction_error import reconstruction_error
 from ._regions import RegionTree
 
@@ -113,6 +113,7 @@ class SegmentationDisplay:
         *,
         ax: Any = None,
         opacity: float = 0.4,
+        colour: bool = False,
         legend: bool = True,
         titles: Sequence[str] | None = None,
         n_columns: int | None = None,
@@ -127,6 +128,8 @@ class SegmentationDisplay:
             Where to draw; one for several images is divided. None: a new figure.
         opacity : float, default=0.4
             Of the colours of the labels, in [0, 1].
+        colour : bool, default=False
+            Show images in their own colours, too, which mix with those of the labels; else in grey.
         legend : bool, default=True
         titles : list of str, default=None
             One for each image.
@@ -148,7 +151,8 @@ class SegmentationDisplay:
         for i, (image, own) in enumerate(zip(self.images, self.label_maps, strict=True)):
             index = np.searchsorted(labels, np.where(own < 0, labels[0], own))
             index = np.where(own < 0, -1, index)
-            picture = show_overlay(as_picture(image), index, opacity)
+            below = as_picture(image) if colour else as_grey(image)
+            picture = show_overlay(below, index, opacity)
             draw_picture(self.axes_.ravel()[i], picture, titles[i] if titles else "")
             draw_scale_bar(self.axes_.ravel()[i], own.shape[1], pixel_size, units)
         named = self.labels is not None or self.names is not None

@@ -11,6 +11,7 @@ from ._labels import borders
 
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
+LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 
 
 def colours(n: int) -> np.ndarray:
@@ -47,6 +48,12 @@ def as_picture(image: np.ndarray) -> np.ndarray:
         components = PCA(3, random_state=0).fit_transform(rows)
         channels = components.reshape(*channels.shape[:2], 3)
     return to_rgb(channels)
+
+
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """Show how bright an image is, so that colours can be laid over it: (H, W, 3) uint8."""
+    brightness = as_picture(image) @ np.array(LUMA)
+    return to_rgb(brightness.astype(np.uint8))
 
 
 def stretch(channels: np.ndarray) -> np.ndarray:

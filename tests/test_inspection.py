@@ -223,6 +223,8 @@ def test_attribution_refuses_what_it_cannot_explain(by_colour, scene):
         pixel_attribution(by_colour, image, (1, 1), 7)
     with pytest.raises(ValueError, match="method='guess'"):
         pixel_attribution(by_colour, image, (1, 1), method="guess")
+    with pytest.raises(ValueError, match="against itself"):
+        pixel_attribution(by_colour, image, (1, 1), 1, against=1)
     rows = segmenter(encoder="passthrough").fit(image.reshape(-1, 3))
     with pytest.raises(ValueError, match="explains images"):
         pixel_attribution(rows, image, (1, 1))
