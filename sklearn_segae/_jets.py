@@ -13,6 +13,7 @@ SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
 RADIUS = pool_radius(SIGMAS[-1])
 WIDE = 8.0  # from here on values are left out: slow changes of light, which tell no segments
 N_JETS = sum(3 if sigma >= WIDE else 4 for sigma in SIGMAS)  # of every channel
+TINY = 1e-30
 FRAME = 4  # pixels beyond the tile that derivatives need
 
 
@@ -74,3 +75,9 @@ def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor
     n = maps.shape[axis] - 2 * apart
     before, here, after = (maps.narrow(axis, k * apart, n) for k in range(3))
     return before, here, after
+
+
+def _length(a: Tensor, b: Tensor) -> Tensor:
+    """Return the length of a vector; its gradient is 0 where the length is, not NaN."""
+    flat = (a == 0) & (b == 0)
+    return torch.hypot(torch.where(flat, TINY, a), b)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -106,7 +105,7 @@ class Labelling:
         """Name the segments of a clusterer by the labelled pixels of images."""
         self.names = None
         maps = [self.label_map(image) for image in images]
-        segments = np.unique(np.concatenate([self._possible_segments(), *map(np.unique, maps)]))
+        segments = np.unique(np.concatenate([self.possible_segments(), *map(np.unique, maps)]))
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
         codes = gather(self.coder.encode_tile, images, chosen)
         centres = segment_centres(codes, pick(maps, chosen), segments)
@@ -126,12 +125,23 @@ class Labelling:
 
     def probability_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W, k), in the order of the labels."""
+        return map_tiles(self.probabilities, image, lambda found: found)
+
+    def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """(h, w, k), how likely every segment is at the pixels of a tile."""
         if self.refiner is None:
-            found = map_tiles(self._used_codes, image, self._probabilities)
+            codes = self._used_codes(image, tile)
+            found = self._probabilities(codes.reshape(-1, codes.shape[2]))
+            found = found.reshape(*codes.shape[:2], -1)
         else:
-            columns = np.searchsorted(self._possible_segments(), self.refiner.classes_)
-            found = map_tiles(self.refiner.probabilities, image, partial(self._among_all, columns))
+            columns = np.searchsorted(self.possible_segments(), self.refiner.classes_)
+            found = self._among_all(columns, self.refiner.probabilities(image, tile))
         return found if self.names is None else self.names.gather(found)
+
+    def labels_of(self, codes: np.ndarray) -> np.ndarray:
+        """Return the labels (n,) of codes (n, F), without looking at borders."""
+        labels = self._predict(codes)
+        return labels if self.names is None else self.names.of(labels)
 
     def decision_map(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (H, W) or (H, W, k)."""
@@ -228,11 +238,12 @@ class Labelling:
 
     def _among_all(self, columns: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """Put the columns of the segments that borders were refined for among all."""
-        everything = np.zeros((len(probabilities), len(self._possible_segments())), np.float32)
-        everything[:, columns] = probabilities
+        n_segments = len(self.possible_segments())
+        everything = np.zeros((*probabilities.shape[:-1], n_segments), np.float32)
+        everything[..., columns] = probabilities
         return everything
 
-    def _possible_segments(self) -> np.ndarray:
+    def possible_segments(self) -> np.ndarray:
         """Return the labels that the estimator may give, sorted, as far as it tells."""
         classes = getattr(self.extension or self.estimator, "classes_", None)
         if classes is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
+from sklearn.decomposition import PCA
 
 from ._labels import borders
 
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
+LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 
 
 def colours(n: int) -> np.ndarray:
@@ -28,6 +30,30 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
     if channels.dtype != np.uint8:
         channels = (255 * stretch(channels)).astype(np.uint8)
     return np.broadcast_to(channels, (*channels.shape[:2], 3)).copy()
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """Show an image of any dtype and channels, none of them left out: (H, W, 3) uint8.
+
+    One channel is grey, two are magenta and green, three are colours as they are; of more, their
+    three principal components are.
+    """
+    channels = np.atleast_3d(image)
+    n_channels = channels.shape[2]
+    if n_channels == 2:
+        magenta_green = stretch(channels)[..., [0, 1, 0]]
+        return (255 * magenta_green).astype(np.uint8)
+    if n_channels > 3:
+        rows = channels.reshape(-1, n_channels).astype(np.float32)
+        components = PCA(3, random_state=0).fit_transform(rows)
+        channels = components.reshape(*channels.shape[:2], 3)
+    return to_rgb(channels)
+
+
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """Show how bright an image is, so that colours can be laid over it: (H, W, 3) uint8."""
+    brightness = as_picture(image) @ np.array(LUMA)
+    return to_rgb(brightness.astype(np.uint8))
 
 
 def stretch(channels: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from .networks import PixelAutoencoder, crop
 
 WIDE = 6.0  # pooling from which on every second pixel is enough
 BLOCK = 64  # places that are averaged at once: more would multiply more zeros
+TINY = 1e-30  # of variance: a root has no gradient at 0
 LEAST_CONTRAST = 0.15  # in standard deviations of a channel: flatter places stay flat
 
 
@@ -62,7 +63,7 @@ def flatten(x: Tensor, sigma: float) -> Tensor:
     light = x.mean(1, keepdim=True)
     mean = pool(light, sigma, *inside)
     variance = pool(light**2, sigma, *inside) - mean**2
-    return (crop(x, radius) - mean) / (variance.clamp_min(0).sqrt() + LEAST_CONTRAST)
+    return (crop(x, radius) - mean) / (variance.clamp_min(TINY).sqrt() + LEAST_CONTRAST)
 
 
 def flat_patches(module: TwiceRead, x: Tensor, size: int, step: int) -> Tensor:

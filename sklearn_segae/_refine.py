@@ -64,14 +64,21 @@ class Refiner:
 
         Evidence is smooth, so that it is gathered on a grid and interpolated.
         """
-        around = self._gridded(widen(tile, ceil(3 * self.sigma), image.shape), image.shape)
-        logs = self._log_probabilities(image, around)
+        around = self.around(tile, image.shape)
+        return softmax(self.gather(self._log_probabilities(image, around), around, tile), axis=2)
+
+    def around(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Return the tile whose evidence, on the grid, decides about the pixels of a tile."""
+        return self._gridded(widen(tile, ceil(3 * self.sigma), shape), shape)
+
+    def gather(self, logs: np.ndarray, around: Tile, tile: Tile) -> np.ndarray:
+        """Smooth evidence on the grid of a tile, and interpolate it to the pixels of another."""
         sigma = self.sigma / self.step
         logs = ndimage.gaussian_filter(logs, (sigma, sigma, 0), truncate=3)
         for axis in (0, 1):
             inner = np.arange(tile[axis].start, tile[axis].stop) - around[axis].start
             logs = _interpolate(logs, inner / self.step, axis)
-        return softmax(logs, axis=2)
+        return logs
 
     def _log_probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Of every `step`-th pixel, each by itself."""

@@ -1,0 +1,145 @@
+"""Does an explanation point at the channel that decides? Share of the attribution that lies on it.
+
+    python benchmarks/attribution.py [--seeds 3] [--pixels 4] [--size 96]
+
+Segments differ in one channel alone, by colour or by texture; the others are noise of the same
+spread. Of every pixel that is explained, the table gives the share that the deciding channel has
+of the absolute attribution: of single pixels, of blocks of 9 x 9 pixels (attributions within
+a block are added up first, so that noise may cancel), and of whole channels; and the share
+of the absolute attribution that lies within three poolings of the pixel. Means over seeds and
+pixels, with the lowest of a seed behind; and seconds for one pixel.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+
+import numpy as np
+from scipy import ndimage
+from sklearn.ensemble import RandomForestClassifier
+
+from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae.datasets import make_mosaic, make_shapes
+from sklearn_segae.inspection import pixel_attribution
+from sklearn_segae.metrics import matched_accuracy
+
+DECIDES = 1
+BLOCK = 9
+INSIDE = 4  # pixels between an explained pixel and the nearest border
+
+
+def by_colour(size, seed):
+    """Three channels of noise; in one of them, shapes are brighter by five standard deviations."""
+    _, labels = make_shapes(2, size=size, random_state=seed)
+    labels = (labels > 0).astype(int)
+    images = np.random.default_rng(seed).normal(size=(*labels.shape, 3))
+    images[..., DECIDES] += 5 * labels
+    return images.astype(np.float32), labels
+
+
+def by_texture(size, seed):
+    """Two channels of noise, that of one filtered into two textures."""
+    textures, labels = make_mosaic(2, n_segments=2, size=size, random_state=seed)
+    images = np.random.default_rng(seed).normal(size=(*labels.shape, 2)).astype(np.float32)
+    images[..., DECIDES] = textures[..., 0]
+    return images, labels
+
+
+def forest():
+    return RandomForestClassifier(30, max_depth=8, random_state=0)
+
+
+CASES = {  # what differs, cue, estimator, methods
+    ("colour", "colour", "mixture"): (by_colour, None, ("integrated_gradients", "occlusion")),
+    ("colour", "all", "head"): (by_colour, "head", ("integrated_gradients", "occlusion")),
+    ("colour", "colour", "forest"): (by_colour, forest(), ("occlusion",)),
+    ("texture", "texture", "k-means"): (by_texture, None, ("integrated_gradients", "occlusion")),
+    ("texture", "texture", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),
+    ("texture", "all", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),
+}
+
+
+def share(values):
+    """Return the share of the deciding channel, the last axis being channels."""
+    total = np.abs(values).reshape(-1, values.shape[-1]).sum(0)
+    return total[DECIDES] / total.sum()
+
+
+def blocks(attribution):
+    """Add up blocks of pixels, (H, W, C) -> (h, w, C)."""
+    height, width, n_channels = attribution.shape
+    room = [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)]
+    padded = np.pad(attribution, room)
+    return padded.reshape(-1, BLOCK, padded.shape[1] // BLOCK, BLOCK, n_channels).sum((1, 3))
+
+
+def nearness(why, reach):
+    """Return the share of the absolute attribution within `reach` pixels of the explained one."""
+    mass = np.abs(why.attribution).sum(2)
+    apart = ndimage.distance_transform_cdt(~why.region, "chessboard")
+    return mass[apart <= reach].sum() / mass.sum()
+
+
+def pixels_inside(labels, n, rng):
+    """Draw pixels, in turn from each segment."""
+    for i in range(n):
+        inner = np.argwhere(ndimage.binary_erosion(labels == i % 2, iterations=INSIDE))
+        yield tuple(map(int, inner[rng.integers(len(inner))]))
+
+
+def measure(segmenter, image, labels, method, baseline, n_pixels):
+    rng = np.random.default_rng(0)
+    reach = np.ceil(3 * segmenter.encoder_.pooling_)
+    for pixel in pixels_inside(labels, n_pixels, rng):
+        start = time.perf_counter()
+        why = pixel_attribution(segmenter, image, pixel, method=method, baseline=baseline)
+        seconds = time.perf_counter() - start
+        found = why.attribution
+        if np.abs(found).sum():  # else nothing was seen to matter
+            yield (
+                share(found),
+                share(blocks(found)),
+                share(why.channels),
+                nearness(why, reach),
+                seconds,
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pixels", type=int, default=4)
+    parser.add_argument("--size", type=int, default=96)
+    args = parser.parse_args()
+    print(
+        "differs  cue      estimator method                baseline  single pixels  9 x 9        "
+        "channels     near   s     accuracy"
+    )
+    for (differs, cue, name), (make, estimator, methods) in CASES.items():
+        results, accuracies = defaultdict(list), []
+        for seed in range(args.seeds):
+            images, labels = make(args.size, seed)
+            encoder = PixelEncoder(cue=cue, max_epochs=5)
+            segmenter = AESegmenter(2, encoder=encoder, estimator=estimator, random_state=seed)
+            segmenter.fit(images, labels)
+            accuracies.append(matched_accuracy(labels, segmenter.predict(images)))
+            for method in methods:
+                for baseline in ("rival", "mean"):
+                    options = method, baseline, args.pixels
+                    found = list(measure(segmenter, images[0], labels[0], *options))
+                    if found:
+                        results[method, baseline].append(np.mean(found, 0))
+        for (method, baseline), rows in results.items():
+            mean, low = np.mean(rows, 0), np.min(rows, 0)
+            shares = "  ".join(f"{m:.3f} ({w:.2f})" for m, w in zip(mean[:3], low[:3], strict=True))
+            print(
+                f"{differs:8s} {cue:8s} {name:9s} {method:21s} {baseline:8s}  {shares}   "
+                f"{mean[3]:.2f}  {mean[4]:4.1f}   {min(accuracies):.3f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+"""Explanations of what is known: the one channel that decides, the one component that matters."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
+from sklearn_segae._attribution import _region
+from sklearn_segae._explained import TorchLogOdds, ask
+from sklearn_segae._inside import look_inside
+from sklearn_segae.inspection import (
+    component_importance,
+    latent_traversal,
+    pixel_attribution,
+    reconstruction_error,
+    segment_prototypes,
+)
+
+DECIDES = 1  # the channel that tells segments apart
+
+
+def one_channel_decides(seed=0, size=48):
+    """Images of three channels of noise, one of them with bright squares: (images, labels)."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((2, size, size), int)
+    labels[0, size // 4 : -size // 4, size // 4 : -size // 4] = 1
+    labels[1, : size // 2] = 1
+    images = 0.3 * rng.normal(size=(*labels.shape, 3))
+    images[..., DECIDES] += 1.5 * labels
+    return images.astype(np.float32), labels
+
+
+def segmenter(cue="colour", estimator=None, n_segments=2, **options):
+    encoder = options.pop("encoder", None) or PixelEncoder(4, cue=cue, width=8, max_epochs=0)
+    return AESegmenter(n_segments, encoder=encoder, estimator=estimator, random_state=0, **options)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return one_channel_decides()
+
+
+@pytest.fixture(scope="module")
+def by_colour(scene):
+    return segmenter().fit(scene[0])
+
+
+@pytest.fixture(scope="module")
+def by_texture(mosaic):
+    encoder = PixelEncoder(4, cue="texture", width=8, max_epochs=1)
+    return segmenter(encoder=encoder, n_segments=3).fit(mosaic[0])
+
+
+ESTIMATORS = {
+    "k-means": None,
+    "mixture": GaussianMixture(2, random_state=0),
+    "tied": GaussianMixture(2, covariance_type="tied", random_state=0),
+    "diag": GaussianMixture(2, covariance_type="diag", random_state=0),
+    "discriminant": LinearDiscriminantAnalysis(),
+    "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
+    "head": "head",
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_gradients_are_of_what_the_segmenter_computes(scene, name):
+    """The differentiable log-odds are those of `predict_proba`, at a corner as in the middle."""
+    images, labels = scene
+    fitted = segmenter("both", ESTIMATORS[name]).fit(images, labels)
+    for pixel in ((24, 20), (0, 47)):
+        check_log_odds(fitted, images[0], pixel)
+
+
+@pytest.mark.parametrize("cue", ["colour", "texture", "all"])
+def test_gradients_are_of_every_cue(scene, cue):
+    """Whatever leads the codes, the pixels that they see are the same."""
+    images, labels = scene
+    fitted = segmenter(cue, "head").fit(images, labels)
+    for pixel in ((24, 20), (0, 47)):
+        check_log_odds(fitted, images[0], pixel)
+
+
+def check_log_odds(fitted, image, pixel):
+    ((labelling, seen),) = look_inside(fitted, [image])
+    odds = TorchLogOdds(labelling, ask(labelling, seen, _region(pixel, seen.shape)))
+    odds.choose(None, None)
+    p = fitted.predict_proba([image])[0][pixel].astype(float)
+    column = {label: i for i, label in enumerate(getattr(fitted, "classes_", range(len(p))))}
+    first, second = (column[odds.labels[i]] for i in (odds.segment, odds.rival))
+    assert p[first] == p.max()
+    if p[second] > 1e-6:  # else rounded away
+        found = float(odds(odds.tensor(odds.question.window)))
+        assert found == pytest.approx(np.log(p[first] / p[second]), abs=0.02, rel=0.01)
+
+
+@pytest.mark.parametrize("pixel", [(50, 50), (0, 95), (33, 1)])
+def test_gradients_are_of_refined_borders(by_texture, mosaic, pixel):
+    """Where a discriminant analysis of narrower codes decides, it is what is explained."""
+    check_log_odds(by_texture, mosaic[0][0], pixel)
+
+
+def test_names_are_explained_as_the_sum_of_their_segments(scene):
+    """Segments that stand for one class speak for it together."""
+    images, labels = scene
+    fitted = segmenter(n_segments=4).fit(images).name_segments(images, labels)
+    check_log_odds(fitted, images[0], (24, 20))
+    why = pixel_attribution(fitted, images[0], (24, 20), n_baselines=1, n_steps=2)
+    assert (why.segment, why.against) == (1, 0)
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_attribution_points_at_the_channel_that_decides(method):
+    """The segments differ in one channel, and 95 % of what the channels add up to is its own."""
+    sums, mass = [], []
+    for seed in range(3):
+        images, _ = one_channel_decides(seed)
+        fitted = segmenter().fit(images)
+        for pixel in ((24, 24), (4, 4)):
+            why = pixel_attribution(fitted, images[0], pixel, method=method)
+            assert why.channels[DECIDES] > 0
+            sums.append(shares(why.channels)[DECIDES])
+            mass.append(shares(np.abs(why.attribution).sum((0, 1)))[DECIDES])
+    assert np.mean(sums) > 0.95
+    assert min(sums) > 0.9
+    assert np.mean(mass) > 0.85  # here, noise that happens to be at a pixel does not cancel
+
+
+def shares(values):
+    return np.abs(values) / np.abs(values).sum()
+
+
+def test_attribution_adds_up(by_texture, mosaic):
+    """Integrated gradients account for the whole way from the baselines to the image."""
+    why = pixel_attribution(by_texture, mosaic[0][0], (50, 50), n_steps=64, n_baselines=2)
+    gained = why.log_odds - why.baseline_log_odds
+    assert why.attribution.sum() == pytest.approx(gained, rel=0.05)
+    assert gained > 1
+
+
+def test_nothing_beyond_the_window_matters(by_texture, mosaic):
+    """The window holds all that the label depends on: the rest of the image may be anything."""
+    image = mosaic[0][0]
+    encoder = PixelEncoder(4, pooling=1, width=8, max_epochs=0)
+    fitted = segmenter(encoder=encoder).fit(mosaic[0])
+    why = pixel_attribution(fitted, image, (60, 20), n_baselines=1, n_steps=2)
+    other = np.full_like(image, 0.0)
+    other[0, 0], other[-1, -1] = image.min(), image.max()  # equally exposed
+    other[why.window] = image[why.window]
+    assert other.std() < 0.9 * image.std()
+    kept = fitted.predict_proba([other])[0][60, 20]
+    np.testing.assert_allclose(kept, fitted.predict_proba([image])[0][60, 20], atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_flat_places_have_gradients():
+    """Where nothing changes, slopes and contrasts are 0 and so are their gradients: no NaN."""
+    images = np.zeros((1, 48, 48, 1), np.float32)
+    images[0, :, 24:] = 1
+    labels = (images[..., 0] > 0).astype(int)
+    for cue, estimator in (("all", "head"), ("texture", "head")):
+        fitted = segmenter(cue, estimator).fit(images, labels)
+        why = pixel_attribution(fitted, images[0], (24, 40), n_baselines=2, n_steps=4)
+        assert np.isfinite(why.attribution).all()
+        assert np.abs(why.attribution).max() > 0
+
+
+@pytest.mark.parametrize("encoder", ["passthrough", PCA(3, random_state=0), None])
+def test_occlusion_explains_any_estimator(scene, encoder):
+    """A forest has no gradients; what changes its votes is found by hiding it."""
+    images, labels = scene
+    forest = RandomForestClassifier(20, max_depth=4, random_state=0)
+    encoder = encoder or PixelEncoder(4, cue="colour", width=8, max_epochs=0)
+    fitted = segmenter(encoder=encoder, estimator=forest, patch_size=3).fit(images, labels)
+    why = pixel_attribution(fitted, images[0], (24, 24), n_baselines=4)
+    assert why.method == "occlusion"
+    assert np.abs(why.channels).argmax() == DECIDES
+    with pytest.raises(ValueError, match="needs gradients"):
+        pixel_attribution(fitted, images[0], (24, 24), method="integrated_gradients")
+
+
+def test_a_region_is_explained_by_the_mean_of_its_pixels(by_colour, scene):
+    """The log-odds of two pixels together are the mean of those of each."""
+    image = scene[0][0]
+    region = np.zeros(image.shape[:2], bool)
+    region[24, 24] = region[20, 30] = True
+    options = {"segment": 0, "against": 1, "n_baselines": 1, "n_steps": 1}
+    both = pixel_attribution(by_colour, image, region, **options)
+    single = [pixel_attribution(by_colour, image, p, **options) for p in ((24, 24), (20, 30))]
+    assert both.log_odds == pytest.approx(np.mean([s.log_odds for s in single]), rel=1e-4)
+    assert np.array_equal(
+        np.argwhere(both.region) + [w.start for w in both.window], np.argwhere(region)
+    )
+
+
+def test_squares_hold_what_their_pixels_hold(by_colour, scene):
+    """Attributions of squares are sums of those of pixels, spread evenly."""
+    fine, coarse = (
+        pixel_attribution(by_colour, scene[0][0], (24, 24), square=side, n_baselines=1)
+        for side in (None, 5)
+    )
+    np.testing.assert_allclose(fine.channels, coarse.channels, rtol=1e-4, atol=1e-4)
+    inner = coarse.attribution[5:10, 5:10]
+    np.testing.assert_allclose(inner, np.broadcast_to(inner[0, 0], inner.shape))
+    np.testing.assert_allclose(
+        inner.sum(), fine.attribution[5:10, 5:10].sum(), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_attribution_refuses_what_it_cannot_explain(by_colour, scene):
+    """Pixels beside the image, unknown segments and methods, rows."""
+    image = scene[0][0]
+    for pixel in ((48, 0), (-1, 0), (1, 2, 3), np.zeros((48, 48), bool)):
+        with pytest.raises(ValueError, match="pixel="):
+            pixel_attribution(by_colour, image, pixel)
+    with pytest.raises(ValueError, match="segment=7 is no segment"):
+        pixel_attribution(by_colour, image, (1, 1), 7)
+    with pytest.raises(ValueError, match="method='guess'"):
+        pixel_attribution(by_colour, image, (1, 1), method="guess")
+    with pytest.raises(ValueError, match="against itself"):
+        pixel_attribution(by_colour, image, (1, 1), 1, against=1)
+    rows = segmenter(encoder="passthrough").fit(image.reshape(-1, 3))
+    with pytest.raises(ValueError, match="explains images"):
+        pixel_attribution(rows, image, (1, 1))
+
+
+def test_prototypes_lie_inside_their_segments(by_colour, scene):
+    """Every patch is real, holds its own segment alone, and overlaps no other."""
+    images, _ = scene
+    found = segment_prototypes(by_colour, images, n_prototypes=3, size=8)
+    labels = by_colour.predict(images)
+    taken = np.zeros(labels.shape, int)
+    for patch, segment, (y, x), i in zip(
+        found.patches, found.segments, found.positions, found.image_index, strict=True
+    ):
+        place = i, slice(y, y + 8), slice(x, x + 8)
+        assert np.array_equal(patch, images[place])
+        assert (labels[place] == segment).mean() > 0.95
+        taken[place] += 1
+    assert taken.max() == 1
+    assert [list(found.segments).count(s) for s in (0, 1)] == [3, 3]
+    assert all(len(set(found.image_index[found.segments == s])) == 2 for s in (0, 1))
+    assert (np.diff(found.scores[:3]) <= 0).all()
+
+
+def test_prototypes_refuse_patches_larger_than_images(by_colour, scene):
+    """And images that share no labels."""
+    with pytest.raises(ValueError, match="size=49"):
+        segment_prototypes(by_colour, scene[0], size=49)
+    own = segmenter(scope="image").fit(scene[0])
+    with pytest.raises(ValueError, match="scope='image'"):
+        segment_prototypes(own, scene[0])
+    assert len(segment_prototypes(own, scene[0][:1], size=8, n_prototypes=1).patches) == 2
+
+
+@pytest.mark.parametrize("with_labels", [False, True])
+def test_the_component_that_decides_is_important(scene, with_labels):
+    """Of pixels as they are, shuffling the deciding channel alone changes labels or accuracy."""
+    images, labels = scene
+    fitted = segmenter(encoder="passthrough", estimator=LogisticRegression()).fit(images, labels)
+    y = labels if with_labels else None
+    found = component_importance(fitted, images, y, random_state=0)
+    assert found.importances.shape == (3, 5)
+    mean = found.importances_mean
+    assert mean[DECIDES] > 0.3
+    assert mean[DECIDES] > 20 * np.abs(np.delete(mean, DECIDES)).max()
+    np.testing.assert_allclose(found.importances_std, found.importances.std(1))
+
+
+def test_components_are_shuffled_in_groups(scene):
+    """Two copies of a channel are spared by neither shuffle alone, but not by both together."""
+    images, labels = scene
+    twice = np.concatenate([images, images[..., [DECIDES]]], axis=3)
+    forest = RandomForestClassifier(30, max_features=1, random_state=0)
+    fitted = segmenter(encoder="passthrough", estimator=forest, n_fit_pixels=500).fit(twice, labels)
+    groups = {"first": [1], "second": [3], "both": [1, 3]}
+    found = component_importance(fitted, twice, labels, groups=groups, random_state=0)
+    first, second, both = found.importances_mean
+    assert both > first + second
+    with pytest.raises(ValueError, match="groups="):
+        component_importance(fitted, twice, groups={"none": [9]})
+
+
+def test_kinds_of_codes_are_told_apart(scene):
+    """With everything side by side, the groups are all components, each once."""
+    images, labels = scene
+    fitted = segmenter("all", "head").fit(images, labels)
+    found = component_importance(fitted, images, groups="kinds", n_repeats=1, random_state=0)
+    assert "jets at 0.5 px" in found.names
+    assert "narrow codes" in found.names
+    members = [i for own in found.components for i in own]
+    assert members == list(range(fitted.transform(images).shape[-1]))
+
+
+def test_a_traversal_decodes_along_one_component(rng):
+    """Decoded are the codes with that component at the given values, and nothing else changed."""
+    X = rng.normal(size=(60, 8, 8))
+    autoencoder = AutoencoderTransformer(3, max_epochs=1, random_state=0).fit(X)
+    found = latent_traversal(autoencoder, X[0], component=1, values=[-1.0, 2.0])
+    codes = autoencoder.transform(X[:1]).repeat(2, 0)
+    codes[:, 1] = [-1, 2]
+    np.testing.assert_allclose(found.decoded, autoencoder.inverse_transform(codes), rtol=1e-6)
+    usual = latent_traversal(autoencoder, X[0], component=1).levels
+    assert (np.diff(usual) > 0).all()
+    with pytest.raises(ValueError, match="component=3"):
+        latent_traversal(autoencoder, X[0], component=3)
+    with pytest.raises(ValueError, match="values="):
+        latent_traversal(autoencoder, X[0], component=0, values=[np.nan])
+
+
+def test_a_traversal_of_pixel_codes_moves_along_the_readout(scene):
+    """A step of one in a component changes every pixel by its row of the linear readout."""
+    image = scene[0][0]
+    encoder = PixelEncoder(3, cue="colour", width=8, max_epochs=0).fit(scene[0])
+    found = latent_traversal(encoder, image, component=0, values=[0, 1])
+    step = encoder.codes_.readout[0] * encoder.scale_[1]
+    np.testing.assert_allclose(
+        found.decoded[1] - found.decoded[0], np.broadcast_to(step, image.shape), atol=1e-4
+    )
+
+
+def smooth(rng, size):
+    """Noise blurred over two pixels, of unit spread."""
+    blurred = ndimage.gaussian_filter(rng.normal(size=(size, size)), 2)
+    return (blurred / blurred.std())[..., None].astype(np.float32)
+
+
+def test_unseen_texture_is_reconstructed_worse(rng):
+    """A network that learnt a smooth texture does not know stripes of the same contrast."""
+    known = np.stack([smooth(rng, 64) for _ in range(2)])
+    encoder = PixelEncoder(
+        2,
+        cue="texture",
+        pooling=2,
+        whitening=1,
+        width=16,
+        batch_size=2,
+        max_epochs=4,
+        random_state=0,
+    ).fit(known)
+    image = smooth(rng, 160)
+    y, x = np.mgrid[:40, :40]
+    image[60:100, 60:100, 0] = 2**0.5 * np.sin(2 * np.pi * (x + y / 2) / 6)
+    error = reconstruction_error(encoder, [image])[0]
+    assert np.median(error[66:94, 66:94]) > 1.3 * np.median(error[:50])
+    crop = reconstruction_error(encoder, [image[20:100, 20:100]])[0]
+    # The image is worked on in tiles of 128 pixels, which do not show.
+    np.testing.assert_allclose(crop[20:-20, 20:-20], error[40:80, 40:80], rtol=1e-4, atol=1e-5)
+
+
+def test_reconstruction_errors_come_from_trained_networks(by_texture, mosaic):
+    """A segmenter lends its encoder, and the exposure; an untrained network has learnt nothing."""
+    error = reconstruction_error(by_texture, mosaic[0])
+    assert error.shape == mosaic[0].shape[:3]
+    brighter = reconstruction_error(by_texture, 3 * mosaic[0] + 5)
+    np.testing.assert_allclose(brighter, error, rtol=1e-3, atol=1e-4)
+    untrained = PixelEncoder(4, cue="texture", max_epochs=0).fit(mosaic[0])
+    with pytest.raises(ValueError, match="max_epochs=0"):
+        reconstruction_error(untrained, mosaic[0])
+    rows = PixelEncoder(2, width=4, max_epochs=1).fit(mosaic[0][0].reshape(-1, 4))
+    assert reconstruction_error(rows, mosaic[0][0].reshape(-1, 4)).shape == (96 * 24,)
