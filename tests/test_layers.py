@@ -16,6 +16,9 @@ LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
     | {
         "_exposure",
+        "_memory",
+        "storage",
+        "_views",
         "_estimators",
         "_pictures",
         "_files",
