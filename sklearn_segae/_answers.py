@@ -16,6 +16,7 @@ from ._exposure import expose, typical_range
 from ._images import check_images, is_rows, like, slots
 from ._labelling import Labelling
 from ._labels import absorb_specks
+from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
 from ._memory import Work, to_bytes
 from ._regions import RegionTree
 from ._targets import Targets, check_targets
@@ -256,14 +257,16 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         `cleaned` are maps of labels, without specks.
         """
         check_is_fitted(self)
+        if cleaned and self.min_size and (out is not None or is_dask(X)):
+            raise ValueError(
+                f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
+                "by tile. Pass min_size=0, or an X in memory and no out."
+            )
+        if is_dask(X) and not is_rows(X):
+            return self._ask_lazily(X, question, out)
         images = self._check(X, reset=False)
         tail = () if cleaned else (self._n_features_out,)
         targets = slots(X, out, images, *tail, integers=cleaned)
-        if cleaned and self.min_size and out is not None:
-            raise ValueError(
-                f"min_size={self.min_size} looks at a whole label map, but out is written tile by "
-                "tile. Pass min_size=0, or leave out away."
-            )
         max_memory = to_bytes(self.max_memory)
         trios = zip(self._labellings(images), images, targets, strict=True)
         maps = [question(own, image, Work(max_memory, t)) for own, image, t in trios]
@@ -271,7 +274,21 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             return out
         return self._output(X, [self._clean(m) for m in maps] if cleaned else maps)
 
-    def _check(self, X: Any, *, reset: bool) -> list[Any]:
+    def _ask_lazily(self, X: Any, question: Question, out: Any) -> Any:
+        """Return a dask array, or a list of them, that answers when it is computed."""
+        images = self._check(X, reset=False, exposed=self.scope == "image")
+        stacks = as_stacks(X, out)
+        labellings = [self._fitted] * len(stacks)
+        if self.scope == "image":  # each is partitioned now, by a sample of its own
+            stacks = [stack[i : i + 1] for stack in stacks for i in range(stack.shape[0])]
+            labellings = self._labellings(images)
+        typical = self.typical_range_ if self.exposure == "image" else None
+        max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labellings, strict=True)
+        cost = self._fitted.cost(images[0])
+        answers = [lazy_answer(s, own, question, cost, max_memory, typical) for s, own in pairs]
+        return like_stacks(X, answers)
+
+    def _check(self, X: Any, *, reset: bool, exposed: bool = True) -> list[Any]:
         """Return images (H, W, C); rows become one image, a pixel wide."""
         rows = is_rows(X)
         if reset:
@@ -287,7 +304,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if reset:
             self.n_features_in_ = images[0].shape[2]
             self.typical_range_ = typical_range(images)
-        if self.exposure == "image":
+        if exposed and self.exposure == "image":
             return [expose(image, self.typical_range_) for image in images]
         return images
 

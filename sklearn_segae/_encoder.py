@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like, slots
+from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
 from ._memory import Cost, Work, tile_side, to_bytes
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import map_tiles
@@ -252,6 +253,10 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         check_is_fitted(self)
         max_memory = to_bytes(self.max_memory)
         images, rows = self._check(X, reset=False)
+        if is_dask(X) and not rows:
+            cost, answer = self.cost(images[0]), PixelEncoder.code_map
+            stacks = as_stacks(X, out)
+            return like_stacks(X, [lazy_answer(s, self, answer, cost, max_memory) for s in stacks])
         targets = slots(X, out, images, self._n_features_out, integers=False)
         codes = [
             self.code_map(image, Work(max_memory, target))

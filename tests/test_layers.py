@@ -17,6 +17,7 @@ LAYERS = [
     | {
         "_exposure",
         "_memory",
+        "_lazy",
         "storage",
         "_views",
         "_estimators",
