@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -12,12 +13,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._doubt import MEASURES
 from ._exposure import expose, typical_range
-from ._images import check_images, is_rows, like
+from ._images import check_images, is_rows, like, slots
 from ._labelling import Labelling
 from ._labels import absorb_specks
+from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
+from ._memory import Work, to_bytes
 from ._regions import RegionTree
 from ._targets import Targets, check_targets
 from ._trees import TreeBuilder
+
+Question = Callable[[Labelling, np.ndarray, Work], Any]
 
 
 def _can_tell_probabilities(segmenter: Any) -> bool:
@@ -45,6 +50,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     estimator_: Any
     exposure: str
     min_size: int
+    max_memory: int | str
     unlabelled: int
     ignore_label: int | None
     rows_: bool
@@ -54,20 +60,24 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     _seed: int
     _labellings: Callable[[list[np.ndarray]], list[Labelling]]  # one for each image
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, out: Any = None) -> Any:
         """Segment images.
 
         Parameters
         ----------
         X : as in `fit`; images may have any size
+            What is not in memory (a memory map, zarr, HDF5) is read tile by tile.
+        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
+            Where label maps of images are put, tile by tile: a memory map or a zarr array, say.
+            Needs `min_size=0`.
 
         Returns
         -------
         labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
             In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
-            classes as they were given.
+            classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
         """
-        return self._ask(X, self._label_map)
+        return self._ask(X, Labelling.label_map, out, cleaned=True)
 
     @available_if(_can_tell_probabilities)
     def predict_proba(self, X: Any) -> Any:
@@ -131,21 +141,23 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if measure not in MEASURES:
             raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
         doubt = MEASURES[measure]
-        return self._ask(X, lambda own, image: doubt(own.probability_map(image)))
+        return self._ask(X, partial(Labelling.probability_map, then=doubt))
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, out: Any = None) -> Any:
         """Encode every pixel.
 
         Parameters
         ----------
         X : as in `fit`
+        out : writable array-like (n, H, W, k) of floats, or list of these, default=None
+            Where codes of images are put, tile by tile.
 
         Returns
         -------
         codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
             Feature maps.
         """
-        return self._ask(X, Labelling.code_map)
+        return self._ask(X, Labelling.code_map, out)
 
     def name_segments(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Give the segments of a clusterer the names of classes, by a few labelled pixels.
@@ -203,7 +215,8 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if self._trees is None:
             raise ValueError(
                 f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
-                f"fitted to images, but scope={self.scope!r} and encoder={self.encoder!r}."
+                f"fitted to images (in memory, if large), but scope={self.scope!r} and "
+                f"encoder={self.encoder!r}."
             )
         (checked,) = self._check([image], reset=False)
         return self._trees.tree(checked, self._seed)
@@ -238,14 +251,44 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _n_features_out(self) -> int:
         return self._fitted.n_codes
 
-    def _ask(self, X: Any, question: Callable[[Labelling, np.ndarray], np.ndarray]) -> Any:
-        """Answer for every image, in the container that `X` came in."""
-        check_is_fitted(self)
-        images = self._check(X, reset=False)
-        pairs = zip(self._labellings(images), images, strict=True)
-        return self._output(X, [question(own, image) for own, image in pairs])
+    def _ask(self, X: Any, question: Question, out: Any = None, *, cleaned: bool = False) -> Any:
+        """Answer for every image, in the container that `X` came in, or in `out`.
 
-    def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
+        `cleaned` are maps of labels, without specks.
+        """
+        check_is_fitted(self)
+        if cleaned and self.min_size and (out is not None or is_dask(X)):
+            raise ValueError(
+                f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
+                "by tile. Pass min_size=0, or an X in memory and no out."
+            )
+        if is_dask(X) and not is_rows(X):
+            return self._ask_lazily(X, question, out)
+        images = self._check(X, reset=False)
+        tail = () if cleaned else (self._n_features_out,)
+        targets = slots(X, out, images, *tail, integers=cleaned)
+        max_memory = to_bytes(self.max_memory)
+        trios = zip(self._labellings(images), images, targets, strict=True)
+        maps = [question(own, image, Work(max_memory, t)) for own, image, t in trios]
+        if out is not None:
+            return out
+        return self._output(X, [self._clean(m) for m in maps] if cleaned else maps)
+
+    def _ask_lazily(self, X: Any, question: Question, out: Any) -> Any:
+        """Return a dask array, or a list of them, that answers when it is computed."""
+        images = self._check(X, reset=False, exposed=self.scope == "image")
+        stacks = as_stacks(X, out)
+        labellings = [self._fitted] * len(stacks)
+        if self.scope == "image":  # each is partitioned now, by a sample of its own
+            stacks = [stack[i : i + 1] for stack in stacks for i in range(stack.shape[0])]
+            labellings = self._labellings(images)
+        typical = self.typical_range_ if self.exposure == "image" else None
+        max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labellings, strict=True)
+        cost = self._fitted.cost(images[0])
+        answers = [lazy_answer(s, own, question, cost, max_memory, typical) for s, own in pairs]
+        return like_stacks(X, answers)
+
+    def _check(self, X: Any, *, reset: bool, exposed: bool = True) -> list[Any]:
         """Return images (H, W, C); rows become one image, a pixel wide."""
         rows = is_rows(X)
         if reset:
@@ -261,7 +304,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if reset:
             self.n_features_in_ = images[0].shape[2]
             self.typical_range_ = typical_range(images)
-        if self.exposure == "image":
+        if exposed and self.exposure == "image":
             return [expose(image, self.typical_range_) for image in images]
         return images
 
@@ -272,7 +315,9 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return check_targets(X, y, images, *codes, self.estimator, sample_weight)
 
     def _label_map(self, labelling: Labelling, image: np.ndarray) -> np.ndarray:
-        labels = labelling.label_map(image)
+        return self._clean(labelling.label_map(image, Work(to_bytes(self.max_memory))))
+
+    def _clean(self, labels: np.ndarray) -> np.ndarray:
         return absorb_specks(labels, self.min_size) if self.min_size and not self.rows_ else labels
 
     def _output(self, X: Any, maps: list[np.ndarray]) -> Any:

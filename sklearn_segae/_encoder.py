@@ -23,9 +23,11 @@ from ._backend import OnnxNetwork
 from ._callbacks import CallbackSupportMixin, Epochs, FitTask
 from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
-from ._images import check_images, is_rows, like
+from ._images import check_images, is_rows, like, slots
+from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
+from ._memory import Cost, Work, tile_side, to_bytes
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
-from ._pixels import WIDE_TILE, image_tiles
+from ._pixels import map_tiles
 from ._scaling import fit_channel_scale, scaled, unscaled
 from ._tiles import Tile, read_tile, sample_tiles
 from ._training import (
@@ -87,6 +89,9 @@ class PixelEncoder(
     backend : {"torch", "onnx"}, default="torch"
         What runs the network in `transform`, not in `fit`. "onnx" is onnxruntime on the CPU; codes
         agree to 1e-5. float64 rows are always torch's.
+    max_memory : int or str, default="1GiB"
+        Of `transform`, in bytes or with a unit, beside its input and output: tiles are made so
+        small that they need no more. Codes are the same to rounding.
     optimizer, lr, batch_size, max_epochs, loss_threshold, tol, n_iter_no_change, early_stopping, \
 validation_fraction, warm_start, device, callbacks, random_state, verbose
         As in :class:`AutoencoderTransformer`; samples are crops of the images. With
@@ -151,6 +156,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         "width": [Interval(Integral, 1, None, closed="left")],
         "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
         "backend": [StrOptions({"torch", "onnx"})],
+        "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         **TRAINING_CONSTRAINTS,
     }
 
@@ -164,6 +170,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         width: int = 24,
         loss: str = "mse",
         backend: str = "torch",
+        max_memory: int | str = "1GiB",
         optimizer: Any = "adam",
         lr: float = 1e-2,
         batch_size: int = 8,
@@ -186,6 +193,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         self.width = width
         self.loss = loss
         self.backend = backend
+        self.max_memory = max_memory
         self.optimizer = optimizer
         self.lr = lr
         self.batch_size = batch_size
@@ -216,6 +224,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         -------
         self : PixelEncoder
         """
+        to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
         images, rows = self._check(X, reset=True)
         task = FitTask(self, self.max_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
@@ -236,22 +245,36 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         reraise_interrupt(net)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, out: Any = None) -> Any:
         """Encode every pixel.
 
         Parameters
         ----------
         X : as in `fit`; images may have any size
+        out : writable array-like (n, H, W, n_components) of floats, or list of these, default=None
+            Where codes of images are put, tile by tile: a memory map or a zarr array, say.
 
         Returns
         -------
         codes : array (n, H, W, n_components), list of arrays (H, W, n_components), or array \
 (n_samples, n_components)
-            In the container that `X` came in, float32 (float64 for float64 rows).
+            In the container that `X` came in, float32 (float64 for float64 rows); `out`, if that
+            was given; lazy if `X` is a dask array of images.
         """
         check_is_fitted(self)
+        max_memory = to_bytes(self.max_memory)
         images, rows = self._check(X, reset=False)
-        codes = [self._encode(image) for image in images]
+        if is_dask(X) and not rows:
+            cost, answer = self.cost(images[0]), PixelEncoder.code_map
+            stacks = as_stacks(X, out)
+            return like_stacks(X, [lazy_answer(s, self, answer, cost, max_memory) for s in stacks])
+        targets = slots(X, out, images, self._n_features_out, integers=False)
+        codes = [
+            self.code_map(image, Work(max_memory, target))
+            for image, target in zip(images, targets, strict=True)
+        ]
+        if out is not None:
+            return out
         return codes[0][:, 0] if rows else like(X, codes)
 
     def inverse_transform(self, codes: Any) -> Any:
@@ -382,11 +405,14 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         module.initialise(x)
         return module
 
-    def _encode(self, image: np.ndarray) -> np.ndarray:
-        codes = np.empty((*image.shape[:2], self._n_features_out), self._code_dtype(image))
-        for tile in image_tiles(image, WIDE_TILE):
-            codes[tile] = self.encode_tile(image, tile)
-        return codes
+    def code_map(self, image: np.ndarray, work: Work) -> Any:
+        """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
+        side = tile_side(work.max_memory, self.cost(image))
+        return map_tiles(self.encode_tile, image, lambda codes: codes, side, work)
+
+    def cost(self, image: np.ndarray) -> Cost:
+        """Return what a tile of an image takes."""
+        return self.codes_.cost(self.net_.module_)
 
     def reread(self, images: Sequence[np.ndarray], look: Look | None = None) -> Self:
         """Return a copy whose projection to codes is that of other images, or of another look."""

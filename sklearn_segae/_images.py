@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._views import Slot, Stored, View, is_stored, refuse_gaps
+
 # `X` may be a stack (one array) or a list of images of different sizes.
 Images = Any
 
@@ -32,7 +34,8 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     Parameters
     ----------
     X : array of shape (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-        A stack, or a list of images of different sizes, of any real dtype. Never written to.
+        A stack, or a list of images of different sizes, of any real dtype. Never written to. An
+        array is whatever has `shape`, `dtype` and slicing.
     n_channels : int, default=None
         The number of channels every image must have; None takes that of the first image.
     owner : str, default=""
@@ -41,7 +44,8 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     Returns
     -------
     images : list of ndarray of shape (H, W, C)
-        Views of the input in its own dtype.
+        Views of the input in its own dtype. What is not in memory stays there: in its place comes a
+        `View`, which is read where it is sliced, and then refuses NaN.
     """
     images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(X))]
     expected = images[0].shape[2] if n_channels is None else n_channels
@@ -78,6 +82,33 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     return maps
 
 
+def slots(
+    X: Images, out: Any, images: Sequence[np.ndarray], *tail: int, integers: bool
+) -> list[Any]:
+    """Return where the map (H, W, *tail) of every image goes: into `out`, like X, or nowhere."""
+    if out is None:
+        return [None] * len(images)
+    if is_rows(X):
+        raise ValueError("out is for images, but X holds rows. Leave it out.")
+    listed = isinstance(out, list | tuple)
+    length = len(out) if listed else out.shape[0]
+    if listed != _is_image_list(X) or length != len(images):
+        raise ValueError(
+            f"out is of type {type(out).__name__} and length {length}, but X is of type "
+            f"{type(X).__name__} and length {len(images)}. Pass a list for a list of images, and "
+            "one array for a stack."
+        )
+    parts = list(out) if listed else [Slot(out, i) for i in range(length)]
+    for i, (part, image) in enumerate(zip(parts, images, strict=True)):
+        expected, kinds = (*image.shape[:2], *tail), "iu" if integers else "f"
+        if tuple(part.shape) != expected or np.dtype(part.dtype).kind not in kinds:
+            raise ValueError(
+                f"out[{i}] has shape {tuple(part.shape)} and dtype {part.dtype}, but shape "
+                f"{expected} and {'integers' if integers else 'floats'} are needed."
+            )
+    return parts
+
+
 def like(X: Images, maps: list[np.ndarray]) -> Any:
     """Put one map for every image into the container that `X` came in: a stack or a list."""
     return maps if _is_image_list(X) else np.stack(maps)
@@ -103,7 +134,7 @@ def _ndim_of_nested_lists(X: Any) -> int:
 def _split(X: Images) -> list[Any]:
     if _is_image_list(X):
         return list(X)
-    if len(X) == 0:
+    if (X.shape[0] if hasattr(X, "shape") else len(X)) == 0:
         raise ValueError("X holds 0 images, but at least one is needed.")
     try:
         stack = X if hasattr(X, "ndim") else np.asarray(X)
@@ -121,10 +152,12 @@ def _split(X: Images) -> list[Any]:
             f"X has shape {stack.shape}: is this one colour image? Pass X[None] for a stack of "
             "one image, or X[..., None] if it is a stack of narrow grey images."
         )
+    if is_stored(stack):
+        return [Stored(stack, i, f"X[{i}]") for i in range(stack.shape[0])]
     return list(stack)
 
 
-def _check_image(image: Any, name: str) -> np.ndarray:
+def _check_image(image: Any, name: str) -> Any:
     if image.ndim not in (2, 3):
         raise ValueError(
             f"{name} has shape {image.shape}, but an image has 2 axes (H, W) or 3 (H, W, C)."
@@ -136,12 +169,9 @@ def _check_image(image: Any, name: str) -> np.ndarray:
         )
     if 0 in image.shape:
         raise ValueError(f"{name} has shape {image.shape}: an image needs at least one pixel.")
-    # A sum needs no copy, and is finite only if every pixel is; it may overflow: look again.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = image.dtype.kind == "f" and not np.isfinite(image.sum())
-    if suspicious and not np.isfinite(image).all():
-        raise ValueError(
-            f"{name} contains NaN or infinity. Fill or crop those pixels first, for instance with "
-            "numpy.nan_to_num."
-        )
+    if isinstance(image, View):
+        return image
+    if is_stored(image):
+        return Stored(image, name=name)
+    refuse_gaps(image, name)
     return np.asarray(image) if image.ndim == 3 else np.asarray(image)[..., None]

@@ -66,10 +66,6 @@ def _jet(smooth: Callable[[float, int], Tensor], sigma: float) -> Iterator[Tenso
         yield here
 
 
-def _length(a: Tensor, b: Tensor) -> Tensor:
-    return (a * a + b * b).sqrt()  # not torch.hypot, which ONNX does not know
-
-
 def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return maps `apart` pixels before, at, and after every pixel that has both."""
     n = maps.shape[axis] - 2 * apart
@@ -79,5 +75,4 @@ def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor
 
 def _length(a: Tensor, b: Tensor) -> Tensor:
     """Return the length of a vector; its gradient is 0 where the length is, not NaN."""
-    flat = (a == 0) & (b == 0)
-    return torch.hypot(torch.where(flat, TINY, a), b)
+    return (a * a + b * b).clamp_min(TINY).sqrt()  # not torch.hypot, which ONNX does not know

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 from ._encoder import PixelEncoder
 from ._estimators import fit_weighted, mean_variance, with_segments
 from ._fine_tuning import fine_tune
+from ._memory import Cost, Work, tile_side
 from ._mixture import ShrunkMixture
 from ._naming import Names, name_segments, segment_centres
 from ._number import count_clusters
@@ -24,9 +26,11 @@ from ._survey import Survey
 from ._targets import Targets
 from ._tiles import Tile
 
+ANYHOW = Work()
 N_TRANSDUCTIVE = 2_000  # pixels for estimators whose cost is quadratic
 GRAPHS = (LabelPropagation, LabelSpreading)  # of all pairs of pixels
 SEMI_SUPERVISED = (*GRAPHS, SelfTrainingClassifier)
+Step = Callable[[np.ndarray], np.ndarray]  # rows of a tile to rows
 
 
 class Labelling:
@@ -114,18 +118,23 @@ class Labelling:
         self.names = name_segments(segments, centres, pick(maps, labelled), y, weight)
         return self.names
 
-    def label_map(self, image: np.ndarray) -> np.ndarray:
+    def label_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
         """(H, W, C) -> (H, W)."""
         if self.refiner is None:
-            labels = map_tiles(self._used_codes, image, self._predict)
-        else:
-            classes = self.refiner.classes_
-            labels = map_tiles(self.refiner.probabilities, image, lambda p: classes[p.argmax(1)])
-        return labels if self.names is None else self.names.of(labels)
+            return self._map(self._used_codes, image, [self.labels_of], work)
+        classes = self.refiner.classes_
+        names: list[Step] = [] if self.names is None else [self.names.of]
+        steps = [lambda likely: classes[likely.argmax(1)], *names]
+        return self._map(self.refiner.probabilities, image, steps, work)
 
-    def probability_map(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, C) -> (H, W, k), in the order of the labels."""
-        return map_tiles(self.probabilities, image, lambda found: found)
+    def probability_map(
+        self,
+        image: np.ndarray,
+        work: Work = ANYHOW,
+        then: Step | None = None,
+    ) -> Any:
+        """(H, W, C) -> (H, W, k), in the order of the labels, or what `then` makes of them."""
+        return self._map(self.probabilities, image, [] if then is None else [then], work)
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """(h, w, k), how likely every segment is at the pixels of a tile."""
@@ -143,13 +152,33 @@ class Labelling:
         labels = self._predict(codes)
         return labels if self.names is None else self.names.of(labels)
 
-    def decision_map(self, image: np.ndarray) -> np.ndarray:
+    def decision_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
         """(H, W, C) -> (H, W) or (H, W, k)."""
-        return map_tiles(self.coder.encode_tile, image, self.estimator.decision_function)
+        return self._map(self.coder.encode_tile, image, [self.estimator.decision_function], work)
 
-    def code_map(self, image: np.ndarray) -> np.ndarray:
+    def code_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
         """(H, W, C) -> (H, W, F)."""
-        return map_tiles(self.coder.encode_tile, image, lambda codes: codes)
+        return self._map(self.coder.encode_tile, image, [], work)
+
+    def cost(self, image: np.ndarray) -> Cost:
+        """Return what a tile of an image takes."""
+        halo, padded, inner = self.coder.cost(image)
+        if self.refiner is not None:
+            halo += self.refiner.halo
+        # Codes and what an estimator makes of them, in float64, and again on their way.
+        inner += 8 * (3 * self.n_codes + 4 * len(self.possible_segments()))
+        return Cost(halo, padded, inner)
+
+    def _map(
+        self,
+        encode: Callable[[np.ndarray, Tile], np.ndarray],
+        image: np.ndarray,
+        steps: Sequence[Step],
+        work: Work,
+    ) -> Any:
+        """Take the codes of every tile through all steps, in tiles that memory has room for."""
+        side = tile_side(work.max_memory, self.cost(image))
+        return map_tiles(encode, image, lambda codes: reduce(_apply, steps, codes), side, work)
 
     def score(self, images: Sequence[np.ndarray]) -> float:
         """Return the estimator's own score on a sample of the pixels, the same every time."""
@@ -253,3 +282,7 @@ class Labelling:
         )
         row = np.zeros((1, self.n_codes), np.float32)
         return np.arange(self._probabilities(row).shape[1] if has_columns else 0)
+
+
+def _apply(values: np.ndarray, step: Step) -> np.ndarray:
+    return step(values)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ._memory import Cost
 from ._pixels import choose_pixels, gather
 from ._tiles import Tile, read_tile
 
@@ -33,6 +34,11 @@ class PatchEncoder:
             chosen = choose_pixels(images, n_patches, rng)
             self.transformer.fit(gather(self._patches, images, chosen))
         return self
+
+    def cost(self, image: np.ndarray) -> Cost:
+        """Return what a tile takes, if the transformer makes no more than some copies of it."""
+        n_bytes = 8 * 4 * image.shape[2] * self.patch_size**2
+        return Cost(self.patch_size // 2, n_bytes, n_bytes)
 
     def encode_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the codes (h, w, n) of one tile of an image."""

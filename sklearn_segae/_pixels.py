@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ._memory import Work
 from ._tiles import Tile, tiles
+from ._views import release
 
 TILE = 256  # side of the tiles that samples come from, in pixels
 WIDE_TILE = 512  # the same where all are worked on: less of the work is for halos
@@ -41,10 +43,11 @@ def choose_pixels(
     From random tiles of `BUDGET` pixels at most, so that a sample costs the same however large the
     set is.
     """
-    masks = [np.zeros(image.shape[:2], bool) for image in images]
-    for i, tile in random_tiles(images, rng):
-        masks[i][tile] = True
-    return _draw([np.flatnonzero(mask) for mask in masks], n_pixels, rng)
+    pools = [[np.empty(0, int)] for _ in images]
+    for i, (rows, columns) in random_tiles(images, rng):
+        first = np.arange(rows.start, rows.stop)[:, None] * images[i].shape[1]
+        pools[i].append((first + np.arange(columns.start, columns.stop)).ravel())
+    return _draw([np.sort(np.concatenate(pool)) for pool in pools], n_pixels, rng)
 
 
 def choose_labelled(
@@ -93,16 +96,42 @@ def map_tiles(
     encode: Callable[[np.ndarray, Tile], np.ndarray],
     image: np.ndarray,
     function: Callable[[np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Return the map (H, W, ...) of `function(codes)` over the codes (n, F) of every tile."""
-    result: Any = None  # until a tile has told type and shape
-    for tile in image_tiles(image, WIDE_TILE):
-        codes = encode(image, tile)
+    side: int = WIDE_TILE,
+    work: Work | None = None,
+) -> Any:
+    """Return the map (H, W, ...) of `function(codes)` over the codes (n, F) of every tile.
+
+    In `work.out`, if there is one; of the part `work.within`, if that is asked for.
+    """
+    _, out, within = work or Work()
+    top, left, height, width = 0, 0, *image.shape[:2]
+    if within is not None:
+        (top, height), (left, width) = ((p.start, p.stop - p.start) for p in within)
+    for rows, columns in tiles((height, width), ROW_TILE if image.shape[1] == 1 else side):
+        here = (
+            slice(rows.start + top, rows.stop + top),
+            slice(columns.start + left, columns.stop + left),
+        )
+        codes = encode(image, here)
         values = function(codes.reshape(-1, codes.shape[2]))
-        if result is None:
-            result = np.empty((*image.shape[:2], *values.shape[1:]), values.dtype)
-        result[tile] = values.reshape(*codes.shape[:2], *values.shape[1:])
-    return result
+        if out is None:  # until a tile has told type and shape
+            out = np.empty((height, width, *values.shape[1:]), values.dtype)
+        write(out, (rows, columns), values.reshape(*codes.shape[:2], *values.shape[1:]))
+    return out
+
+
+def write(out: Any, tile: Tile, values: np.ndarray) -> None:
+    """Put the values of a tile where they belong, if they fit in there."""
+    if out.dtype != values.dtype and out.dtype.kind in "iu":
+        low, high = int(values.min()), int(values.max())
+        bounds = np.iinfo(out.dtype)
+        if low < bounds.min or high > bounds.max:
+            raise ValueError(
+                f"out has dtype {out.dtype}, but there are labels from {low} to {high}. Pass an "
+                f"out of dtype {values.dtype}."
+            )
+    out[tile] = values
+    release(out)
 
 
 def _gather(

@@ -40,6 +40,11 @@ class Refiner:
         self.sigma = SMOOTH * encoder.pooling_
         self.step = grid_step(encoder.pooling_)
 
+    @property
+    def halo(self) -> int:
+        """Pixels beyond a tile whose codes are looked at, or that the grid rounds to."""
+        return ceil(3 * self.sigma) + 3 * self.step
+
     def fit(
         self, survey: Survey, labels: np.ndarray, n_places: int, rng: np.random.Generator
     ) -> bool:

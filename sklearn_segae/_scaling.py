@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
+
+from ._tiles import spread_tiles
+from ._views import LARGE
+
+STRIP = 2**20  # pixels that are read at once
+SPREAD = 32  # side in pixels of tiles that stand for a large image
 
 
 def fit_scale(X: Any, scaling: str | None, weight: np.ndarray | None = None) -> np.ndarray:
@@ -47,10 +53,24 @@ def fit_channel_scale(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def sample_evenly(images: Sequence[np.ndarray], max_pixels: int = 200_000) -> np.ndarray:
-    """Return about `max_pixels` pixels (n, C) at most, from a grid over all images."""
+    """Return about `max_pixels` pixels (n, C) at most, from everywhere in all images.
+
+    From a grid; in place of an image too large to read, from small tiles spread evenly over it.
+    """
     n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
     step = max(1, round((n_pixels / max_pixels) ** 0.5))
-    return np.concatenate([i[::step, ::step].reshape(-1, i.shape[2]) for i in images])
+    return np.concatenate([part.reshape(-1, i.shape[2]) for i in images for part in _some(i, step)])
+
+
+def _some(image: np.ndarray, step: int) -> Iterator[np.ndarray]:
+    """Yield about one of `step`**2 pixels, a few rows or a tile at a time."""
+    height, width = image.shape[:2]
+    if height * width > LARGE:
+        yield from (image[tile] for tile in spread_tiles(image.shape, SPREAD, step))
+        return
+    n_rows = step * max(1, STRIP // (step * width))
+    for top in range(0, height, n_rows):
+        yield image[top : top + n_rows, ::step][::step]
 
 
 def scaled(X: Any, scale: np.ndarray) -> np.ndarray:

@@ -18,10 +18,12 @@ from ._encoder import PixelEncoder
 from ._estimators import seeded_clone
 from ._head import PixelHead
 from ._labelling import Labelling
+from ._memory import to_bytes
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
 from ._training import draw_seed
 from ._trees import TreeBuilder
+from ._views import too_many
 from ._weights import refuse_unknown
 
 # Learnt by clusterers or by classifiers alone.
@@ -83,7 +85,11 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         The label in `y` of pixels without one; imaging tools use 0.
     memory : str, joblib.Memory or None, default=None
         Where fitted encoders are cached, so that a search over `n_segments` or `estimator__*`
-        trains each of them once. Give `random_state` too.
+        trains each of them once. Give `random_state` too. Not used for images on disk, whose
+        pixels are not all read.
+    max_memory : int or str, default="1GiB"
+        Of `predict` and `transform`, in bytes or with a unit, beside their input and output: tiles
+        are made so small that they need no more. Codes are the same to rounding.
     random_state : int, RandomState instance or None, default=None
         Seeds the encoder and the estimator, where theirs is None, and the choice of pixels.
     verbose : int, default=0
@@ -99,7 +105,8 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
         Label maps of the images that were fitted, int32; clusterers only.
-        They keep the numbers of the segments when these get names.
+        They keep the numbers of the segments when these get names. Not there if images on disk
+        have more than 16 million pixels: `fit` does not read them all. Call `predict`.
     classes_ : ndarray
         Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
     segment_names_ : ndarray of shape (n_segments_,)
@@ -149,6 +156,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         "ignore_label": [Integral, None],
         "unlabelled": [Integral],
         "memory": [str, HasMethods(["cache"]), None],
+        "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -169,6 +177,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         ignore_label: int | None = None,
         unlabelled: int = -1,
         memory: Any = None,
+        max_memory: int | str = "1GiB",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -185,6 +194,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         self.ignore_label = ignore_label
         self.unlabelled = unlabelled
         self.memory = memory
+        self.max_memory = max_memory
         self.random_state = random_state
         self.verbose = verbose
 
@@ -228,7 +238,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
             self.__dict__.pop(name, None)
         self.__dict__.update(learnt, encoder_=encoder, estimator_=learnt["_fitted"].estimator)
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
-        self._trees = TreeBuilder(encoder, images) if grows_trees else None
+        self._trees = TreeBuilder(encoder, images) if grows_trees and not too_many(images) else None
         task.finish()
         return self
 
@@ -253,6 +263,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
                 f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
                 f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
             )
+        to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
         supervised = self._is_supervised
         if supervised and self.scope == "image":
             raise ValueError(
@@ -277,12 +288,14 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         """Return what is learnt without labels, by attribute."""
         labellings = self._cluster(encoder, images)
         numbers = [int(own.n_segments) for own in labellings]
-        pairs = zip(labellings, images, strict=True)
-        return {
+        learnt = {
             "_fitted": labellings[-1],
             "n_segments_": numbers if self.scope == "image" else numbers[0],
-            "labels_": self._output(X, [self._label_map(own, image) for own, image in pairs]),
         }
+        if not too_many(images):
+            maps = map(self._label_map, labellings, images)
+            learnt["labels_"] = self._output(X, list(maps))
+        return learnt
 
     def _new_estimator(self, encoder: Any) -> Any:
         """Return the estimator; None for the k-means that narrow codes have a say in."""
@@ -316,7 +329,8 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         encoder = seeded_clone(
             self._default_encoder if self.encoder is None else self.encoder, seed
         )
-        memory = check_memory(self.memory)
+        on_disk = any(getattr(image, "on_disk", False) for image in images)
+        memory = check_memory(None if on_disk else self.memory)
         if isinstance(encoder, PixelEncoder):
             # Who listens has no part in what is learnt, nor in the name it is cached under.
             fit = memory.cache(_fit_pixel_encoder, ignore=["task"])

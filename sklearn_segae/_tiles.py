@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -18,6 +19,18 @@ def tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
                 slice(top, min(top + side, height)),
                 slice(left, min(left + side, width)),
             )
+
+
+def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Tile]:
+    """Yield tiles that lie evenly all over an image, `apart` * `side` pixels from each other."""
+    starts = (
+        np.unique(
+            np.linspace(0, max(0, size - side), max(2, round(size / (apart * side)))).astype(int)
+        )
+        for size in shape[:2]
+    )
+    for top, left in product(*starts):
+        yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
 
 
 def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:

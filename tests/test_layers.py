@@ -16,6 +16,10 @@ LAYERS = [
     {"_version", "_images", "_labels", "_tiles", "_pixels", "_scaling", "_coherence"}
     | {
         "_exposure",
+        "_memory",
+        "_lazy",
+        "storage",
+        "_views",
         "_estimators",
         "_pictures",
         "_canvas",

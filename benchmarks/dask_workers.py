@@ -1,0 +1,64 @@
+"""One worker process against two: how much of a second core arrives.
+
+    python benchmarks/dask_workers.py [--side 3000] [--workers 1 2]
+
+Fits on a corner of a synthetic image (three bands of bytes in chunks of 512 x 512), then predicts
+all of it with `dask.distributed`, worker processes of one thread each on this machine. Prints wall
+seconds without the start of the workers, megapixels a second, bytes of the model, and whether the
+label maps are the same. Worth reading on an idle machine alone.
+"""
+
+import argparse
+import pickle
+import time
+
+import dask.array as da
+import numpy as np
+import torch
+from distributed import Client, LocalCluster
+
+from sklearn_segae import AESegmenter, PixelEncoder
+
+COLOURS = np.array([[60, 60, 90], [120, 80, 60], [90, 140, 90]], np.float32)
+
+
+def make_chunk(block_info=None):
+    """Return the chunk of the synthetic image that belongs at its place."""
+    (_, _), (top, bottom), (left, right), _ = block_info[None]["array-location"]
+    y, x = np.arange(top, bottom)[:, None], np.arange(left, right)
+    labels = np.digitize(np.sin(y / 37) + np.sin(x / 53) + np.sin((x + 2 * y) / 91), [-0.6, 0.6])
+    noise = np.random.default_rng([top, left]).normal(0, 12, (*labels.shape, 3))
+    return np.clip(COLOURS[labels] + noise, 0, 255).astype(np.uint8)[None]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=3000)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    side = arguments.side
+    sizes = tuple(min(512, side - start) for start in range(0, side, 512))
+    image = da.map_blocks(make_chunk, chunks=((1,), sizes, sizes, (3,)), dtype=np.uint8)
+    corner = image[:, :1000, :1000].compute(scheduler="sync")
+    encoder = PixelEncoder(cue="colour", max_epochs=2)
+    segmenter = AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(corner)
+    print(f"{side**2 / 1e6:.1f} megapixels, model of {len(pickle.dumps(segmenter)) / 1e3:.0f} kB")
+    print("workers  seconds    MP/s  same labels")
+    first = None
+    for n_workers in arguments.workers:
+        cluster = LocalCluster(n_workers, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster) as client:
+            client.wait_for_workers(n_workers)
+            client.run(lambda: __import__("torch").set_num_threads(1))
+            client.run(segmenter.predict, corner[:, :64, :64])  # imports, everywhere
+            start = time.perf_counter()
+            labels = segmenter.predict(image).compute()
+            seconds = time.perf_counter() - start
+        first = labels if first is None else first
+        same = np.array_equal(labels, first)
+        print(f"{n_workers:7d} {seconds:8.1f} {side**2 / 1e6 / seconds:7.2f}  {same}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
