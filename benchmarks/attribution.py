@@ -1,6 +1,7 @@
 """Does an explanation point at the channel that decides? Share of the attribution that lies on it.
 
-    python benchmarks/attribution.py [--seeds 3] [--pixels 4] [--size 96]
+    python benchmarks/attribution.py [--seeds 3] [--pixels 4] [--cases 0 1 2 3 4 5]
+                                     [--size 96] [--epochs 5]
 
 Segments differ in one channel alone, by colour or by texture; the others are noise of the same
 spread. Of every pixel that is explained, the table gives the share that the deciding channel has
@@ -112,16 +113,19 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pixels", type=int, default=4)
     parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)))
     args = parser.parse_args()
     print(
         "differs  cue      estimator method                baseline  single pixels  9 x 9        "
         "channels     near   s     accuracy"
     )
-    for (differs, cue, name), (make, estimator, methods) in CASES.items():
+    for case in args.cases:
+        (differs, cue, name), (make, estimator, methods) = list(CASES.items())[case]
         results, accuracies = defaultdict(list), []
         for seed in range(args.seeds):
             images, labels = make(args.size, seed)
-            encoder = PixelEncoder(cue=cue, max_epochs=5)
+            encoder = PixelEncoder(cue=cue, max_epochs=args.epochs)
             segmenter = AESegmenter(2, encoder=encoder, estimator=estimator, random_state=seed)
             segmenter.fit(images, labels)
             accuracies.append(matched_accuracy(labels, segmenter.predict(images)))

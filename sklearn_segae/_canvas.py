@@ -67,9 +67,9 @@ def aspect_of(image: np.ndarray) -> float:
     return image.shape[0] / image.shape[1]
 
 
-def blank(axes: np.ndarray, first: int = 0) -> None:
-    """Take frames and ticks off axes, from one of them on."""
-    for ax in axes.ravel()[first:]:
+def blank(axes: np.ndarray) -> None:
+    """Take frames and ticks off axes."""
+    for ax in axes.ravel():
         ax.set_axis_off()
 
 

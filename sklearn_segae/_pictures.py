@@ -5,7 +5,6 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from ._labels import borders
 
@@ -45,8 +44,8 @@ def as_picture(image: np.ndarray) -> np.ndarray:
         return (255 * magenta_green).astype(np.uint8)
     if n_channels > 3:
         rows = channels.reshape(-1, n_channels).astype(np.float32)
-        components = PCA(3, random_state=0).fit_transform(rows)
-        channels = components.reshape(*channels.shape[:2], 3)
+        _, axes = np.linalg.eigh(np.cov(rows.T))  # the last ones have the largest variance
+        channels = (rows @ axes[:, :-4:-1]).reshape(*channels.shape[:2], 3)
     return to_rgb(channels)
 
 
