@@ -39,7 +39,7 @@ LAYERS = [
     {"_labelling"},
     {"_answers"},
     {"_segmenter"},
-    {"_schema", "_onnx"},
+    {"_schema", "_onnx", "_trial"},
     {"_records", "_converters"},
     {"persistence"},
     {"_cli"},
