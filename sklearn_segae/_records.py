@@ -15,7 +15,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ._schema import CLASSES, LEARNT, hints_of, refuse_misfits
-from ._training import Net
 
 FOREIGN = ("sklearn", "scipy")  # libraries whose objects skops stores
 PLAIN = "biuf"  # kinds of arrays of numbers
@@ -185,7 +184,7 @@ def _state(value: Any) -> dict[str, Any]:
     """Return the attributes of an object of ours, as plain as it has them."""
     if isinstance(value, tuple):
         return value._asdict()  # type: ignore[attr-defined]
-    special = type(value) is Net or "__getstate__" in vars(type(value))
+    special = "__getstate__" in vars(type(value))
     return value.__getstate__() if special else vars(value)
 
 

@@ -45,7 +45,7 @@ LAYERS = [
     {"_answers"},
     {"_segmenter", "_inside"},
     {"_torch_heads", "_prototypes", "_importance", "_traversal", "_reconstruction_error"}
-    | {"_schema", "_onnx"},
+    | {"_schema", "_onnx", "_trial"},
     {"_explained", "_records", "_converters"},
     {"_attribution", "persistence"},
     {"_cli", "inspection", "_learning_displays", "_map_displays", "_reason_displays"},
