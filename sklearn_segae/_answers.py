@@ -284,8 +284,10 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             labellings = self._labellings(images)
         typical = self.typical_range_ if self.exposure == "image" else None
         max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labellings, strict=True)
-        cost = self._fitted.cost(images[0])
-        answers = [lazy_answer(s, own, question, cost, max_memory, typical) for s, own in pairs]
+        answers = [
+            lazy_answer(stack, own, question, own.cost(images[0]), max_memory, typical)
+            for stack, own in pairs
+        ]
         return like_stacks(X, answers)
 
     def _check(self, X: Any, *, reset: bool, exposed: bool = True) -> list[Any]:

@@ -83,7 +83,7 @@ class Codes(NamedTuple):
         """Return what a tile of codes takes."""
         n_learnt = sum(p.axes.shape[1] for p in (self.projection, self.finer) if p is not None)
         # Of all layers, and once more on their way; of projections, one for each layer; of codes,
-        # as they come, side by side, and standardised. Measured: up to a third less.
+        # as they come, side by side, and standardised. Measured: 0.5 to 0.7 of it for textures.
         n_numbers = 2 * module.n_features + 5 * n_learnt + 4 * self.n_components
         halo = self.reach + self.look.reader(module).margin
         return Cost(halo, 4 * n_numbers, 4 * 4 * self.n_components)

@@ -25,7 +25,7 @@ from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
 from ._images import check_images, is_rows, like, slots
 from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
-from ._memory import Cost, Work, tile_side, to_bytes
+from ._memory import Cost, Work, to_bytes
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import map_tiles
 from ._scaling import fit_channel_scale, scaled, unscaled
@@ -407,8 +407,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
 
     def code_map(self, image: np.ndarray, work: Work) -> Any:
         """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
-        side = tile_side(work.max_memory, self.cost(image))
-        return map_tiles(self.encode_tile, image, lambda codes: codes, side, work)
+        return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
 
     def cost(self, image: np.ndarray) -> Cost:
         """Return what a tile of an image takes."""

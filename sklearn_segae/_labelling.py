@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 from ._encoder import PixelEncoder
 from ._estimators import fit_weighted, mean_variance, with_segments
 from ._fine_tuning import fine_tune
-from ._memory import Cost, Work, tile_side
+from ._memory import Cost, Work
 from ._mixture import ShrunkMixture
 from ._naming import Names, name_segments, segment_centres
 from ._number import count_clusters
@@ -177,8 +177,8 @@ class Labelling:
         work: Work,
     ) -> Any:
         """Take the codes of every tile through all steps, in tiles that memory has room for."""
-        side = tile_side(work.max_memory, self.cost(image))
-        return map_tiles(encode, image, lambda codes: reduce(_apply, steps, codes), side, work)
+        function = partial(reduce, _apply, steps)
+        return map_tiles(encode, image, function, self.cost(image), work)
 
     def score(self, images: Sequence[np.ndarray]) -> float:
         """Return the estimator's own score on a sample of the pixels, the same every time."""

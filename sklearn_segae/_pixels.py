@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ._memory import Work
+from ._memory import Cost, Work, tile_side
 from ._tiles import Tile, tiles
 from ._views import release
 
 TILE = 256  # side of the tiles that samples come from, in pixels
-WIDE_TILE = 512  # the same where all are worked on: less of the work is for halos
 ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
 BUDGET = 24 * TILE**2  # a sample of a large set comes from so many pixels: not all are computed
 
@@ -96,18 +95,19 @@ def map_tiles(
     encode: Callable[[np.ndarray, Tile], np.ndarray],
     image: np.ndarray,
     function: Callable[[np.ndarray], np.ndarray],
-    side: int = WIDE_TILE,
-    work: Work | None = None,
+    cost: Cost,
+    work: Work,
 ) -> Any:
     """Return the map (H, W, ...) of `function(codes)` over the codes (n, F) of every tile.
 
     In `work.out`, if there is one; of the part `work.within`, if that is asked for.
     """
-    _, out, within = work or Work()
+    max_memory, out, within = work
+    side = ROW_TILE if image.shape[1] == 1 else tile_side(max_memory, cost)
     top, left, height, width = 0, 0, *image.shape[:2]
     if within is not None:
         (top, height), (left, width) = ((p.start, p.stop - p.start) for p in within)
-    for rows, columns in tiles((height, width), ROW_TILE if image.shape[1] == 1 else side):
+    for rows, columns in tiles((height, width), side):
         here = (
             slice(rows.start + top, rows.stop + top),
             slice(columns.start + left, columns.stop + left),
