@@ -1,8 +1,8 @@
 """Image segmentation with autoencoders, as scikit-learn estimators.
 
 The three estimators live here, and a classifier for the last of them; the modules `datasets`,
-`inspection`, `metrics`, `model_selection`, `networks`, `persistence` and `plotting` are imported by
-name.
+`distributed`, `inspection`, `metrics`, `model_selection`, `networks`, `persistence`, `plotting` and
+`storage` are imported by name.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -34,6 +34,7 @@ LAYERS = [
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
+    | {"distributed"}
     | {"_archive", "_backend", "_foreign", "_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
@@ -55,6 +56,7 @@ MAY_IMPORT = {
     "skorch": {"_training"},
     "torch": {
         "networks",
+        "distributed",
         "_reading",
         "_distortion",
         "_architectures",

@@ -1,0 +1,121 @@
+"""One model trained by several processes, each of which looks at its share of every batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+__all__ = ["shared_training"]
+
+_n_ranks: ContextVar[int] = ContextVar("n_ranks", default=1)
+
+
+@contextmanager
+def shared_training(backend: str | None = None) -> Iterator[int]:
+    """Let all processes of a `torchrun` train the estimators that are fitted inside together.
+
+    Every process runs the same program on the same data. Inside, each computes the gradients of
+    its share of every batch, and all take the step of the mean. All end with the same weights:
+    those of one process, up to rounding, where the loss is a mean over the samples of a batch, and
+    shares are equal; near them for noisy variants, and for a :class:`~sklearn_segae.PixelEncoder`,
+    whose coherence is a matter of all crops of a batch together. Without `torchrun` there is one
+    process, and nothing changes.
+
+    Parameters
+    ----------
+    backend : {"gloo", "nccl"} or None, default=None
+        Of `torch.distributed`; None is "nccl" where every process has a GPU, else "gloo". With
+        "nccl" each process takes the GPU of its local rank.
+
+    Yields
+    ------
+    rank : int
+        Of this process, from 0: let that of rank 0 alone write files.
+
+    Raises
+    ------
+    RuntimeError
+        If the processes do not find each other.
+
+    Notes
+    -----
+    This is synchronous data parallelism [1]_. A batch with fewer samples than there are processes
+    is computed by all of them.
+
+    References
+    ----------
+    .. [1] S. Li et al., "PyTorch Distributed: experiences on accelerating data parallel training",
+       PVLDB 13, 2020, doi:10.14778/3415478.3415530.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_segae import AutoencoderTransformer
+    >>> from sklearn_segae.distributed import shared_training
+    >>> X = np.random.default_rng(0).normal(size=(100, 5))
+    >>> with shared_training() as rank:  # python -m torch.distributed.run --nproc-per-node 2 ...
+    ...     ae = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X)
+    >>> rank
+    0
+    """
+    n = int(os.environ.get("WORLD_SIZE", "1"))
+    if n == 1:
+        yield 0
+        return
+    started = not dist.is_initialized()
+    if started:
+        dist.init_process_group(backend or _usual_backend())
+    if dist.get_backend() == "nccl":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    token = _n_ranks.set(n)
+    try:
+        yield dist.get_rank()
+    finally:
+        _n_ranks.reset(token)
+        if started:
+            dist.destroy_process_group()
+
+
+def own_share(batch: Tensor) -> Tensor:
+    """Return the samples of a batch (n, ...) that this process looks at."""
+    n = _n_ranks.get()
+    return batch[dist.get_rank() :: n] if 1 < n <= len(batch) else batch
+
+
+def average(values: Iterable[Tensor | None]) -> None:
+    """Put the mean over all processes into tensors, in place; into those that there are."""
+    n = _n_ranks.get()
+    there = [v for v in values if v is not None]
+    if n == 1 or not there:
+        return
+    # One message, not one a tensor: most of the time of a message is its start.
+    flat = torch.cat([v.detach().flatten() for v in there])
+    dist.all_reduce(flat)
+    for value, mean in zip(there, _split_like(flat / n, there), strict=True):
+        value.copy_(mean)
+
+
+def common_seed(seed: int) -> int:
+    """Return the seed that the first process drew."""
+    if _n_ranks.get() == 1:
+        return seed
+    seeds = [seed]
+    dist.broadcast_object_list(seeds)
+    return seeds[0]
+
+
+def _usual_backend() -> str:
+    n_local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    enough = torch.cuda.is_available() and torch.cuda.device_count() >= n_local
+    return "nccl" if enough else "gloo"
+
+
+def _split_like(flat: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
+    parts = flat.split([v.numel() for v in values])
+    return [part.view_as(v) for part, v in zip(parts, values, strict=True)]
