@@ -187,6 +187,8 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"names, but scope={self.scope!r} and estimator={self.estimator_!r}. Fit with "
                 "scope='dataset' and a clusterer."
             )
+        if y is None:
+            raise ValueError("y=None, but names come from pixels with labels. Pass label maps.")
         images = self._check(X, reset=False)
         targets = self._check_targets(X, y, images, sample_weight)
         names = self._fitted.name(images, targets)

@@ -55,7 +55,13 @@ def _build_own(
             f"architecture is an instance of {type(architecture).__name__}, but every fit starts "
             "from new weights. Pass the class, or a function of (size, n_components)."
         )
-    module = architecture(_size(layout), n_components)
+    try:
+        module = architecture(_size(layout), n_components)
+    except TypeError as error:
+        raise TypeError(
+            f"architecture={architecture!r:.80} cannot be called with the size of a sample and "
+            f"n_components ({error}). Pass a class or a function of these two."
+        ) from error
     needed = ["encode", "decode"] + ["posterior"] * variational
     missing = [name for name in needed if not callable(getattr(module, name, None))]
     if missing or not isinstance(module, nn.Module):

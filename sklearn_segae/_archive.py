@@ -40,6 +40,8 @@ def read_archive(path: Path) -> dict[str, bytes]:
 
     No more is read than the file is long: members are stored as they are, not compressed.
     """
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder. Pass the path of a file in it.")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:

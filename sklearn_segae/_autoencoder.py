@@ -20,6 +20,7 @@ from ._density import MAX_CODES
 from ._execution import PRECISIONS, evaluate
 from ._layout import ARCHITECTURES, Layout, check_samples, taker
 from ._losses import LOSSES, Loss
+from ._rollback import all_or_nothing
 from ._scaling import fit_scale
 from ._training import (
     TRAINING_CONSTRAINTS,
@@ -267,6 +268,7 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
         """Learn to reconstruct the samples of `X` from `n_components` numbers each.
@@ -293,6 +295,7 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         task.finish()
         return self
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
         """Pass over `X` once, going on with what was learnt before.
@@ -367,6 +370,11 @@ class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
         elif hasattr(self, "kl_"):
             del self.kl_
         self._codes = evaluate(net.module_, self._variant.encode, some)
+        if not np.isfinite(self._codes).all():
+            raise FloatingPointError(
+                f"Training diverged with lr={self.lr:g}: codes are not finite. Lower lr, or scale "
+                "the data if they are huge."
+            )
         reraise_interrupt(net)
         return self
 

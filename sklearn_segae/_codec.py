@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
 
 from ._density import draw_codes
 from ._execution import evaluate_blocks
@@ -87,8 +88,10 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"n_samples={n_samples}, but at least one sample is to be drawn.")
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"n_samples={n_samples!r}, but a whole number of samples, at least 1, is drawn."
+            )
         seed = draw_seed(self.random_state)
         if isinstance(self._variant, Variational):
             drawn = np.random.default_rng(seed).standard_normal((n_samples, self._n_features_out))
@@ -109,7 +112,9 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         -------
         score : float
         """
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        scores = self.score_samples(X)
+        weights = _check_sample_weight(sample_weight, scores)
+        return float(np.average(scores, weights=weights))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus the reconstruction loss of every sample; outliers score low.

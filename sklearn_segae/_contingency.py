@@ -40,12 +40,24 @@ def contingency(y_true: Any, y_pred: Any, ignore_label: int | None) -> Table:
 def labelled(y_true: Any, y_pred: Any, ignore_label: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Flat labels of the pixels that count."""
     true, pred = flat(y_true), flat(y_pred)
+    for name, labels in (("y_true", true), ("y_pred", pred)):
+        refuse_fractions(name, labels)
     if shapes(y_true) != shapes(y_pred):
         raise ValueError(unlike_shapes(y_true, y_pred))
     counted = known(true, ignore_label)
     if not counted.any():
         raise ValueError(nothing_labelled(true.size, ignore_label))
     return (true, pred) if counted.all() else (true[counted], pred[counted])
+
+
+def refuse_fractions(name: str, labels: np.ndarray) -> None:
+    """Raise an error for labels that are not whole: NaN, probabilities, codes."""
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        wrong = labels[labels != np.floor(labels)][0]
+        raise ValueError(
+            f"{name} holds {wrong}, but labels are whole numbers. Pass label maps, with -1 where "
+            "there is no label."
+        )
 
 
 def known(true: np.ndarray, ignore_label: int | None) -> np.ndarray:

@@ -23,11 +23,12 @@ from ._backend import OnnxNetwork
 from ._callbacks import CallbackSupportMixin, Epochs, FitTask
 from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
-from ._images import check_images, is_rows, like, slots
+from ._images import check_images, is_rows, like, refuse_no_array, slots
 from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
 from ._memory import Cost, Work, to_bytes
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import map_tiles
+from ._rollback import all_or_nothing
 from ._scaling import fit_channel_scale, scaled, unscaled
 from ._tiles import Tile, read_tile, sample_tiles
 from ._training import (
@@ -209,6 +210,7 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the features of the images of `X`, and the projection to codes.
@@ -292,9 +294,15 @@ validation_fraction, warm_start, device, callbacks, random_state, verbose
             In the units of the images that the encoder was fitted on.
         """
         check_is_fitted(self)
+        refuse_no_array(codes, "codes")
         if self.rows_:
             return self._decode(check_array(codes, dtype=[np.float64, np.float32]))
-        maps = check_images(codes, n_channels=self._n_features_out, owner="inverse_transform")
+        maps = check_images(codes)
+        if maps[0].shape[2] != self._n_features_out:
+            raise ValueError(
+                f"codes has {maps[0].shape[2]} numbers for every pixel, but PixelEncoder was "
+                f"fitted with n_components={self._n_features_out}. Pass what transform returned."
+            )
         return like(codes, [self._decode(m) for m in maps])
 
     @property

@@ -6,8 +6,25 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.utils.validation import has_fit_parameter
+
+
+def refuse_no_estimators(encoder: Any, estimator: Any) -> None:
+    """Raise an error for classes in place of instances, and for estimators without labels."""
+    for name, value in (("encoder", encoder), ("estimator", estimator)):
+        if isinstance(value, type):
+            raise TypeError(
+                f"{name}={value.__name__} is a class. Pass an instance: {name}={value.__name__}()."
+            )
+    if estimator is None or isinstance(estimator, str):
+        return
+    labels = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
+    if not labels or is_regressor(estimator):
+        raise TypeError(
+            f"estimator={estimator!r:.80} gives no labels. Pass a clusterer, a mixture or a "
+            "classifier."
+        )
 
 
 def seeded_clone(estimator: Any, seed: int) -> Any:

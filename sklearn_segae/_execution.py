@@ -32,6 +32,9 @@ def compiled(objective: Callable[..., Tensor], compile: bool | str) -> Callable[
     if not compile:
         return None
     backend = compile if isinstance(compile, str) else "inductor"
+    known = torch.compiler.list_backends(exclude_tags=())
+    if backend not in known:
+        raise ValueError(f"compile={compile!r} is no backend of torch's. Pass one of {known}.")
     return torch.compile(type(objective).__call__.__get__(objective), backend=backend)
 
 

@@ -41,12 +41,26 @@ def write_image(path: Path, image: np.ndarray) -> None:
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`; what was written there takes its place if nothing went wrong."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Pass the path of a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}. Make it first.")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:  # a full disk, for instance
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"{reason}. Nothing was changed", str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def to_path(path: Any) -> Path:
+    """Return a path as such, or say that it is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path={path!r:.60} is no path. Pass a str or a pathlib.Path.")
+    return Path(path)
 
 
 def as_stored(labels: np.ndarray) -> np.ndarray:

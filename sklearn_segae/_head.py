@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ._batches import Samples
 from ._execution import evaluate
+from ._rollback import all_or_nothing
 from ._scaling import fit_scale, scaled
 from ._training import (
     TRAINING_CONSTRAINTS,
@@ -131,6 +132,7 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn to tell the classes of `y` apart.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ def is_rows(X: Any) -> bool:
     Whatever is neither an image stack nor a list of image arrays is left to scikit-learn's own
     validation of rows, which has the right words for it.
     """
+    refuse_no_array(X, "X")
     if sparse.issparse(X) or hasattr(X, "columns"):
         return True
     if _is_image_list(X):
@@ -63,8 +65,26 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     return images
 
 
+def refuse_no_array(value: Any, name: str) -> None:
+    """Raise an error for nothing, for paths, and for tensors that numpy cannot read."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    if first is None or isinstance(first, str | bytes | PathLike):
+        raise TypeError(
+            f"{name}={value!r:.60} holds no numbers. Pass an array; read files first, for instance "
+            "with imageio.v3.imread or numpy.load."
+        )
+    if getattr(first, "requires_grad", False) or getattr(first, "is_cuda", False):
+        raise TypeError(
+            f"{name} is a tensor on a GPU or with gradients, which numpy cannot read. Pass "
+            f"{name}.detach().cpu()."
+        )
+
+
 def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the label maps of `y` as a list of integer (H, W) arrays that fit the images."""
+    refuse_no_array(y, "y")
+    if not hasattr(y, "__len__"):
+        raise TypeError(f"y={y!r:.60} is no label map. Pass one for every image, as X holds them.")
     maps = [np.asarray(labels) for labels in y]
     if len(maps) != len(images):
         raise ValueError(f"y holds {len(maps)} label maps, but X holds {len(images)} images.")
@@ -88,6 +108,12 @@ def slots(
     """Return where the map (H, W, *tail) of every image goes: into `out`, like X, or nowhere."""
     if out is None:
         return [None] * len(images)
+    for part in out if isinstance(out, list | tuple) else [out]:
+        if not (hasattr(part, "shape") and hasattr(part, "dtype")):
+            raise TypeError(
+                f"out={out!r:.60} is no array to write into. Pass an array, a numpy.memmap or a "
+                "zarr array, or a list of them."
+            )
     if is_rows(X):
         raise ValueError("out is for images, but X holds rows. Leave it out.")
     listed = isinstance(out, list | tuple)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any, Self
@@ -76,6 +77,11 @@ class Labelling:
         survey = self._survey(images)
         codes = self._sample(images, survey)
         self.n_codes = codes.shape[1]
+        if self.n_segments != "auto" and int(self.n_segments) > len(codes):
+            raise ValueError(
+                f"n_segments={self.n_segments} is more than the {len(codes)} pixels that the "
+                "estimator is fitted to. Lower it, or raise n_fit_pixels."
+            )
         if self.n_segments == "auto":
             self.n_segments = count_clusters(codes, self._draw_seed())
         self._fit_estimator(codes, survey)
@@ -107,7 +113,12 @@ class Labelling:
 
     def name(self, images: Sequence[np.ndarray], targets: Targets) -> Names:
         """Name the segments of a clusterer by the labelled pixels of images."""
-        self.names = None
+        nameless = copy.copy(self)  # should this fail, the old names stay
+        nameless.names = None
+        self.names = nameless._find_names(images, targets)
+        return self.names
+
+    def _find_names(self, images: Sequence[np.ndarray], targets: Targets) -> Names:
         maps = [self.label_map(image) for image in images]
         segments = np.unique(np.concatenate([self.possible_segments(), *map(np.unique, maps)]))
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
@@ -115,8 +126,7 @@ class Labelling:
         centres = segment_centres(codes, pick(maps, chosen), segments)
         labelled = [np.flatnonzero(known) for known in targets.known]
         y, weight = targets.pick(labelled)
-        self.names = name_segments(segments, centres, pick(maps, labelled), y, weight)
-        return self.names
+        return name_segments(segments, centres, pick(maps, labelled), y, weight)
 
     def label_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
         """(H, W, C) -> (H, W)."""

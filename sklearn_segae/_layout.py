@@ -153,7 +153,17 @@ def _check_stack(
             )
         return stack, stack.shape[2]
     n_channels = None if fitted is None else estimator.n_features_in_
-    images = check_images(np.asarray(X), n_channels=n_channels, owner=type(estimator).__name__)
+    images = check_images(
+        X if isinstance(X, list | tuple) else np.asarray(X),
+        n_channels=n_channels,
+        owner=type(estimator).__name__,
+    )
+    sizes = sorted({image.shape[:2] for image in images})
+    if len(sizes) > 1:
+        raise ValueError(
+            f"X holds images of sizes {sizes[0]} and {sizes[-1]}, but {type(estimator).__name__} "
+            "encodes whole images of one size. Resize them, or use PixelEncoder."
+        )
     return np.stack(images), images[0].shape[2]
 
 

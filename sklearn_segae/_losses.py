@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ class Loss:
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean over the numbers of every sample, (N,)."""
         losses = self.each(output, target)
+        if not isinstance(losses, Tensor):
+            raise TypeError(
+                f"loss={self.given!r:.80} returned a {type(losses).__name__}, but a torch tensor "
+                "is needed: the loss of every number."
+            )
         if losses.ndim == 0 or len(losses) != len(target):
             raise ValueError(
                 f"loss returned a tensor of shape {tuple(losses.shape)} for {len(target)} samples, "
@@ -78,6 +84,19 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
 def _unreduced(criterion: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """Return a criterion's copy that leaves the mean to us; instantiate a class."""
     criterion = criterion() if isinstance(criterion, type) else copy.deepcopy(criterion)
+    _refuse_other_arguments(criterion)
     if isinstance(criterion, nn.Module) and hasattr(criterion, "reduction"):
         vars(criterion)["reduction"] = "none"
     return criterion
+
+
+def _refuse_other_arguments(criterion: Any) -> None:
+    try:
+        signature(criterion).bind(None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"loss={criterion!r:.80} cannot be called with output and target ({error}). Pass a "
+            "function of these two, or a torch criterion."
+        ) from error
+    except ValueError:  # of some builtin functions nobody knows the arguments
+        pass

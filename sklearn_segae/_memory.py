@@ -50,10 +50,34 @@ def tile_side(max_memory: int, cost: Cost) -> int:
     raise ValueError(
         f"max_memory={max_memory} bytes is too little: with its halo of {cost.halo} pixels, a tile "
         f"of {STEP} takes {needed(STEP, cost)}. Pass at least "
-        f"'{-(-needed(STEP, cost) // 2**20)}MiB', or lower pooling or width."
+        f"'{-(-needed(STEP, cost) // 2**20)}MiB', or lower pooling, width "
+        "or patch_size."
     )
 
 
 def needed(side: int, cost: Cost) -> int:
     """Return the bytes that a tile of some side takes: the most of what it takes at a time."""
     return OVERHEAD + max((side + 2 * cost.halo) ** 2 * cost.padded, side**2 * cost.inner)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error is of numpy, torch or onnxruntime for want of memory."""
+    name, text = type(error).__name__, str(error)
+    return (
+        isinstance(error, MemoryError)
+        or name == "OutOfMemoryError"  # torch's, of a GPU
+        or "allocate memory" in text  # torch's, of the CPU
+        or "Failed to allocate" in text  # onnxruntime's
+    )
+
+
+def quarters(tile: Tile) -> list[Tile]:
+    """Cut a tile at multiples of `STEP`, in both directions; a tile of one step stays whole."""
+    rows, columns = (_halves(part) for part in tile)
+    return [(r, c) for r in rows for c in columns]
+
+
+def _halves(part: slice) -> list[slice]:
+    middle = part.start + (part.stop - part.start) // (2 * STEP) * STEP
+    halves = [slice(part.start, middle), slice(middle, part.stop)]
+    return [half for half in halves if half.stop > half.start]

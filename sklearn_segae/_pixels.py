@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._memory import Cost, Work, tile_side
+from ._memory import Cost, Work, out_of_memory, quarters, tile_side
 from ._tiles import Tile, tiles
 from ._views import release
 
@@ -107,17 +107,45 @@ def map_tiles(
     top, left, height, width = 0, 0, *image.shape[:2]
     if within is not None:
         (top, height), (left, width) = ((p.start, p.stop - p.start) for p in within)
-    for rows, columns in tiles((height, width), side):
+
+    def answer(tile: Tile) -> np.ndarray:
+        rows, columns = tile
         here = (
             slice(rows.start + top, rows.stop + top),
             slice(columns.start + left, columns.stop + left),
         )
         codes = encode(image, here)
         values = function(codes.reshape(-1, codes.shape[2]))
-        if out is None:  # until a tile has told type and shape
-            out = np.empty((height, width, *values.shape[1:]), values.dtype)
-        write(out, (rows, columns), values.reshape(*codes.shape[:2], *values.shape[1:]))
+        return values.reshape(*codes.shape[:2], *values.shape[1:])
+
+    for whole in tiles((height, width), side):
+        for tile, values in _affordable(answer, whole):
+            if out is None:  # until a tile has told type and shape
+                out = np.empty((height, width, *values.shape[2:]), values.dtype)
+            write(out, tile, values)
     return out
+
+
+def _affordable(
+    answer: Callable[[Tile], np.ndarray], tile: Tile
+) -> Iterator[tuple[Tile, np.ndarray]]:
+    """Yield the answers for a tile, or for its parts where memory does not suffice for it."""
+    parts = quarters(tile)
+    try:
+        yield tile, answer(tile)
+        return
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        if len(parts) == 1:
+            height, width = (part.stop - part.start for part in tile)
+            raise MemoryError(
+                f"Memory does not suffice for a tile of {height} x {width} pixels, the smallest "
+                "that there is. Free some, or lower what widens the codes: pooling, width or "
+                "patch_size."
+            ) from error
+    for part in parts:  # not inside `except`, where the traceback holds what has to be freed
+        yield from _affordable(answer, part)
 
 
 def write(out: Any, tile: Tile, values: np.ndarray) -> None:

@@ -130,6 +130,11 @@ def region_benchmark(
                 f"y_scales has {len(maps)} scales for image {i} and {n_scales} for the first. "
                 "Pass the same number for every image, at least one."
             )
+        if np.ndim(maps[0]) != 2:
+            raise ValueError(
+                f"y_scales[{i}][0] has shape {np.shape(maps[0])}, but is one label map (H, W) of "
+                "an image. Pass for every image a list of its maps, one for each scale."
+            )
         truths = annotated_maps(truth, maps[0], ignore_label)
         answers = maps, *_blind_answers(*np.shape(maps[0]))
         for row, scales in zip(rows.values(), answers, strict=True):

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from ._contingency import flat, is_list, known, labelled, nothing_labelled
+from ._contingency import (
+    flat,
+    is_list,
+    known,
+    labelled,
+    nothing_labelled,
+    shapes,
+    unlike_shapes,
+)
 
 # The lowest value of any of scikit-learn's bounded scores, and of its bounded losses with a minus.
 # Finite, for one infinite or missing fold would spoil the means of a search.
@@ -57,6 +66,7 @@ def make_segmentation_scorer(
     >>> make_segmentation_scorer(adjusted_rand_score)
     make_segmentation_scorer(adjusted_rand_score)
     """
+    check_metric(metric)
     check_average(average)
     return SegmentationScorer(metric, ignore_label, average, greater_is_better)
 
@@ -78,10 +88,17 @@ class SegmentationScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score the label maps that the estimator predicts for `X`."""
-        y_pred = estimator.predict(X)
+        if y is None:
+            raise ValueError(
+                "y=None, but this scorer compares with true labels. Pass y, or a scorer that "
+                "needs none: make_unsupervised_scorer, make_stability_scorer."
+            )
+        y_pred = labels_of(estimator, X)
         if self.average == "pooled":
             return self._score(y, y_pred)
         check_maps(y)
+        if shapes(y) != shapes(y_pred):
+            raise ValueError(unlike_shapes(y, y_pred))
         pairs = zip(y, y_pred, strict=True)
         scores = [self._score(t, p) for t, p in pairs if known(flat(t), self.ignore_label).any()]
         if not scores:
@@ -92,7 +109,7 @@ class SegmentationScorer:
         true, pred = labelled(y_true, y_pred, self.ignore_label)
         one_segment = bool((pred == pred[0]).all())
         try:
-            score = self.sign * float(self.metric(true, pred))
+            score = self.sign * to_number(self.metric, self.metric(true, pred))
         except ValueError:
             if one_segment:
                 return WORST
@@ -105,6 +122,36 @@ class SegmentationScorer:
         extras += "" if self.sign > 0 else ", greater_is_better=False"
         name = getattr(self.metric, "__name__", repr(self.metric))
         return f"make_segmentation_scorer({name}{extras})"
+
+
+def check_metric(metric: Any) -> None:
+    """Refuse what cannot be called, such as the name of a metric."""
+    if not callable(metric):
+        raise TypeError(
+            f"metric={metric!r:.60} cannot be called. Pass a function of two label arrays, such as "
+            "sklearn.metrics.adjusted_rand_score."
+        )
+
+
+def to_number(metric: Any, score: Any) -> float:
+    """Return what a metric returned, if that is one number."""
+    if np.ndim(score) > 0 or not isinstance(score, Real | np.ndarray):
+        name = getattr(metric, "__name__", repr(metric))
+        raise TypeError(
+            f"metric={name} returned {score!r:.60}, but one number is needed. Where it has an "
+            "`average`, pass a functools.partial that sets it."
+        )
+    return float(score)
+
+
+def labels_of(estimator: Any, X: Any) -> Any:
+    """Return the labels that an estimator predicts."""
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"estimator={estimator!r:.80} has no predict, and so no labels to score. Pass an "
+            "AESegmenter, or a pipeline that ends with one."
+        )
+    return estimator.predict(X)
 
 
 def check_average(average: str) -> None:

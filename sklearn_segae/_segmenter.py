@@ -15,12 +15,13 @@ from sklearn.utils.validation import check_memory
 from ._answers import Answers
 from ._callbacks import CallbackSupportMixin, FitTask
 from ._encoder import PixelEncoder
-from ._estimators import seeded_clone
+from ._estimators import refuse_no_estimators, seeded_clone
 from ._head import PixelHead
 from ._labelling import Labelling
 from ._memory import to_bytes
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
+from ._rollback import all_or_nothing
 from ._training import draw_seed
 from ._trees import TreeBuilder
 from ._views import too_many
@@ -198,6 +199,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
         """Learn the encoder from all of `X`, then the estimator from a sample of the pixels.
@@ -258,6 +260,7 @@ class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
 
     def _refuse_contradictions(self, metadata: dict[str, Any]) -> bool:
         """Return whether there is a classifier; raise an error for what does not go together."""
+        refuse_no_estimators(encoder=self.encoder, estimator=self.estimator)
         if self.patch_size % 2 == 0:
             raise ValueError(
                 f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "

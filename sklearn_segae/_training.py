@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ._batches import Batches, Samples, spread_evenly
 from ._callbacks import Epochs
 from ._execution import cast, compiled
+from ._memory import out_of_memory
 from ._modules import build, describe, weights_of
 from ._optimizers import OPTIMIZERS, find_optimizer, name_optimizer, optimizer_options
 from .distributed import average, common_seed, own_share
@@ -211,7 +212,7 @@ class StopRules(Callback):
     def on_epoch_end(self, net: Net, **_: Any) -> None:
         """Look at the losses of the epoch that just ended."""
         epoch = net.history[-1]
-        _refuse_divergence(epoch)
+        _refuse_divergence(net, epoch)
         self._watch(net, epoch[self.monitor])
         if self.loss_threshold is not None and epoch["train_loss"] <= self.loss_threshold:
             raise TrainingEnd("loss_threshold")
@@ -219,10 +220,13 @@ class StopRules(Callback):
             raise TrainingEnd("no_improvement")
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Go back to the weights with the best validation loss."""
+        """Go back to the weights with the best validation loss; refuse broken ones."""
         if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
             self.best_weights_ = None
+        # The loss of an epoch is that of the weights before its last step.
+        if not all(bool(torch.isfinite(weight).all()) for weight in net.module_.parameters()):
+            raise _diverged(net, "weights are not finite after the last step")
 
     def _watch(self, net: Net, loss: float) -> None:
         self.n_waited_ = 0 if self._improves(loss) else self.n_waited_ + 1
@@ -316,6 +320,7 @@ def train(
     generator, which that restores. A Ctrl-C ends training with the reason "interrupted"; the
     caller publishes the net, then calls `reraise_interrupt`.
     """
+    _refuse_strangers(callbacks)
     training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
     monitor = "valid_loss" if early_stopping else "train_loss"
     rules = StopRules(loss_threshold, tol, n_iter_no_change, monitor)
@@ -348,12 +353,31 @@ def _new_net(
     """Make a net of the module, which may look at some samples before training."""
     if hasattr(module, "start_from"):
         module.start_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
-    return Net(
+    net = Net(
         module.to(device),
         criterion=partial(_given, objective),
         **optimizer_options(optimizer, device),
         device=device,
-    ).initialize()
+    )
+    try:
+        return net.initialize()
+    except TypeError as error:
+        raise TypeError(
+            f"optimizer={optimizer!r:.80} cannot be called as one of torch's ({error}). Pass one "
+            f"of {sorted(OPTIMIZERS)}, or a class such as torch.optim.NAdam."
+        ) from error
+
+
+def _refuse_strangers(callbacks: Any) -> None:
+    """Raise an error if one of the callbacks is none of skorch's."""
+    for i, callback in enumerate(callbacks or []):
+        given = callback[1] if isinstance(callback, tuple) else callback  # (name, callback)
+        kind = given if isinstance(given, type) else type(given)
+        if not issubclass(kind, Callback):
+            raise TypeError(
+                f"callbacks[{i}]={given!r:.80} is no skorch.callbacks.Callback. Pass one of those; "
+                "callbacks of scikit-learn's go to set_callbacks."
+            )
 
 
 def _run(net: Net, training: Batches, validation: Batches | None) -> None:
@@ -363,6 +387,13 @@ def _run(net: Net, training: Batches, validation: Batches | None) -> None:
         net.fit_loop((training, validation))
     except TrainingEnd as end:
         net.stop_reason = str(end)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"Training ran out of memory with batches of {training.batch_size}. Lower batch_size, "
+            "or the sizes of the net."
+        ) from error
     except KeyboardInterrupt:
         net.stop_reason = "interrupted"
     net.notify("on_train_end", X=None, y=None)
@@ -399,10 +430,22 @@ def draw_seed(random_state: Any) -> int:
 def resolve_device(device: str) -> str:
     """Turn "auto" into the fastest device there is: CUDA, then MPS, then the CPU."""
     if device != "auto":
+        _refuse_missing(device)
         return device
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _refuse_missing(device: str) -> None:
+    """Raise an error if torch cannot compute on a device, for whatever reason it gives."""
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} cannot be used: {str(error).splitlines()[0]}. Pass 'auto', 'cpu', "
+            "or a torch device that this machine has, such as 'cuda:0'."
+        ) from error
 
 
 def _one_cycle(n_steps: int) -> LRScheduler:
@@ -445,9 +488,13 @@ def _split(
     return samples.subset(order[n_held_out:]), samples.subset(order[:n_held_out])
 
 
-def _refuse_divergence(epoch: dict[str, Any]) -> None:
+def _refuse_divergence(net: Net, epoch: dict[str, Any]) -> None:
     if not np.isfinite(epoch["train_loss"]):
-        raise FloatingPointError(
-            f"Training diverged: the loss of epoch {epoch['epoch']} is {epoch['train_loss']}. "
-            "Lower lr, or pass gradient clipping in callbacks."
-        )
+        raise _diverged(net, f"the loss of epoch {epoch['epoch']} is {epoch['train_loss']}")
+
+
+def _diverged(net: Net, how: str) -> FloatingPointError:
+    return FloatingPointError(
+        f"Training diverged with lr={net.lr:g}: {how}. Lower lr, scale the data if they are huge, "
+        "or pass callbacks=[skorch.callbacks.GradientNormClipping(1.0)]."
+    )

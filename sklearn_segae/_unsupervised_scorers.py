@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.random import sample_without_replacement
 
 from ._contingency import flat, shapes
-from ._scorers import WORST, check_average, check_maps, holds_rows
+from ._scorers import (
+    WORST,
+    check_average,
+    check_maps,
+    check_metric,
+    holds_rows,
+    labels_of,
+    to_number,
+)
 
 # Losses have no upper bound (Davies-Bouldin's index passes 1 easily), but a search needs a number.
 WORST_LOSS = -1e6
@@ -75,9 +84,12 @@ def make_unsupervised_scorer(
     >>> make_unsupervised_scorer(davies_bouldin_score, greater_is_better=False)
     make_unsupervised_scorer(davies_bouldin_score, greater_is_better=False)
     """
+    check_metric(metric)
     check_average(average)
-    if n_pixels is not None and n_pixels < 2:
-        raise ValueError(f"n_pixels={n_pixels} is too few to compare. Pass 2 or more, or None.")
+    if n_pixels is not None and not (isinstance(n_pixels, Integral) and n_pixels >= 2):
+        raise ValueError(
+            f"n_pixels={n_pixels!r} is no number of pixels to compare. Pass 2 or more, or None."
+        )
     return UnsupervisedScorer(metric, n_pixels, average, greater_is_better, random_state)
 
 
@@ -144,6 +156,7 @@ def make_stability_scorer(
     >>> search.fit(X).best_params_
     {'n_clusters': 3}
     """
+    check_metric(metric)
     check_average(average)
     return StabilityScorer(metric, average, random_state)
 
@@ -172,7 +185,7 @@ class UnsupervisedScorer:
                 f"estimator={estimator!r} has no transform, and so no codes to judge labels by. "
                 "Pass an AESegmenter, or any estimator with transform and predict."
             )
-        labels = estimator.predict(X)
+        labels = labels_of(estimator, X)
         if self.average == "pooled":
             return self._score(estimator, X, labels)
         check_maps(labels)
@@ -184,7 +197,9 @@ class UnsupervisedScorer:
         few = flat(labels)[chosen]
         if (few == few[0]).all():
             return WORST if self.sign > 0 else WORST_LOSS
-        return self.sign * float(self.metric(_codes(estimator, X, labels, chosen), few))
+        return self.sign * to_number(
+            self.metric, self.metric(_codes(estimator, X, labels, chosen), few)
+        )
 
     def _choose(self, n_all: int) -> np.ndarray:
         """Sorted flat indices of the pixels that are looked at."""
@@ -213,8 +228,8 @@ class StabilityScorer:
         """Compare the labels of `X` with those of a twin that is fitted to `X`."""
         # Not 0 itself, too often the estimator's own, nor what is drawn first, its encoder's then.
         seed = int(check_random_state(self.random_state).randint(2**31, size=2)[1])
-        theirs = _reseeded(estimator, seed).fit(X, y).predict(X)
-        ours = estimator.predict(X)
+        ours = labels_of(estimator, X)
+        theirs = labels_of(_reseeded(estimator, seed).fit(X, y), X)
         if self.average == "pooled":
             return self._agreement(ours, theirs)
         check_maps(ours)
@@ -225,7 +240,7 @@ class StabilityScorer:
         ours, theirs = flat(ours), flat(theirs)
         if (ours == ours[0]).all() or (theirs == theirs[0]).all():
             return WORST
-        return float(self.metric(ours, theirs))
+        return to_number(self.metric, self.metric(ours, theirs))
 
     def __repr__(self) -> str:
         name = getattr(self.metric, "__name__", repr(self.metric))

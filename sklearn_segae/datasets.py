@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 __all__ = ["make_mosaic", "make_shapes"]
 
@@ -51,6 +52,7 @@ def make_mosaic(
     >>> images.shape, labels.shape
     ((2, 64, 64, 1), (2, 64, 64))
     """
+    _check_counts(n_images=n_images, n_segments=n_segments, size=size, n_channels=n_channels)
     rng = check_random_state(random_state)
     labels = np.stack([_cells(n_segments, size, rng) for _ in range(n_images)])
     filters = [_texture_filter(i, n_segments) for i in range(n_segments)]
@@ -100,11 +102,19 @@ def make_shapes(
     >>> [round(float(images[labels == value].mean()), 2) for value in (0, 1, 2)]
     [0.0, 0.6, 1.0]
     """
+    _check_counts(n_images=n_images, size=size, n_channels=n_channels)
+    check_scalar(n_shapes, "n_shapes", Integral, min_val=0)
+    check_scalar(noise, "noise", Real, min_val=0)
     rng = check_random_state(random_state)
     labels = np.stack([_discs_and_squares(n_shapes, size, rng) for _ in range(n_images)])
     values = np.array([0.0, 0.6, 1.0], np.float32)[labels][..., None]
     images = values + noise * rng.standard_normal((*labels.shape, n_channels))
     return images.astype(np.float32), labels
+
+
+def _check_counts(**counts: Any) -> None:
+    for name, value in counts.items():
+        check_scalar(value, name, Integral, min_val=1)
 
 
 def _cells(n_cells: int, size: int, rng: np.random.RandomState, bend: float = 0.05) -> np.ndarray:

@@ -8,6 +8,7 @@ is -1 (unlabelled) or `ignore_label` count nowhere.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -253,6 +254,13 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
     """
     if shapes(y_true) != shapes(y_pred):
         raise ValueError(unlike_shapes(y_true, y_pred))
+    if any(len(shape) != 2 for shape in shapes(y_true)):
+        raise ValueError(
+            f"y_true has shape {shapes(y_true)}, but borders are those of maps (H, W). Pass label "
+            "maps, not the labels of rows."
+        )
+    if not isinstance(tolerance, Real) or not tolerance >= 0:
+        raise ValueError(f"tolerance={tolerance!r} is no distance in pixels. Pass 0 or more.")
     single = not is_list(y_true) and np.ndim(y_true) == 2
     pairs = [(y_true, y_pred)] if single else zip(y_true, y_pred, strict=True)
     edges = [(borders(np.asarray(t)), borders(np.asarray(p))) for t, p in pairs]

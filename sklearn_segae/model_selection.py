@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,16 @@ class SpatialBlockKFold(BaseCrossValidator):
         return self.n_splits
 
     def _check_parameters(self) -> None:
+        for name, kind in (("n_splits", Integral), ("buffer", Real)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(
+                    f"{name}={getattr(self, name)!r} is no {'whole ' * (kind is Integral)}number."
+                    f" Pass one, such as {name}=5."
+                )
+        if np.asarray(self.block_size).dtype.kind not in "iu":
+            raise TypeError(
+                f"block_size={self.block_size!r} is no whole number of pixels. Pass one, or a pair."
+            )
         if self.n_splits < 2:
             raise ValueError(
                 f"n_splits={self.n_splits} leaves nothing to train on. Pass at least 2, or use "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import islice, pairwise
 from math import gcd, pi, prod
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -291,6 +292,11 @@ class ConvAutoencoder(nn.Module):
 
 def dense_stack(sizes: Sequence[int], activation: str) -> nn.Sequential:
     """Return fully connected layers of the given sizes, the last one linear."""
+    if not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes={tuple(sizes[1:-1])!r:.80}, but a layer has a whole number of "
+            "units, at least 1. Pass () for no hidden layer."
+        )
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ._archive import MAX_JSON, dump_json, load_json, read_archive, write_archiv
 from ._autoencoder import AutoencoderTransformer
 from ._converters import register
 from ._encoder import PixelEncoder
-from ._files import require, written_whole
+from ._files import require, to_path, written_whole
 from ._foreign import dump_foreign, load_foreign
 from ._onnx import autoencoder_graph, encoder_graph
 from ._records import Reader, Writer
@@ -65,7 +64,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     if not isinstance(estimator, BaseEstimator):
-        raise TypeError(f"estimator={estimator!r:.100} is no estimator.")
+        raise TypeError(
+            f"estimator={estimator!r:.100} is no estimator. Pass an instance, fitted or not."
+        )
     safetensors = require("safetensors.numpy", "persistence")
     writer = Writer()
     root = writer.write(estimator, type(estimator).__name__)
@@ -74,7 +75,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         ARRAYS: safetensors.save(writer.arrays),
         **{_part_name(i): dump_foreign(value) for i, value in enumerate(writer.foreign)},
     }
-    write_archive(Path(path), members)
+    write_archive(to_path(path), members)
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
@@ -107,9 +108,10 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
     ImportError
         As `save`.
     """
-    path = Path(path)
-    if isinstance(trusted, str):
-        raise TypeError(f"trusted={trusted!r} is a string. Pass a list of them: [{trusted!r}].")
+    path = to_path(path)
+    if isinstance(trusted, str) or not isinstance(trusted, Iterable):
+        what = "a string" if isinstance(trusted, str) else "no sequence of types"
+        raise TypeError(f"trusted={trusted!r} is {what}. Pass a list of them: [{trusted!r}].")
     safetensors = require("safetensors.numpy", "persistence")
     members = read_archive(path)
     try:
@@ -166,7 +168,7 @@ def export_onnx(
             "AutoencoderTransformer, or a PixelEncoder with part='encode'; of an AESegmenter "
             "that is its encoder_."
         )
-    with written_whole(Path(path)) as partial:
+    with written_whole(to_path(path)) as partial:
         partial.write_bytes(graph)
 
 

@@ -35,7 +35,7 @@ LAYERS = [
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
     | {"distributed"}
-    | {"_archive", "_backend", "_foreign", "_graphs", "_modules", "_optimizers"},
+    | {"_archive", "_backend", "_rollback", "_foreign", "_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
     {"_codec", "_codes", "_cue"},

@@ -194,9 +194,11 @@ def test_seeds_without_a_seed_differ():
 
 
 def test_device_auto_is_what_there_is():
-    """ "auto" is a device that works; a name is taken at its word."""
+    """ "auto" is a device that works; a name is taken at its word, if there is such a device."""
     assert torch.zeros(1, device=resolve_device("auto")).sum() == 0
-    assert resolve_device("cuda:7") == "cuda:7"
+    assert resolve_device("cpu:0") == "cpu:0"
+    with pytest.raises(ValueError, match=r"device='cuda:77' cannot be used.*Pass 'auto'"):
+        resolve_device("cuda:77")
 
 
 def test_verbose_prints_an_epoch_a_line(rows, capsys):

@@ -264,7 +264,7 @@ def test_impossible_parameters_are_refused():
     """At once, with the value and the way out."""
     with pytest.raises(ValueError, match=r"average='macro' is not known.*'pooled' or 'image'"):
         make_unsupervised_scorer(silhouette_score, average="macro")
-    with pytest.raises(ValueError, match=r"n_pixels=1 is too few.*Pass 2 or more"):
+    with pytest.raises(ValueError, match=r"n_pixels=1 is no number of pixels.*Pass 2 or more"):
         make_unsupervised_scorer(silhouette_score, n_pixels=1)
     with pytest.raises(ValueError, match="average='macro' is not known"):
         make_stability_scorer(average="macro")
