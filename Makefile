@@ -11,7 +11,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/segae demo --out demo
+	$(BIN)/segae demo --out demo --force
 
 test: $(READY)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -23,7 +24,7 @@ def read_image(path: Path) -> np.ndarray:
     except Exception as error:  # readers raise whatever they like
         known = ", ".join(READABLE)
         raise ValueError(
-            f"{path}: not a readable image ({_first_line(error)}). Known formats: {known}."
+            f"{path}: not a readable image ({first_line(error)}). Known formats: {known}."
         ) from error
     if image.ndim not in (2, 3):
         raise ValueError(f"{path}: has shape {image.shape}, but one image (H, W[, C]) is needed.")
@@ -35,24 +36,31 @@ def write_image(path: Path, image: np.ndarray) -> None:
     """Write a picture or a label map; the file is complete or not there at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as partial:
-        _write(partial, image)
+        write_array(partial, image)
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`; what was written there takes its place if nothing went wrong."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder. Pass the path of a file in it.")
+    """Yield a path beside `path`; what was written there takes its place if nothing went wrong.
+
+    It may be a folder, as a zarr array is.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}. Make it first.")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield partial
+        if path.is_dir():  # which a folder alone replaces, and only an empty one
+            if not partial.is_dir():
+                raise ValueError(f"{path} is a folder. Pass the path of a file in it.")
+            shutil.rmtree(path)
         os.replace(partial, path)
     except OSError as error:  # a full disk, for instance
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"{reason}. Nothing was changed", str(path)) from error
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
 
 
@@ -90,17 +98,26 @@ def _read(path: Path) -> np.ndarray:
     return require("imageio.v3", "io").imread(path, plugin="pillow")
 
 
-def _write(path: Path, image: np.ndarray) -> None:
+def write_array(path: Path, image: np.ndarray) -> None:
+    """Write an array in the format that the suffix names, at once, where it is seen."""
     if path.suffix.lower() == ".npy":
         with path.open("wb") as file:  # given a name, numpy may append to it
             np.save(file, image)
     elif path.suffix.lower() in (".tif", ".tiff"):
         is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+        # Channels belong to pixels: not said, an image would be written as a page for every row.
+        layout = {"planarconfig": "contig"} if image.ndim == 3 else {}
         kind = "rgb" if is_rgb else "minisblack"
-        require("tifffile", "io").imwrite(path, image, photometric=kind, compression="zlib")
+        require("tifffile", "io").imwrite(
+            path, image, photometric=kind, compression="zlib", **layout
+        )
+    elif path.suffix.lower() == ".zarr":
+        array = require("zarr", "scale").create_array(path, data=image, overwrite=True)
+        array.store.close()
     else:
         require("imageio.v3", "io").imwrite(path, image)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says first, or what it is."""
     return (str(error) or type(error).__name__).splitlines()[0]

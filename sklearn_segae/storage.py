@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +112,17 @@ class TiledTiff:
         In pixels.
     dtype : numpy.dtype
         Of integers.
+    extra_tags : sequence of tuple, default=()
+        As tifffile's `extratags`: a georeference, say.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int],
+        dtype: np.dtype,
+        extra_tags: Sequence[tuple[Any, ...]] = (),
+    ) -> None:
         self.shape = tuple(shape)
         self.dtype = dtype
         self.ndim = 2
@@ -126,6 +134,7 @@ class TiledTiff:
             tile=(SIDE, SIDE),
             bigtiff=True,
             photometric="minisblack",
+            extratags=extra_tags,
         )
         with tifffile.TiffFile(path) as file:  # its tiles follow each other without gaps
             offset = file.pages[0].dataoffsets[0]

@@ -1,99 +1,386 @@
-"""The command `segae`, run as a user would."""
+"""The command `segae`, called as a user would; most calls stay in this process, for speed."""
 
-import shutil
+import io
+import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from sklearn_segae import __version__
+from sklearn_segae._cli import main, spread
 from sklearn_segae._files import read_image, write_image
+from sklearn_segae._label_files import read_labels
 from sklearn_segae.datasets import make_shapes
-from sklearn_segae.metrics import matched_accuracy
+from sklearn_segae.metrics import matched_accuracy, mean_iou, pixel_accuracy
+from sklearn_segae.storage import open_image
 
-SEGAE = shutil.which("segae", path=str(Path(sys.executable).parent))
+QUICK = ("--cue", "colour", "--set", "encoder__max_epochs=0", "--set", "encoder__width=4")
 
 
-def segae(*arguments):
-    return subprocess.run(
-        [SEGAE, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
-    )
+@pytest.fixture
+def segae(capsys, monkeypatch):
+    """Run the command: (exit code, what it printed, what it said beside)."""
+
+    def run(*arguments, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        code = end.value.code
+        if isinstance(code, str):  # Python prints it, and exits with 1
+            print(code, file=sys.stderr)
+            code = 1
+        out, err = capsys.readouterr()
+        return int(code or 0), out, err
+
+    monkeypatch.setenv("COLUMNS", "200")
+    return run
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Two photographs on disk, and their labels."""
-    folder = tmp_path_factory.mktemp("photos")
-    images, labels = make_shapes(2, size=64, noise=0.05, n_channels=3, random_state=0)
-    for i, image in enumerate(images):
-        write_image(folder / f"photo{i}.png", np.uint8(255 * np.clip(image, 0, 1)))
-    return folder, labels
+    """A folder of three photographs, one of their label maps, and the label maps."""
+    folder = tmp_path_factory.mktemp("data")
+    images, truth = make_shapes(3, size=48, noise=0.05, n_channels=3, random_state=0)
+    for i, (image, labels) in enumerate(zip(images, truth, strict=True)):
+        write_image(folder / "photos" / f"p{i}.png", np.uint8(255 * np.clip(image, 0, 1)))
+        write_image(folder / "masks" / f"p{i}.png", np.uint8(labels))
+    return folder / "photos", folder / "masks", truth
 
 
-def test_segment_writes_a_label_map_and_an_overlay(photos, tmp_path):
-    """Labels 0 to k - 1 that are right, and a picture of the same size."""
-    folder, truth = photos
-    out, overlay = tmp_path / "labels.png", tmp_path / "sub" / "overlay.png"
-    run = segae("segment", folder / "photo0.png", "-k", 3, "-o", out, "--overlay", overlay)
-    assert (run.returncode, run.stderr.count("Traceback")) == (0, 0)
+@pytest.fixture(scope="module")
+def model(photos, tmp_path_factory):
+    """A model that was fitted to the photographs and their labels."""
+    path = tmp_path_factory.mktemp("model") / "shapes.segae"
+    with pytest.raises(SystemExit) as end:
+        main(["fit", str(photos[0]), "--labels", str(photos[1]), "-o", str(path), "-q", *QUICK])
+    assert not end.value.code
+    return path
+
+
+def test_the_installed_command_runs(photos, tmp_path):
+    """As a process of its own: results on one stream, nothing on the other, exit code 0."""
+    command = [sys.executable, "-m", "sklearn_segae", "segment", photos[0] / "p0.png", "-k", "3"]
+    out = tmp_path / "labels.png"
+    run = subprocess.run(
+        [*map(str, command), *QUICK, "-o", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("3 segments in ")
-    assert f"wrote {out}" in run.stdout
-    assert matched_accuracy(truth[0], read_image(out)) > 0.8
-    assert read_image(overlay).shape == (64, 64, 3)
+    assert run.stdout.endswith(f"wrote {out}\n")
+    missing = subprocess.run(
+        [*map(str, command[:4]), "none.png", "-o", "a.png"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert missing.returncode == 1
+    assert missing.stderr == "segae: none.png: there is no such file.\n"
 
 
-def test_many_images_share_one_model(photos, tmp_path):
-    """A label means the same in every map of one call; TIFF and npy are written too."""
-    folder, truth = photos
-    names = [folder / "photo0.png", folder / "photo1.png"]
-    run = segae("segment", *names, "-k", 3, "-o", tmp_path / "out", "--min-size", 9)
-    assert run.returncode == 0
-    maps = [read_image(tmp_path / "out" / f"photo{i}.png") for i in range(2)]
-    assert matched_accuracy(list(truth), maps) > 0.8
+class TestSegment:
+    """`segae segment`."""
 
-
-def test_the_cue_is_passed_on(photos, tmp_path):
-    """Read as textures, bright shapes give other segments; an unknown cue is refused."""
-    folder, _ = photos
-    maps = []
-    for cue in ("colour", "texture"):
-        out = tmp_path / f"{cue}.png"
-        assert (
-            segae("segment", folder / "photo0.png", "-k", 3, "-o", out, "--cue", cue).returncode
-            == 0
+    def test_a_label_map_and_an_overlay(self, segae, photos, tmp_path):
+        """Labels 0 to k - 1 that are right, and a picture of the same size."""
+        out, overlay = tmp_path / "labels.png", tmp_path / "sub" / "overlay.png"
+        code, said, err = segae(
+            "segment", photos[0] / "p0.png", "-k", 3, "-o", out, "--overlay", overlay, *QUICK
         )
-        maps.append(read_image(out))
-    assert matched_accuracy(*maps) < 0.95
-    assert segae("segment", folder / "photo0.png", "-o", out, "--cue", "smell").returncode == 2
+        assert (code, err) == (0, "")
+        assert f"wrote {out}\nwrote {overlay}" in said
+        assert matched_accuracy(photos[2][0], read_image(out)) > 0.8
+        assert read_image(overlay).shape == (48, 48, 3)
+
+    def test_many_images_share_one_model(self, segae, photos, tmp_path):
+        """A folder in, a folder out; a label means the same in every map; JSON tells all."""
+        code, said, _ = segae(
+            "segment", photos[0], "-k", 3, "-o", tmp_path / "out", "--min-size", 9, "--json", *QUICK
+        )
+        told = json.loads(said)
+        assert code == 0
+        assert [image["image"] for image in told["images"]] == [
+            str(photos[0] / f"p{i}.png") for i in range(3)
+        ]
+        assert told["cue"] == "colour"
+        maps = [read_image(tmp_path / "out" / f"p{i}.png") for i in range(3)]
+        assert [image["found"] for image in told["images"]] == [np.unique(m).tolist() for m in maps]
+        assert matched_accuracy(list(photos[2]), maps) > 0.8
+
+    def test_settings_are_passed_on(self, segae, photos, tmp_path):
+        """The number of segments, counted or given, and other parameters reach the estimator."""
+        for k in ("auto", 2):
+            call = ("segment", photos[0] / "p0.png", "-k", k, "-o", tmp_path / f"{k}.png", "--json")
+            told = json.loads(segae(*call, "--pooling", 2, "--seed", 3, *QUICK)[1])
+            assert told["pooling"] == 2
+            assert 2 <= told["n_segments"] <= (12 if k == "auto" else 2)
+            assert told["epochs"] == 0
+        call = ("segment", photos[0], "-o", tmp_path / "own", "--scope", "image", "-k", 2, *QUICK)
+        assert json.loads(segae(*call, "--json")[1])["n_segments"] == [2, 2, 2]
+
+    @pytest.mark.parametrize(
+        ("options", "word"),
+        [
+            (("--cue", "smell"), "smell"),
+            (("-k", "0"), "auto"),
+            (("-k", "some"), "auto"),
+            (("--set", "nonsense"), "NAME=VALUE"),
+            ((), "--out"),
+        ],
+    )
+    def test_wrong_usage(self, segae, photos, tmp_path, options, word):
+        """Exit code 2, and the reason."""
+        out = ("-o", tmp_path / "a.png") if options else ()
+        code, said, err = segae("segment", photos[0] / "p0.png", *out, *options)
+        assert (code, said) == (2, "")
+        assert word in err
+
+    def test_unknown_parameters_are_named(self, segae, photos, tmp_path):
+        """One line, though the estimator has many."""
+        call = ("segment", photos[0], "-o", tmp_path / "out", "--set", "colour=red")
+        code, _, err = segae(*call)
+        assert code == 1
+        assert err.startswith("segae: Invalid parameter 'colour'")
+        assert err.count("\n") == 1
 
 
-def test_errors_are_one_line(tmp_path):
-    """A missing and an unreadable file: what, why, exit code 1, nothing written."""
-    (tmp_path / "text.png").write_text("not an image")
-    out = tmp_path / "labels.png"
-    for name, message in (("none.png", "there is no such file"), ("text.png", "not a readable")):
-        run = segae("segment", tmp_path / name, "-o", out)
-        assert run.returncode == 1
-        assert run.stderr.strip().count("\n") == 0
-        assert message in run.stderr
-        assert name in run.stderr
-    assert not out.exists()
+class TestFitAndPredict:
+    """`segae fit` and `segae predict`."""
+
+    def test_labels_teach_a_model(self, segae, photos, model, tmp_path):
+        """Classes come back by name; no function of ours is left in the file."""
+        code, said, err = segae("predict", model, photos[0], "-o", tmp_path, "--json")
+        assert (code, err) == (0, "")
+        maps = [read_image(tmp_path / f"p{i}.png") for i in range(3)]
+        assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
+        assert [image["labels"] for image in json.loads(said)["images"]] == [
+            str(tmp_path / f"p{i}.png") for i in range(3)
+        ]
+
+    def test_without_labels_segments_are_learnt(self, segae, photos, tmp_path):
+        """The model of `fit` gives what `segment` gives."""
+        model, one, other = tmp_path / "m.segae", tmp_path / "a", tmp_path / "b"
+        assert segae("fit", photos[0], "-k", 3, "-o", model, *QUICK)[0] == 0
+        assert segae("predict", model, photos[0], "-o", one)[0] == 0
+        assert segae("segment", photos[0], "-k", 3, "-o", other, *QUICK)[0] == 0
+        for i in range(3):
+            np.testing.assert_array_equal(
+                read_image(one / f"p{i}.png"), read_image(other / f"p{i}.png")
+            )
+
+    def test_clusters_are_named_by_labels(self, segae, photos, tmp_path):
+        """A clusterer with labels: names of classes, learnt without them."""
+        model = tmp_path / "m.segae"
+        call = ("fit", photos[0], "-k", 6, "--estimator", "kmeans", "-o", model, "--json")
+        code, said, _ = segae(*call, "--labels", photos[1], *QUICK)
+        assert code == 0
+        assert json.loads(said)["classes"] == np.unique(photos[2]).tolist()
+        segae("predict", model, photos[0] / "p0.png", "-o", tmp_path / "p0.png")
+        assert pixel_accuracy(photos[2][0], read_image(tmp_path / "p0.png")) > 0.9
+
+    def test_unlabelled_pixels_and_images(self, segae, photos, tmp_path):
+        """Codes of what is not labelled are no classes; images may lack labels altogether."""
+        scribbles = np.full((48, 48), 9, np.uint8)
+        scribbles[::4, ::4] = photos[2][1][::4, ::4]
+        scribbles[0, 0] = 255
+        write_image(tmp_path / "some" / "p1.png", scribbles)
+        call = ("fit", photos[0], "-o", tmp_path / "m.segae", "--json", *QUICK)
+        codes = ("--unlabelled", 9, "--ignore-label", 255)
+        code, said, err = segae(*call, *codes, "--labels", tmp_path / "some")
+        assert code == 0
+        assert "2 of 3 images have no labels" in err
+        assert json.loads(said)["classes"] == np.unique(photos[2][1]).tolist()
+
+    def test_trees_have_to_be_trusted(self, segae, photos, tmp_path):
+        """The error of a forest says which option lets it in, and that option does."""
+        model, out = tmp_path / "m.segae", tmp_path / "labels.png"
+        call = ("fit", photos[0], "--labels", photos[1], "--estimator", "forest", "-o", model)
+        assert segae(*call, *QUICK, "--set", "estimator__n_estimators=5")[0] == 0
+        call = ("predict", model, photos[0] / "p0.png", "-o", out)
+        code, _, err = segae(*call)
+        assert code == 1
+        option = err.split("pass ")[1].strip().rstrip(".").split()
+        assert option == ["--trust", "sklearn.tree._tree.Tree"]
+        assert segae(*call, *option)[0] == 0
+        assert pixel_accuracy(photos[2][0], read_image(out)) > 0.9
+
+    def test_a_classifier_needs_labels(self, segae, photos, tmp_path):
+        """The error names the option that is missing."""
+        code, _, err = segae("fit", photos[0], "--estimator", "head", "-o", tmp_path / "m")
+        assert code == 1
+        assert "Pass --labels" in err
+
+    def test_labels_that_do_not_fit(self, segae, photos, tmp_path):
+        """Both files and both sizes are named; nothing is written."""
+        write_image(tmp_path / "p0.png", np.zeros((4, 5), np.uint8))
+        call = ("fit", photos[0] / "p0.png", "-o", tmp_path / "m", "--labels", tmp_path / "p0.png")
+        code, _, err = segae(*call)
+        assert code == 1
+        assert f"{tmp_path / 'p0.png'}: 4 x 5, but {photos[0] / 'p0.png'} has 48 x 48" in err
+        assert not (tmp_path / "m").exists()
+
+    def test_images_of_another_kind(self, segae, model, tmp_path):
+        """A wrong number of channels and NaN are errors that name the file."""
+        np.save(tmp_path / "grey.npy", np.zeros((9, 9)))
+        np.save(tmp_path / "gaps.npy", np.full((9, 9, 3), np.nan))
+        for name, word in (("grey", "1 channels"), ("gaps", "NaN")):
+            call = ("predict", model, tmp_path / f"{name}.npy", "-o", tmp_path / "out.tif")
+            code, _, err = segae(*call)
+            assert (code, err.count("\n")) == (1, 1)
+            assert f"{name}.npy" in err
+            assert word in err
+        assert not (tmp_path / "out.tif").exists()
+
+    def test_what_is_no_model(self, segae, photos, tmp_path):
+        """A picture in the place of a model is refused."""
+        image = photos[0] / "p0.png"
+        code, _, err = segae("predict", image, image, "-o", tmp_path / "a.png")
+        assert code == 1
+        assert f"{image}: not a saved model" in err
 
 
-def test_nothing_is_overwritten(photos, tmp_path):
-    """Without --force an existing file stays as it was."""
-    folder, _ = photos
-    out = tmp_path / "labels.png"
-    out.write_text("precious")
-    run = segae("segment", folder / "photo0.png", "-o", out)
-    assert run.returncode == 1
-    assert "--force" in run.stderr
-    assert out.read_text() == "precious"
+class TestInputsAndOutputs:
+    """Which files are read and written."""
+
+    def test_globs_lists_and_folders(self, segae, photos, model, tmp_path):
+        """All ways to name the same files; files that are no images are not meant by a folder."""
+        (photos[0] / "notes.txt").write_text("no image")
+        names = "\n".join(str(photos[0] / f"p{i}.png") for i in range(3))
+        for i, inputs in enumerate(
+            [[photos[0]], [photos[0] / "p*.png"], ["-"], [photos[0], photos[0] / "p0.png"]]
+        ):
+            out = tmp_path / str(i)
+            assert segae("predict", model, *inputs, "-o", out, stdin=names)[0] == 0
+            assert sorted(p.name for p in out.iterdir()) == ["p0.png", "p1.png", "p2.png"]
+
+    @pytest.mark.parametrize("given", ["none-*.png", "none.png"])
+    def test_nothing_is_found(self, segae, model, tmp_path, given):
+        """A glob without a match, a missing file and an empty folder are named."""
+        assert given in segae("predict", model, tmp_path / given, "-o", tmp_path / "a.png")[2]
+        code, _, err = segae("predict", model, tmp_path, "-o", tmp_path / "a.png")
+        assert code == 1
+        assert f"{tmp_path}: no images in this folder" in err
+        assert "no input" in segae("predict", model, "-", "-o", tmp_path / "a.png")[2]
+
+    def test_two_files_of_one_name(self, segae, photos, model, tmp_path):
+        """They are refused before any work, for their outputs would have one name."""
+        write_image(tmp_path / "P0.tif", np.zeros((9, 9, 3), np.uint8))
+        call = ("predict", model, photos[0], tmp_path / "P0.tif", "-o", tmp_path / "out")
+        code, _, err = segae(*call)
+        assert code == 1
+        assert "two files of one name" in err
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("command", ["segment", "predict", "fit", "demo"])
+    def test_nothing_is_overwritten(self, segae, photos, model, tmp_path, command):
+        """Without --force an existing file stays as it was, and nothing else is written."""
+        precious = tmp_path / ("photo.png" if command == "demo" else "labels.png")
+        precious.write_text("precious")
+        inputs = {"demo": (), "predict": (model, photos[0] / "p0.png")}
+        out = tmp_path if command == "demo" else precious
+        call = (command, *inputs.get(command, (photos[0] / "p0.png",)), "-o", out)
+        code, _, err = segae(*call)
+        assert code == 1
+        assert f"{precious}: exists. Pass --force" in err
+        assert precious.read_text() == "precious"
+        assert len(list(tmp_path.iterdir())) == 1
+        if command == "predict":
+            assert segae(*call, "--force")[0] == 0
+            assert read_image(precious).shape == (48, 48)
+
+    def test_inputs_are_never_overwritten(self, segae, photos, model):
+        """Not even with --force."""
+        image = photos[0] / "p0.png"
+        before = image.read_bytes()
+        for out in (image, photos[0]):
+            code, _, err = segae("predict", model, image, "-o", out, "--force")
+            assert code == 1
+            assert "would overwrite an input" in err
+        assert image.read_bytes() == before
+        assert "overwrite an input" in segae("predict", model, image, "-o", model, "--force")[2]
+
+    def test_a_broken_file(self, segae, photos, model, tmp_path):
+        """What is no image is named, in one line; outputs before it are whole, and none after."""
+        (tmp_path / "q.png").write_text("not an image")
+        call = ("predict", model, photos[0] / "p0.png", tmp_path / "q.png", "-o", tmp_path / "out")
+        code, _, err = segae(*call)
+        assert (code, err.count("\n")) == (1, 1)
+        assert f"{tmp_path / 'q.png'}: not a readable image" in err
+        assert [p.name for p in (tmp_path / "out").iterdir()] == ["p0.png"]
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.doc"])
+    def test_formats_that_hold_no_labels(self, segae, photos, model, tmp_path, name):
+        """JPEG would change labels; others are not known."""
+        code, _, err = segae("predict", model, photos[0] / "p0.png", "-o", tmp_path / name)
+        assert code == 1
+        assert "Use .png, .bmp, .tif" in err
+
+    @pytest.mark.parametrize("suffix", ["npy", "zarr", "tif", "png"])
+    def test_formats(self, segae, photos, model, tmp_path, suffix):
+        """The same labels in every format that there is, over an old file as well."""
+        call = ("predict", model, photos[0], "-o", tmp_path, "--format", suffix, "-q")
+        assert segae(*call)[:2] == (0, "")
+        assert segae(*call, "--force")[0] == 0
+        maps = [np.asarray(open_image(tmp_path / f"p{i}.{suffix}")[:, :]) for i in range(3)]
+        assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
+        assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_help_and_version():
-    """The help has examples; the version is the package's."""
-    assert segae("--version").stdout.strip() == __version__
-    assert "segae segment photo.jpg -k 4" in segae("segment", "--help").stdout
+class TestLargeAndStacked:
+    """TIFFs of pages, images that stay on disk, georeferences."""
+
+    @pytest.fixture
+    def pixels(self, photos):
+        return np.stack([read_image(photos[0] / f"p{i}.png") for i in range(3)])
+
+    def test_pages(self, segae, model, photos, pixels, tmp_path):
+        """A page for every page, a picture for every page; no PNG for several pages."""
+        path, out = tmp_path / "stack.tif", tmp_path / "out"
+        tifffile.imwrite(path, pixels, photometric="rgb")
+        assert segae("predict", model, path, "-o", out, "--overlay", out)[0] == 0
+        maps = read_labels(out / "stack.tif")
+        assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
+        assert sorted(p.name for p in out.glob("*.png")) == [f"stack-{i}.png" for i in (1, 2, 3)]
+        code, _, err = segae("predict", model, path, "-o", tmp_path / "labels.png")
+        assert code == 1
+        assert "has 3 pages" in err
+        masks = tmp_path / "masks.npy"
+        np.save(masks, photos[2])
+        call = ("fit", path, "--labels", masks, "-o", tmp_path / "m.segae", *QUICK)
+        assert segae(*call)[0] == 0
+        said = segae("evaluate", out / "stack.tif", "--truth", masks, "--by-name", "--json")[1]
+        assert json.loads(said)["pooled"]["miou"] > 0.9
+
+    @pytest.mark.parametrize("suffix", ["tif", "npy", "zarr"])
+    def test_planes_and_tiles(self, segae, photos, model, pixels, tmp_path, suffix):
+        """Channels first on disk, read and written tile by tile: the same labels."""
+        large = np.tile(pixels[0], (4, 4, 1))
+        tifffile.imwrite(
+            tmp_path / "planes.tif",
+            np.moveaxis(large, 2, 0),
+            tile=(64, 64),
+            planarconfig="separate",
+            photometric="rgb",
+        )
+        write_image(tmp_path / "whole.npy", large)
+        out = tmp_path / f"tiles.{suffix}"
+        overlay = ("--overlay", tmp_path / "overlay.png")
+        little = ("--max-memory", "130000")  # bytes: less than a tile takes
+        code, _, err = segae("predict", model, tmp_path / "planes.tif", "-o", out, *little)
+        assert code == 1
+        assert "is too little" in err
+        assert not out.exists()
+        call = ("predict", model, tmp_path / "planes.tif", "-o", out, *overlay)
+        assert segae(*call, "--max-memory", "60MiB")[0] == 0
+        assert segae("predict", model, tmp_path / "whole.npy", "-o", tmp_path / "whole.tif")[0] == 0
+        whole = tifffile.imread(tmp_path / "whole.tif")
+        np.testing.assert_array_equal(np.asarray(open_image(out)[:, :]), whole)
+        assert read_image(tmp_path / "overlay.png").shape == (192, 192, 3)
+        assert not list(tmp_path.glob(".*"))

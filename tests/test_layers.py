@@ -24,6 +24,10 @@ LAYERS = [
         "_pictures",
         "_canvas",
         "_files",
+        "_paths",
+        "_pages",
+        "_label_files",
+        "_console",
         "_patches",
         "_targets",
         "_naming",
@@ -49,8 +53,12 @@ LAYERS = [
     | {"_schema", "_onnx", "_trial"},
     {"_explained", "_records", "_converters"},
     {"_attribution", "persistence"},
-    {"_cli", "inspection", "_learning_displays", "_map_displays", "_reason_displays"},
-    {"plotting"},
+    {"_options", "_learning", "_model_file"}
+    | {"inspection", "_learning_displays", "_map_displays", "_reason_displays"},
+    {"_job", "plotting"},
+    {"_command_evaluate", "_command_fit", "_command_info", "_command_predict", "_command_segment"},
+    {"_cli"},
+    {"__main__"},
 ]
 MAY_IMPORT = {
     "skorch": {"_training"},
@@ -84,8 +92,9 @@ MAY_IMPORT = {
         "_attribution",
         "_reconstruction_error",
     },
-    "typer": {"_cli"},
-    "rich": {"_cli"},
+    "typer": {"_cli", "_options", "_command_evaluate", "_command_fit"}
+    | {"_command_info", "_command_predict", "_command_segment"},
+    "rich": {"_cli", "_console"},
     "captum": set(),  # as matplotlib: loaded by `_files.require` where it is used
     "matplotlib": set(),
     "safetensors": set(),
