@@ -17,6 +17,7 @@ from ._batches import Samples
 from ._callbacks import CallbackSupportMixin, FitTask
 from ._codec import Codec
 from ._density import MAX_CODES
+from ._documented import Documented
 from ._execution import PRECISIONS, evaluate
 from ._layout import ARCHITECTURES, Layout, check_samples, taker
 from ._losses import LOSSES, Loss
@@ -35,7 +36,7 @@ from ._weights import drop_weightless
 from .networks import ACTIVATIONS
 
 
-class AutoencoderTransformer(CallbackSupportMixin, Codec, BaseEstimator):
+class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstimator):
     """Reduce samples to a few numbers each with an autoencoder, and bring them back.
 
     The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by

@@ -23,6 +23,7 @@ from ._backend import OnnxNetwork
 from ._callbacks import CallbackSupportMixin, Epochs, FitTask
 from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
 from ._cue import texture_sigma, weigh
+from ._documented import Documented
 from ._images import check_images, is_rows, like, refuse_no_array, slots
 from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
 from ._memory import Cost, Work, to_bytes
@@ -48,7 +49,11 @@ CROP = 96  # side of the crops that training sees, in pixels
 
 
 class PixelEncoder(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    Documented,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Encode every pixel by what its neighbourhood looks like, learnt from the images themselves.
 
@@ -93,10 +98,35 @@ class PixelEncoder(
     max_memory : int or str, default="1GiB"
         Of `transform`, in bytes or with a unit, beside its input and output: tiles are made so
         small that they need no more. Codes are the same to rounding.
-    optimizer, lr, batch_size, max_epochs, loss_threshold, tol, n_iter_no_change, early_stopping, \
-validation_fraction, warm_start, device, callbacks, random_state, verbose
-        As in :class:`AutoencoderTransformer`; samples are crops of the images. With
-        `max_epochs=0` the network stays untrained, which is the control to beat.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
+        This and all that follow are as in :class:`AutoencoderTransformer`.
+    lr : float, default=1e-2
+        Learning rate, > 0.
+    batch_size : int, default=8
+        Crops of the images (rows, of rows) in an update.
+    max_epochs : int, default=10
+        Passes over the crops at most. With 0 the network stays untrained, which is the control to
+        beat.
+    loss_threshold : float or None, default=None
+        Training ends when the training loss of an epoch is at most this.
+    tol : float, default=1e-4
+        An epoch improves on the best one if its loss is lower by more than this share of it.
+    n_iter_no_change : int, default=10
+        Training ends after so many epochs in a row without improvement.
+    early_stopping : bool, default=False
+        Hold crops out, watch their loss, and end with the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the crops held out if `early_stopping`, in (0, 1).
+    warm_start : bool, default=False
+        Let `fit` continue with the weights of the last one.
+    device : str, default="auto"
+        "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
+    callbacks : list of skorch callbacks or None, default=None
+        Copied for every fit.
+    random_state : int, RandomState instance or None, default=None
+        Decides on the initial weights and the crops; no global generator is used or moved.
+    verbose : int, default=0
+        1 prints a line an epoch.
 
     Attributes
     ----------

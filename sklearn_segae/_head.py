@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ._batches import Samples
+from ._documented import Documented
 from ._execution import evaluate
 from ._rollback import all_or_nothing
 from ._scaling import fit_scale, scaled
@@ -38,7 +39,7 @@ SHARED = (
 )
 
 
-class PixelHead(ClassifierMixin, BaseEstimator):
+class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     """Classify rows, such as the codes of pixels, with a small dense network.
 
     The last step of an :class:`AESegmenter` that learns from labels; there, `fine_tune` lets it
@@ -55,14 +56,26 @@ class PixelHead(ClassifierMixin, BaseEstimator):
         Weight of the squared norm of the weights in the loss, >= 0 (L2 regularisation).
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
-    optimizer, loss_threshold, tol, n_iter_no_change, device, callbacks, verbose
-        As in :class:`AutoencoderTransformer`.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
+        This and all that follow are as in :class:`AutoencoderTransformer`.
     lr : float, default=1e-2
         Learning rate, > 0.
     max_epochs : int, default=200
         Steps at most, each over all rows.
+    loss_threshold : float or None, default=None
+        Training ends when the loss of a step is at most this.
+    tol : float, default=1e-4
+        A step improves on the best one if its loss is lower by more than this share of it.
+    n_iter_no_change : int, default=10
+        Training ends after so many steps in a row without improvement.
+    device : str, default="auto"
+        "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
+    callbacks : list of skorch callbacks or None, default=None
+        Copied for every fit.
     random_state : int, RandomState instance or None, default=None
         Decides on the initial weights.
+    verbose : int, default=0
+        1 prints a line a step.
 
     Attributes
     ----------

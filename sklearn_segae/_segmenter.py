@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_memory
 
 from ._answers import Answers
 from ._callbacks import CallbackSupportMixin, FitTask
+from ._documented import Documented
 from ._encoder import PixelEncoder
 from ._estimators import refuse_no_estimators, seeded_clone
 from ._head import PixelHead
@@ -31,7 +32,7 @@ from ._weights import refuse_unknown
 PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_names_")
 
 
-class AESegmenter(CallbackSupportMixin, Answers, BaseEstimator):
+class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
     """Segment images: encode every pixel, then cluster or classify the codes.
 
     Parameters

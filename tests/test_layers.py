@@ -32,6 +32,7 @@ LAYERS = [
         "_targets",
         "_naming",
         "_doubt",
+        "_documented",
     }
     | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
