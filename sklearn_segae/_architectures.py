@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ._layout import Layout
-from .networks import ConvAutoencoder, DenseAutoencoder, Flattened, Shortcut
+from .networks import ConvAutoencoder, DenseAutoencoder, Flattened, PixelAutoencoder, Shortcut
 
 
 def build_module(
@@ -90,3 +90,17 @@ def _refuse_other_sizes(module: Any, layout: Layout, n_components: int) -> None:
             f"architecture decodes 2 samples as {tuple(module.decode(codes).shape)}, but they "
             f"were {tuple(x.shape)}, channels first."
         )
+
+
+def pixel_network(x: torch.Tensor, width: int, rows: bool = False) -> PixelAutoencoder:
+    """Return a network for what `x` (n, C, H, W) is a sample of, its weights drawn."""
+    n_channels = x.shape[1]
+    # The patch to reconstruct shrinks where every pixel has a spectrum to tell.
+    patch_size = (
+        1 if rows else next(s for s in (9, 7, 5, 3, 1) if s == 1 or n_channels * s**2 < 400)
+    )
+    module = PixelAutoencoder(
+        n_channels, width, kernel_size=1 if rows else 3, patch_size=patch_size
+    )
+    module.initialise(x)
+    return module

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ._jets import FRAME, N_JETS, RADIUS, local_jets
+from ._look import Look
 from ._memory import Cost
 from ._projection import (
     N_COLOURS,
@@ -21,7 +22,7 @@ from ._projection import (
     row_pairs,
     sample_pairs,
 )
-from ._reading import Reader, TwiceRead, pixel_codes, pool, pool_radius
+from ._reading import pixel_codes, pool, pool_radius
 from ._scaling import sample_evenly, scaled
 from ._tiles import Tile, inside, places, sample_tiles, widen
 from .networks import PixelAutoencoder, crop
@@ -30,19 +31,6 @@ FINER = 0.4  # of the pooling: where borders are looked at closely
 N_STRONG = 2  # features beside the colours, where both lead
 N_TILES, SIDE = 16, 48  # small tiles, in pixels, that tell spreads
 N_PAIR_TILES = 24  # that projections are fitted to where a classifier chooses among the codes
-
-
-class Look(NamedTuple):
-    """What to look at, and how widely."""
-
-    cue: str  # "colour", "texture", "both" or "all"
-    pooling: float
-    whitening: float
-    light: float = 0.0  # how widely local brightness is taken away for a second look; 0: no such
-
-    def reader(self, module: PixelAutoencoder) -> Reader:
-        """Return the network, or what reads twice with it."""
-        return TwiceRead(module, self.light) if self.light else module
 
 
 class Everything(NamedTuple):

@@ -19,19 +19,22 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from ._architectures import pixel_network
 from ._backend import OnnxNetwork
 from ._callbacks import CallbackSupportMixin, Epochs, FitTask
-from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
+from ._codes import Codes, encode_tile, fit_codes, fit_row_codes
+from ._crops import crop_samples, row_samples
 from ._cue import texture_sigma, weigh
 from ._documented import Documented
 from ._images import check_images, is_rows, like, refuse_no_array, slots
 from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
+from ._look import Look, decide
 from ._memory import Cost, Work, to_bytes
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import map_tiles
 from ._rollback import all_or_nothing
 from ._scaling import fit_channel_scale, scaled, unscaled
-from ._tiles import Tile, read_tile, sample_tiles
+from ._tiles import Tile
 from ._training import (
     TRAINING_CONSTRAINTS,
     Net,
@@ -42,10 +45,6 @@ from ._training import (
     train,
     training_parameters,
 )
-from .networks import PixelAutoencoder
-
-WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
-CROP = 96  # side of the crops that training sees, in pixels
 
 
 class PixelEncoder(
@@ -261,7 +260,11 @@ class PixelEncoder(
         task = FitTask(self, self.max_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as rng:
-            samples = self._samples(images, scale, rows, rng)
+            samples = (
+                row_samples(images[0], scale)
+                if rows
+                else crop_samples(images, scale, self.batch_size, rng)
+            )
             look = self._choose(images, scale, rows, samples, rng)
             some = samples.take(np.arange(min(len(samples), 1024)))
             learnt = partial(self._learnt, images, some, scale, rows, look)
@@ -365,25 +368,14 @@ class PixelEncoder(
         """Return cue, pooling and whitening: what was asked for, or what the images ask for."""
         if rows:
             return Look("texture", 0.0, 0.0)
-        cue, pooling, whitening = self.cue, self.pooling, self.whitening
-        if cue == "auto" and pooling != "auto":
-            cue = "texture"  # with a scale of the user's own, the features of that scale are meant
-        seen = cue
-        if cue == "auto" or (cue == "texture" and whitening == "auto"):
+
+        def weigh_cues() -> str:
             x = samples.take(np.arange(1))
-            networks = [self._build(x, rows) for _ in range(2)]
-            seen = weigh(networks, images, scale, rng).cue
-        cue = seen if cue == "auto" else cue
-        if pooling == "auto":
-            widest = texture_sigma(images)
-            pooling = {"texture": widest, "all": widest, "both": widest / 2, "colour": 1}[cue]
-        if whitening == "auto":
-            whitening = (
-                0 if cue == "texture" and seen != "texture" else 1
-            )  # "all" is told by labels
-        # The brightness of textures is looked through, unless variance is to be kept.
-        light = min(2 * pooling, WIDEST_LIGHT) if cue == "texture" and whitening else 0
-        return Look(cue, float(pooling), float(whitening), float(light))
+            networks = [pixel_network(x, self.width) for _ in range(2)]
+            return weigh(networks, images, scale, rng).cue
+
+        widest = texture_sigma(images)
+        return decide(self.cue, self.pooling, self.whitening, widest, weigh_cues)
 
     def _learnt(
         self,
@@ -414,34 +406,12 @@ class PixelEncoder(
     ) -> Net:
         continued = self.warm_start and hasattr(self, "net_")
         net = copy.deepcopy(self.net_) if continued else None
-        module = net.module_ if net else self._build(some, rows)
+        module = net.module_ if net else pixel_network(some, self.width, rows)
         kind = PatchReconstruction if rows else CoherentReconstruction
         parameters = training_parameters(self)
         if not rows:  # a sample is a batch of crops already
             parameters |= {"batch_size": 1, "one_cycle": True}
         return train(module, samples, kind(self.loss), rng=rng, net=net, tasks=tasks, **parameters)
-
-    def _samples(
-        self, images: Sequence[np.ndarray], scale: np.ndarray, rows: bool, rng: np.random.Generator
-    ) -> Samples:
-        """Rows as images of one pixel; or batches of crops, each batch from one image."""
-        if rows:
-            x = _tensor(scaled(images[0], scale)[:, None])
-            return Samples(lambda i: x[i], len(x))
-        take = partial(_random_crops, images, scale, self.batch_size, rng)
-        return Samples(take, min(4 * len(images), 8))
-
-    def _build(self, x: torch.Tensor, rows: bool) -> PixelAutoencoder:
-        n_channels = x.shape[1]
-        # The patch to reconstruct shrinks where every pixel has a spectrum to tell.
-        patch_size = (
-            1 if rows else next(s for s in (9, 7, 5, 3, 1) if s == 1 or n_channels * s**2 < 400)
-        )
-        module = PixelAutoencoder(
-            n_channels, self.width, kernel_size=1 if rows else 3, patch_size=patch_size
-        )
-        module.initialise(x)
-        return module
 
     def code_map(self, image: np.ndarray, work: Work) -> Any:
         """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
@@ -509,21 +479,3 @@ def _described(codes: Codes) -> dict[str, Any]:
     names = ("cue_", "pooling_", "whitening_", "light_")
     look = dict(zip(names, codes.look, strict=True))
     return {"codes_": codes, "coherence_": codes.projection.coherence, **look}
-
-
-def _random_crops(
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    n_crops: int,
-    rng: np.random.Generator,
-    index: Any,
-) -> torch.Tensor:
-    """Draw crops (n_crops, C, CROP, CROP) of one random image, new ones whatever the index."""
-    (i, _), *_ = sample_tiles(images, CROP, 1, rng)
-    chosen = sample_tiles([images[i]], CROP, n_crops, rng)
-    return _tensor(np.stack([scaled(read_tile(images[i], tile, 0), scale) for _, tile in chosen]))
-
-
-def _tensor(x: np.ndarray) -> torch.Tensor:
-    """(N, H, W, C) -> (N, C, H, W), in memory as it was."""
-    return torch.from_numpy(x.astype(np.float32, copy=False)).movedim(-1, 1)

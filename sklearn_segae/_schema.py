@@ -9,11 +9,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from ._autoencoder import AutoencoderTransformer
-from ._codes import Codes, Everything, Look
-from ._encoder import WIDEST_LIGHT, PixelEncoder
+from ._codes import Codes, Everything
+from ._encoder import PixelEncoder
 from ._head import PixelHead
 from ._labelling import Labelling
 from ._layout import Layout
+from ._look import WIDEST_LIGHT, Look
 from ._losses import Loss
 from ._mixture import ShrunkMixture
 from ._naming import Names

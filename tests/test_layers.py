@@ -39,11 +39,13 @@ LAYERS = [
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
-    | {"distributed"}
+    | {"_crops", "distributed"}
     | {"_archive", "_backend", "_rollback", "_foreign", "_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets"},
-    {"_codec", "_codes", "_cue"},
+    {"_codec", "_cue"},
+    {"_look"},
+    {"_codes"},
     {"_autoencoder", "_encoder", "_head"},
     {"_survey", "_trees", "_fine_tuning"},
     {"_optima", "_refine"},
@@ -66,6 +68,7 @@ MAY_IMPORT = {
     "torch": {
         "networks",
         "distributed",
+        "_crops",
         "_reading",
         "_distortion",
         "_architectures",
