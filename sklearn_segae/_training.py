@@ -382,9 +382,11 @@ def _refuse_strangers(callbacks: Any) -> None:
 
 def _run(net: Net, training: Batches, validation: Batches | None) -> None:
     net.stop_reason = "max_epochs"
-    net.notify("on_train_begin", X=None, y=None)
+    n_before = len(net.history)
+    net.notify("on_train_begin", X=(training, validation), y=None)
+    n_resumed = len(net.history) - n_before  # epochs that a checkpoint brought
     try:
-        net.fit_loop((training, validation))
+        net.fit_loop((training, validation), epochs=net.max_epochs - n_resumed)
     except TrainingEnd as end:
         net.stop_reason = str(end)
     except (MemoryError, RuntimeError) as error:

@@ -39,10 +39,10 @@ LAYERS = [
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
-    | {"_crops", "distributed"}
-    | {"_archive", "_backend", "_rollback", "_foreign", "_graphs", "_modules", "_optimizers"},
+    | {"_crops", "distributed", "_archive", "_backend", "_plain", "_rollback", "_foreign"}
+    | {"_graphs", "_modules", "_optimizers"},
     {"_objectives", "_training", "_variants"},
-    {"_projection", "_jets"},
+    {"_projection", "_jets", "checkpoint"},
     {"_codec", "_cue"},
     {"_look"},
     {"_codes"},
@@ -83,6 +83,8 @@ MAY_IMPORT = {
         "_variants",
         "_objectives",
         "_training",
+        "_plain",
+        "checkpoint",
         "_projection",
         "_jets",
         "_codec",
