@@ -13,7 +13,7 @@ except ImportError as missing:
     sys.exit(f"segae: {missing}. Run: pip install 'sklearn-segae[io]'")
 
 from . import _command_evaluate, _command_fit, _command_info, _command_predict, _command_segment
-from ._console import one_line, tell_warnings
+from ._console import one_line, told_warnings
 from ._version import __version__
 
 MANY = ("--labels", "--truth")  # options that take all that follows, up to the next option
@@ -28,9 +28,10 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; errors about files and values are one line and exit code 1."""
-    tell_warnings()
+    given = spread(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(spread(sys.argv[1:] if arguments is None else arguments), prog_name="segae")
+        with told_warnings():
+            app(given, prog_name="segae")
     except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
         sys.exit(f"segae: {one_line(error) or type(error).__name__}")
 

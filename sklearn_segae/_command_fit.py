@@ -49,8 +49,8 @@ Examples:
   segae fit cells/ --labels masks/ --estimator kmeans -k 12 -o cells.segae
 
 Labels go with images of the same names, or in order. Without --estimator they teach a head, a \
-small network. Segments of kmeans and mixture are found without labels, which then name them. Models of \
-forest and boosting hold trees, which predict asks to --trust.
+small network. Segments of kmeans and mixture are found without labels, which then name them. \
+Models of forest and boosting hold trees, which predict asks to --trust.
 """
 
 

@@ -26,16 +26,19 @@ def note(message: object) -> None:
     print(f"segae: {one_line(message)}", file=sys.stderr)
 
 
-def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Print a warning as one line, without the code that gave it: for `warnings.showwarning`."""
+@contextmanager
+def told_warnings() -> Iterator[None]:
+    """Show the warnings that users can act on, each once and in one line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.simplefilter("ignore", DeprecationWarning)  # those are for programmers
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     note(f"warning: {message}")
-
-
-def tell_warnings() -> None:
-    """Show the warnings that users can act on, each once."""
-    warnings.showwarning = show_warning
-    warnings.simplefilter("ignore", DeprecationWarning)
-    warnings.simplefilter("ignore", FutureWarning)
 
 
 @contextmanager

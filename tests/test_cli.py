@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -358,8 +359,9 @@ class TestLargeAndStacked:
         assert json.loads(said)["pooled"]["miou"] > 0.9
 
     @pytest.mark.parametrize("suffix", ["tif", "npy", "zarr"])
-    def test_planes_and_tiles(self, segae, photos, model, pixels, tmp_path, suffix):
+    def test_planes_and_tiles(self, segae, model, pixels, tmp_path, suffix, monkeypatch):
         """Channels first on disk, read and written tile by tile: the same labels."""
+        monkeypatch.setattr("sklearn_segae._job.SHARE", 2**12)  # so that 15 kB are large
         large = np.tile(pixels[0], (4, 4, 1))
         tifffile.imwrite(
             tmp_path / "planes.tif",
@@ -371,7 +373,7 @@ class TestLargeAndStacked:
         write_image(tmp_path / "whole.npy", large)
         out = tmp_path / f"tiles.{suffix}"
         overlay = ("--overlay", tmp_path / "overlay.png")
-        little = ("--max-memory", "130000")  # bytes: less than a tile takes
+        little = ("--max-memory", "1MiB")  # less than a tile takes
         code, _, err = segae("predict", model, tmp_path / "planes.tif", "-o", out, *little)
         assert code == 1
         assert "is too little" in err
@@ -383,3 +385,150 @@ class TestLargeAndStacked:
         np.testing.assert_array_equal(np.asarray(open_image(out)[:, :]), whole)
         assert read_image(tmp_path / "overlay.png").shape == (192, 192, 3)
         assert not list(tmp_path.glob(".*"))
+
+    @pytest.mark.parametrize("share", [8, 2**20])
+    def test_georeferences_are_kept(self, segae, model, pixels, tmp_path, share, monkeypatch):
+        """A label map lies where its image does, in tiles or not; other formats warn."""
+        rasterio = pytest.importorskip("rasterio")
+        monkeypatch.setattr("sklearn_segae._job.SHARE", share)
+        place = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+        scene, out = tmp_path / "scene.tif", tmp_path / "map.tif"
+        size = {"height": 48, "width": 48, "count": 3, "dtype": "uint8"}
+        with rasterio.open(scene, "w", driver="GTiff", **size, **place) as file:
+            file.write(np.moveaxis(pixels[0], 2, 0))
+        code, _, err = segae("predict", model, scene, "-o", out, "--max-memory", "60MiB")
+        assert (code, err) == (0, "")
+        with rasterio.open(out) as file:
+            assert (file.crs.to_epsg(), file.transform) == (32633, place["transform"])
+            np.testing.assert_array_equal(file.read(1), read_image(out))
+        code, _, err = segae("predict", model, scene, "-o", tmp_path / "map.png")
+        assert code == 0
+        assert "will not have the georeference" in err
+        assert err.count("\n") == 1
+
+
+class TestEvaluate:
+    """`segae evaluate`."""
+
+    def test_scores_by_hand(self, segae, tmp_path):
+        """A map with swapped labels is right if matched, wrong by name; void does not count."""
+        truth = np.repeat([[0, 1]], 4, 0).repeat(4, 1).astype(np.uint8)
+        write_image(tmp_path / "pred" / "a.png", 1 - truth)
+        marked = truth.copy()
+        marked[0] = 255
+        write_image(tmp_path / "truth" / "a.png", marked)
+        call = ("evaluate", tmp_path / "pred", "--truth", tmp_path / "truth", "--json")
+        call = (*call, "--ignore-label", 255)
+        scores = json.loads(segae(*call)[1])["images"][0]
+        assert [scores[name] for name in ("miou", "accuracy", "ari")] == [1, 1, 1]
+        assert scores["boundary-f1"] is None
+        told = json.loads(segae(*call, "--by-name", "--metric", "accuracy", "--metric", "dice")[1])
+        assert told["pooled"] == {"accuracy": 0, "dice": 0}
+        assert told["matched"] is False
+
+    def test_a_table(self, segae, photos):
+        """A row for every image and one for all, a column for every score; shells spread globs."""
+        masks = sorted(photos[1].glob("*.png"))
+        code, said, err = segae("evaluate", *masks, "--truth", *masks)
+        assert (code, err) == (0, "")
+        rows = [line.split() for line in said.splitlines()]
+        assert rows[0] == ["mean", "IoU", "accuracy", "ARI", "boundary", "F1"]
+        assert [row[0] for row in rows[1:]] == ["p0.png", "p1.png", "p2.png", "all"]
+        assert all(row[-4:] == ["1.000"] * 4 for row in rows[1:])
+
+    def test_partners(self, segae, photos, tmp_path):
+        """By name, or else in order; what has no partner is named; sizes must agree."""
+        for i, name in enumerate("abc"):
+            write_image(tmp_path / f"{name}_mask.png", np.uint8(photos[2][i]))
+        call = ("evaluate", photos[1], "--truth", tmp_path, "--json", "--metric", "ari")
+        assert json.loads(segae(*call)[1])["pooled"]["ari"] == 1
+        assert "p0.*" in segae(*call[:3], tmp_path / "a_mask.png")[2]
+        write_image(tmp_path / "other" / "p0.png", np.zeros((3, 3), np.uint8))
+        code, _, err = segae("evaluate", photos[1] / "p0.png", "--truth", tmp_path / "other")
+        assert code == 1
+        assert "(48, 48)" in err
+        assert "(3, 3)" in err
+
+    def test_pictures_that_are_no_label_maps(self, segae, photos):
+        """Colours are refused; so is what JPEG has changed."""
+        code, _, err = segae("evaluate", photos[0], "--truth", photos[1])
+        assert code == 1
+        assert "is a picture in colours" in err
+
+
+def test_palettes_are_labels(tmp_path):
+    """A label map with a palette holds indices, which its colours only show."""
+    from PIL import Image
+
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    picture = Image.fromarray(labels, "L").convert("P")
+    picture.putdata(labels.ravel().tolist())
+    picture.putpalette(list(range(0, 256))[::-1] * 3)
+    picture.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png")[0], labels)
+
+
+def test_info(segae, photos, model):
+    """What is in a model and in an image, for people and for programs."""
+    code, said, err = segae("info", model, photos[0] / "p0.png")
+    assert (code, err) == (0, "")
+    assert f"sklearn_segae {__version__}" in said
+    told, image = json.loads(segae("info", model, photos[1] / "p0.png", "--json")[1])["files"]
+    assert told["learnt"]["classes"] == np.unique(photos[2]).tolist()
+    assert told["encoder"]["weights"] > 0
+    assert told["parameters"]["encoder__max_epochs"] == 0
+    assert (image["height"], image["channels"], image["type"]) == (48, 1, "uint8")
+    assert image["different values"] == np.unique(photos[2][0]).tolist()
+
+
+def test_a_damaged_model(segae, model, tmp_path):
+    """`info` finds a flipped bit."""
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "m.segae").write_bytes(content)
+    code, _, err = segae("info", tmp_path / "m.segae")
+    assert code == 1
+    assert "damaged" in err
+
+
+def test_warnings_are_lines(segae, tmp_path):
+    """Pages of another size are not read, which is told in one line."""
+    with tifffile.TiffWriter(tmp_path / "odd.tif") as file:
+        file.write(np.zeros((9, 9), np.uint8), photometric="minisblack")
+        file.write(np.zeros((5, 5), np.uint8), photometric="minisblack")
+    code, _, err = segae("info", tmp_path / "odd.tif")
+    assert code == 0
+    assert err.startswith("segae: warning: ")
+    assert "only its first 1 pages are read" in err
+
+
+@pytest.mark.parametrize("command", ["segment", "fit", "predict", "evaluate", "info", "demo"])
+def test_help_has_examples(segae, command):
+    """Every command shows how it is called."""
+    code, said, _ = segae(command, "--help")
+    assert code == 0
+    assert f"segae {command} " in said.split("Example")[1]
+
+
+def test_version_and_completion(segae):
+    """The version is the package's; a shell can be taught the commands."""
+    assert segae("--version")[1].strip() == __version__
+    environment = {"_SEGAE_COMPLETE": "complete_bash", "COMP_WORDS": "segae e", "COMP_CWORD": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", "from sklearn_segae._cli import main; main()"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.stdout.split() == ["evaluate"]
+
+
+def test_options_of_many_values():
+    """What follows --truth is its own, up to the next option."""
+    assert spread(["a", "--truth", "b", "c", "--json", "d"]) == [
+        "a",
+        *("--truth", "b", "--truth", "c"),
+        *("--json", "d"),
+    ]
