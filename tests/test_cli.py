@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from sklearn_segae._cli import main
+from sklearn_segae import __version__
+from sklearn_segae._cli import main, spread
 from sklearn_segae._files import read_image, write_image
 from sklearn_segae._label_files import read_labels
 from sklearn_segae.datasets import make_shapes
