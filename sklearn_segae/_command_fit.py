@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from ._console import Report, note, progress
+from ._files import require
 from ._job import errors_name, load_all, open_all, owners
 from ._label_files import read_labels
 from ._learning import Estimator, learn, make_estimator, make_segmenter, summary
@@ -115,6 +116,8 @@ def fit(
         raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
     images, truths = expand(inputs), expand(labels) if labels else []
     refuse_to_overwrite([out], [*images, *truths], force)
+    for module in ("safetensors", "skops"):  # before any work: saving comes last
+        require(module, "persistence")
     pages = open_all(images, max_memory)
     maps = _read_maps(pages, truths) if truths else None
     with progress(report.quiet) as advance:
