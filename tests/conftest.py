@@ -8,6 +8,13 @@ from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic, make_shapes
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests have to tell, whichever process they ran in."""
+    reports = terminalreporter.stats.get("passed", [])
+    for told in (value for r in reports for name, value in r.user_properties if name == "told"):
+        terminalreporter.write_line(told)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """Small nets lose more by sharing work than they win; and equal threads mean equal bits."""
