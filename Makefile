@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test format clean
+.PHONY: demo test docs notebooks format clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -19,9 +19,20 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# Runs the gallery: some minutes. OPTIONS="-D plot_gallery=0" leaves it out, "-t online" links out.
+docs: .venv/ready-docs
+	$(BIN)/python -m sphinx -n -W --keep-going $(OPTIONS) docs docs/_build
+
+notebooks: .venv/ready-docs
+	$(BIN)/python docs/make_notebooks.py
+
+.venv/ready-docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	touch .venv/ready-docs
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo docs/_build docs/auto_examples docs/reference

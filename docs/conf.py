@@ -1,0 +1,80 @@
+"""The site: `make docs`."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import _reference  # noqa: E402 - found by the line above
+
+from sklearn_segae import __version__  # noqa: E402
+
+project, author, release = "sklearn_segae", "the sklearn_segae developers", __version__
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "myst_nb",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+if tags.has("online"):  # noqa: F821 - `-t online` links to scikit-learn's pages
+    extensions.append("sphinx.ext.intersphinx")
+intersphinx_mapping = {
+    "numpy": ("https://numpy.org/doc/stable", None),
+    "sklearn": ("https://scikit-learn.org/stable", None),
+}
+
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
+exclude_patterns = ["_build", "auto_examples/*.ipynb"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # `make notebooks` runs them
+
+# Names of other libraries are known to `-t online` alone.
+nitpick_ignore_regex = [("py:.*", r"(sklearn|torch|skorch|numpy|joblib|matplotlib)\..*")]
+_reference.write(HERE / "reference")
+autosummary_context = {"own_methods": _reference.own_methods}
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+templates_path = ["_templates"]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "ignore_pattern": r"__init__",
+    "within_subsection_order": "FileNameSortKey",
+    "doc_module": ("sklearn_segae",),
+    "backreferences_dir": "reference/backreferences",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "plot_gallery": "True",
+    "abort_on_example_error": False,
+    "min_reported_time": 5,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_segae"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "sklearn_segae"},
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 7,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+}
+html_sidebars = {"index": []}
+copyright = "BSD-3-Clause, the sklearn_segae developers"

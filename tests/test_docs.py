@@ -1,0 +1,109 @@
+"""The site: what its pages show is what happens, and nothing public is missing from it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+# A block is left out by a comment right above it: <!-- skip: reason -->; a page whose blocks take
+# long is marked by <!-- slow: reason --> anywhere.
+BLOCK = re.compile(r"(?:<!-- skip: (?P<reason>.+?) -->\n)?```python\n(?P<code>.*?)```", re.DOTALL)
+BUILT = {"_build", "auto_examples", "reference", "notebooks", "_static", "_templates"}
+
+
+def pages():
+    """Return the Markdown pages that are written by hand."""
+    return sorted(p for p in DOCS.rglob("*.md") if p.relative_to(DOCS).parts[0] not in BUILT)
+
+
+def blocks(page):
+    """Return the code of a page that is to be run."""
+    found = BLOCK.finditer(page.read_text())
+    return [block["code"] for block in found if not block["reason"]]
+
+
+def parameter(page):
+    marks = [pytest.mark.slow] if "<!-- slow: " in page.read_text() else []
+    return pytest.param(page, id=str(page.relative_to(DOCS)), marks=marks)
+
+
+@pytest.mark.parametrize("page", [parameter(page) for page in pages() if blocks(page)])
+def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
+    """All blocks of a page in one session, as a reader would paste them."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(tmp_path)
+    plt.switch_backend("agg")
+    session = {"__name__": "__main__"}
+    for number, code in enumerate(blocks(page), start=1):
+        exec(compile(code, f"{page.name}, block {number}", "exec"), session)
+    plt.close("all")
+
+
+def test_every_block_is_found():
+    """No block of code hides behind a spelling that the test above does not know."""
+    for page in pages():
+        opened = re.findall(r"^ *```+ ?\{?(?:py|python|ipython|code-cell)", page.read_text(), re.M)
+        assert len(opened) == len(list(BLOCK.finditer(page.read_text()))), page
+
+
+def test_every_public_name_is_in_the_reference(monkeypatch):
+    """The page that is written from every `__all__` has each name of each public module."""
+    monkeypatch.syspath_prepend(DOCS)
+    import _reference
+
+    text = _reference.page()
+    modules = ["sklearn_segae", *_reference.public_modules()]
+    assert {"sklearn_segae.metrics", "sklearn_segae.networks"} < set(modules)
+    for module in modules:
+        section = text.split(f".. currentmodule:: {module}\n")[1].split(".. currentmodule::")[0]
+        for name in _reference.public_names(module):
+            assert f"\n   {name}\n" in section, f"{module}.{name}"
+
+
+def test_the_reference_tells_of_methods_that_are_there_for_some_parameters(monkeypatch):
+    """`score` is no method of every segmenter, but has its place; scikit-learn's own have none."""
+    monkeypatch.syspath_prepend(DOCS)
+    import _reference
+
+    methods = _reference.own_methods("sklearn_segae", "AESegmenter")
+    assert {"fit", "predict", "predict_proba", "score", "uncertainty"} <= set(methods)
+    assert "get_params" not in methods
+
+
+def test_every_page_is_in_a_table_of_contents():
+    """Sphinx says so, too, but takes long; here, every page is named or matched by some toctree."""
+    listed = {DOCS / "index.md"}
+    for page in pages():
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL):
+            for entry in filter(None, (line.strip() for line in tree.splitlines())):
+                folder, pattern = (DOCS, entry[1:]) if entry[0] == "/" else (page.parent, entry)
+                if entry[0] != ":":
+                    listed |= {path.resolve() for path in folder.glob(f"{pattern}.md")}
+    assert set(pages()) <= listed
+
+
+def test_pages_link_to_examples_that_exist():
+    """A gallery page is named after its script."""
+    for page in pages():
+        for name in re.findall(r"auto_examples/(plot_\w+)", page.read_text()):
+            assert (ROOT / "examples" / f"{name}.py").exists(), f"{page}: {name}"
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    """All but the gallery, whose scripts test_readme.py runs; warnings are errors."""
+    options = ["-n", "-W", "--keep-going", "-q", "-D", "plot_gallery=0", "-d", str(tmp_path / "d")]
+    result = subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, str(DOCS), str(tmp_path / "site")],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "site" / "reference" / "generated").is_dir()
