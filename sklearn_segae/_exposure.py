@@ -20,9 +20,15 @@ def expose(image: np.ndarray, typical: np.ndarray) -> np.ndarray:
     An image with far less contrast than is typical shows nothing: it is stretched by a quarter of
     the typical range at most, so that its noise does not become structure.
     """
+    low, span = exposure(image, typical)
+    return ((image - low) / span).astype(np.float32)
+
+
+def exposure(image: np.ndarray, typical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `expose` subtracts from every channel, and what it divides by: (C,) each."""
     low = image.min((0, 1)).astype(np.float64)
     span = np.maximum(_range(image), LEAST * typical)
-    return ((image - low) / np.where(span > 0, span, 1)).astype(np.float32)
+    return low, np.where(span > 0, span, 1)
 
 
 def _range(image: np.ndarray) -> np.ndarray:
