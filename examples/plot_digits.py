@@ -59,5 +59,5 @@ plt.show()
 
 # %%
 # What to see: the denoising one gives the cleanest digits back, at a price where there is no noise.
-# Draws of the variational one come from a standard normal, those of the others from a mixture
-# fitted to their codes. Not all are digits: what lies between two codes need not be one.
+# All draw codes near those of the training digits. Not all draws are digits: what lies between two
+# codes need not be one.

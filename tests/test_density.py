@@ -32,3 +32,14 @@ def test_equal_seeds_equal_draws(rng):
     codes = rng.normal(size=(100, 3))
     np.testing.assert_array_equal(draw_codes(codes, 4, seed=1), draw_codes(codes, 4, seed=1))
     assert np.abs(draw_codes(codes, 4, seed=1) - draw_codes(codes, 4, seed=2)).max() > 0.1
+
+
+def test_draws_follow_a_bent_cloud(rng):
+    """Codes on a circle: draws lie near it, not inside, and are no copies of the codes."""
+    angle = rng.uniform(0, 2 * np.pi, 1000)
+    codes = np.column_stack([np.cos(angle), np.sin(angle)])
+    drawn = draw_codes(codes, 500, seed=0)
+    radius = np.hypot(*drawn.T)
+    assert np.abs(radius - 1).max() < 0.05
+    to_nearest = np.linalg.norm(drawn[:, None] - codes, axis=2).min(1)
+    assert np.median(to_nearest) > 1e-4

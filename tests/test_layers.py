@@ -37,6 +37,7 @@ LAYERS = [
     | {"_watershed", "_borders", "_strength", "_regions"}
     | {"_gaussians", "_mixture", "_number", "_reading", "networks", "metrics", "datasets"}
     | {"_architectures", "_batches", "_callbacks", "_density", "_execution", "_layout"}
+    | {"_joint_patches", "_likeness", "_recombination"}
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
     | {"_crops", "distributed", "_archive", "_backend", "_plain", "_rollback", "_foreign"}
@@ -47,8 +48,8 @@ LAYERS = [
     {"_look"},
     {"_codes"},
     {"_autoencoder", "_encoder", "_head"},
-    {"_survey", "_trees", "_fine_tuning"},
-    {"_optima", "_refine"},
+    {"_survey", "_trees", "_fine_tuning", "_image_mask_generator"},
+    {"_optima", "_refine", "generation"},
     {"_labelling"},
     {"_answers"},
     {"_segmenter", "_inside"},

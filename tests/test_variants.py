@@ -365,3 +365,36 @@ def test_samples_are_like_the_data(fitted, variant):
 def to_nearest(X):
     """Mean distance to the nearest digit of the training data."""
     return np.sqrt(((X[:, None] - TRAIN) ** 2).sum(2).min(1)).mean()
+
+
+def test_ways_between_samples_lead_from_one_to_the_other(fitted):
+    """Ends are reconstructions, the middle is decoded from the mean of the codes."""
+    ae = fitted("variational")
+    way = ae.interpolate(TEST[0], TEST[1], 5)
+    assert way.shape == (5, 64)
+    np.testing.assert_allclose(way[[0, 4]], there_and_back(ae, TEST[:2]), atol=1e-6)
+    middle = ae.inverse_transform(ae.transform(TEST[:2]).mean(0, keepdims=True))
+    np.testing.assert_allclose(way[2], middle[0], atol=1e-4)
+    steps = np.linalg.norm(np.diff(ae.transform(way), axis=0), axis=1)
+    assert steps.max() < 2 * steps.min()
+
+
+def test_ways_between_images_are_images():
+    """In the shape that images came in."""
+    images = TRAIN[:20].reshape(-1, 8, 8)
+    ae = AutoencoderTransformer(2, max_epochs=0, random_state=0).fit(images)
+    assert ae.interpolate(images[0], images[1]).shape == (10, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((TEST[0], TEST[1], 1), "n_steps=1, but a way has two ends"),
+        ((TEST[:1], TEST[1]), r"a has shape \(1, 64\), but one sample has \(64,\).*a\[0\]"),
+        ((TEST[0], TEST[1, :3]), r"b has shape \(3,\)"),
+    ],
+)
+def test_ways_that_lead_nowhere_are_refused(fitted, arguments, message):
+    """With the argument, its value and the rule."""
+    with pytest.raises(ValueError, match=message):
+        fitted().interpolate(*arguments)
