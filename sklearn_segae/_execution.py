@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,11 @@ PRECISIONS: dict[str, torch.dtype] = {
     "float16": torch.float16,
     "float32": torch.float32,
 }
+
+# A forked child has torch's record of a pool of threads, but not the threads: it would wait for
+# them for ever. One thread needs no pool.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def cast(module: nn.Module, precision: str, device: str) -> Cast | None:

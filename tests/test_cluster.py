@@ -1,5 +1,8 @@
 """Several processes: dask.distributed, and searches under joblib's dask backend."""
 
+import os
+import signal
+
 import dask.array as da
 import joblib
 import numpy as np
@@ -89,3 +92,26 @@ def test_a_lost_worker_does_not_show(cluster, segmenter, shapes):
     cluster.restart_workers([victim], timeout=60)
 
     np.testing.assert_array_equal(future.result(timeout=200), segmenter.predict(images))
+
+
+def test_a_killed_worker_loses_nothing(cluster, segmenter, shapes, tmp_path):
+    """The process that computes the first chunk is killed; dask computes it again elsewhere."""
+    images = np.tile(shapes[0][:2], (1, 4, 3, 1))
+    segmenter.fit(shapes[0]).set_params(max_memory="40MiB")
+    deadly = da.from_array(images, (1, 64, 64, 1)).map_blocks(kill_once, tmp_path / "killed")
+
+    found = cluster.compute(segmenter.predict(deadly)).result(timeout=200)
+
+    assert (tmp_path / "killed").exists()
+    np.testing.assert_array_equal(found, segmenter.predict(images))
+
+
+def kill_once(block, marker):
+    """Kill the own process, the first time that a real block comes."""
+    if block.size:
+        try:
+            marker.touch(exist_ok=False)
+        except FileExistsError:
+            return block
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block
