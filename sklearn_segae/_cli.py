@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from . import __version__
+from . import __version__, _command_annotate
 from ._files import as_stored, read_image, write_image
 from ._pictures import show_borders, show_features, show_labels, show_overlay
 
@@ -109,6 +109,9 @@ def segment(
         if overlay_file:
             write_image(overlay_file, show_overlay(image, labels))
     _report(maps, start, [path for pair in outputs for path in pair if path])
+
+
+app.command(help=_command_annotate.HELP)(_command_annotate.annotate)
 
 
 @app.command()

@@ -47,7 +47,9 @@ LAYERS = [
     {"_torch_heads", "_prototypes", "_importance", "_traversal", "_reconstruction_error"}
     | {"_schema", "_onnx", "_trial"},
     {"_explained", "_records", "_converters"},
-    {"_attribution", "persistence"},
+    {"_attribution", "persistence", "_scribbles"},
+    {"_scribble_server"},
+    {"_command_annotate"},
     {"_cli", "inspection", "_learning_displays", "_map_displays", "_reason_displays"},
     {"plotting"},
 ]
@@ -82,7 +84,7 @@ MAY_IMPORT = {
         "_attribution",
         "_reconstruction_error",
     },
-    "typer": {"_cli"},
+    "typer": {"_cli", "_command_annotate"},
     "rich": {"_cli"},
     "captum": set(),  # as matplotlib: loaded by `_files.require` where it is used
     "matplotlib": set(),
