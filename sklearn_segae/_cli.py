@@ -12,7 +12,14 @@ try:
 except ImportError as missing:
     sys.exit(f"segae: {missing}. Run: pip install 'sklearn-segae[io]'")
 
-from . import _command_evaluate, _command_fit, _command_info, _command_predict, _command_segment
+from . import (
+    _command_annotate,
+    _command_evaluate,
+    _command_fit,
+    _command_info,
+    _command_predict,
+    _command_segment,
+)
 from ._console import one_line, told_warnings
 from ._version import __version__
 
@@ -65,4 +72,5 @@ app.command(help=_command_fit.HELP)(_command_fit.fit)
 app.command(help=_command_predict.HELP)(_command_predict.predict)
 app.command(help=_command_evaluate.HELP)(_command_evaluate.evaluate)
 app.command(help=_command_info.HELP)(_command_info.info)
+app.command(help=_command_annotate.HELP)(_command_annotate.annotate)
 app.command()(_command_segment.demo)

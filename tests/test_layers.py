@@ -56,11 +56,13 @@ LAYERS = [
     {"_torch_heads", "_prototypes", "_importance", "_traversal", "_reconstruction_error"}
     | {"_schema", "_onnx", "_trial"},
     {"_explained", "_records", "_converters"},
-    {"_attribution", "persistence"},
+    {"_attribution", "persistence", "_scribbles"},
+    {"_scribble_server"},
     {"_options", "_learning", "_model_file"}
     | {"inspection", "_learning_displays", "_map_displays", "_reason_displays"},
     {"_job", "plotting"},
-    {"_command_evaluate", "_command_fit", "_command_info", "_command_predict", "_command_segment"},
+    {"_command_evaluate", "_command_fit", "_command_info", "_command_predict", "_command_segment"}
+    | {"_command_annotate"},
     {"_cli"},
     {"__main__"},
 ]
@@ -99,7 +101,7 @@ MAY_IMPORT = {
         "_attribution",
         "_reconstruction_error",
     },
-    "typer": {"_cli", "_options", "_command_evaluate", "_command_fit"}
+    "typer": {"_cli", "_options", "_command_evaluate", "_command_fit", "_command_annotate"}
     | {"_command_info", "_command_predict", "_command_segment"},
     "rich": {"_cli", "_console"},
     "captum": set(),  # as matplotlib: loaded by `_files.require` where it is used
