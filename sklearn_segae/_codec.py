@@ -56,7 +56,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
+        X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
             In the units of the data that the net was fitted on.
         """
         check_is_fitted(self)
@@ -84,7 +84,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
+        X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
         """
         check_is_fitted(self)
         if n_samples < 1:
