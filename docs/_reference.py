@@ -68,7 +68,8 @@ def own_methods(module: str, name: str) -> list[str]:
     """Return the public methods of a class that our code defines, in the order of the code."""
     cls: Any = getattr(import_module(module), name)
     ours = [base for base in cls.__mro__ if base.__module__.startswith("sklearn_segae")]
-    names = dict.fromkeys(n for base in ours for n in vars(base) if not n.startswith("_"))
+    names = list(dict.fromkeys(n for base in ours for n in vars(base) if n[0] != "_"))
+    names = [n for n in names if not n.endswith("_request")]  # scikit-learn's, made for our fit
     return [n for n in names if callable(getattr(cls, n, None)) or _is_conditional(ours, n)]
 
 

@@ -37,7 +37,11 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"  # `make notebooks` runs them
 
 # Names of other libraries are known to `-t online` alone.
-nitpick_ignore_regex = [("py:.*", r"(sklearn|torch|skorch|numpy|joblib|matplotlib)\..*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(sklearn|torch|skorch|numpy|joblib|matplotlib)\..*"),
+    ("py:obj", r"\w+_"),  # what is learnt has no page of its own
+]
+suppress_warnings = ["config.cache"]  # of `autosummary_context`, which holds a function
 _reference.write(HERE / "reference")
 autosummary_context = {"own_methods": _reference.own_methods}
 autosummary_generate = True

@@ -54,8 +54,10 @@ maps = {name: [way(scene) for scene in scenes] for name, way in ways.items()}
 
 # %%
 # What to see: with little noise spectra are enough. With more, single spectra are lost, and
-# neighbours hold out longer: noise is different in every pixel, crops are not. The price is a
-# border that is less sharp, and a field narrower than the neighbourhood would vanish.
+# neighbours hold out longer: noise is different in every pixel, crops are not. Codes of single
+# spectra (rows) gain nothing here, they even lose a little to k-means on the spectra. And
+# neighbours have their price: rounded corners, and a field narrower than the neighbourhood would
+# vanish.
 
 figure, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
 axes[0, 0].plot(wavelength, spectra.T)

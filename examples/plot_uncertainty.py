@@ -41,10 +41,11 @@ measures = ["entropy", "margin", "least_confidence"]
 maps = {name: segmenter.uncertainty([image], measure=name)[0] for name in measures}
 
 # %%
-# What to see: doubt lies along the borders, as do the mistakes, and without the most doubtful
-# tenth of the pixels most mistakes are gone. The bar is where it fails: the segmenter has never
-# seen anything like it and is as sure as can be. Uncertainty is between the known classes;
-# `inspection.reconstruction_error` is for the unknown.
+# What to see: doubt lies along the borders and in the discs, whose brightness is between the
+# others', as do the mistakes; without the most doubtful fifth of the pixels hardly any is left.
+# The bar is where it fails: the segmenter has never seen anything like it and is as sure as can
+# be. Uncertainty is between the known classes; `inspection.reconstruction_error` is for the
+# unknown.
 
 figure, axes = plt.subplots(1, 4, figsize=(15, 3.9), layout="constrained")
 axes[0].imshow(image[..., 0], cmap="gray", vmin=-0.5, vmax=1.5)

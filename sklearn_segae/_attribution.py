@@ -60,10 +60,10 @@ def pixel_attribution(
         Its rival. None: the likeliest other.
     method : {"auto", "integrated_gradients", "occlusion"}, default="auto"
         "integrated_gradients" [1]_ follows gradients from a baseline to the image. It needs a
-        :class:`PixelEncoder` and, at the end, k-means, a Gaussian mixture, a linear classifier, a
-        :class:`PixelHead`, or refined borders. "occlusion" [2]_ replaces one square of one channel
-        after the other by the baseline; for any encoder and estimator, forests too. "auto" takes
-        gradients where there are some.
+        :class:`~sklearn_segae.PixelEncoder` and, at the end, k-means, a Gaussian mixture, a linear
+        classifier, a :class:`~sklearn_segae.PixelHead`, or refined borders. "occlusion" [2]_
+        replaces one square of one channel after the other by the baseline; for any encoder and
+        estimator, forests too. "auto" takes gradients where there are some.
     baseline : {"rival", "mean"}, default="rival"
         What pixels are compared with. "rival": real places of this image that belong to the rival,
         so that what both have in common cancels; where there is none, as "mean". "mean": the mean

@@ -132,7 +132,7 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         "interrupted".
     kl_ : float
         Mean divergence of the codes from the standard normal, in nats; of "variational" only.
-    scale_ : ndarray of shape (2, n_features_in_)
+    scale_ : ndarray of shape (2, `n_features_in_`)
         What scaling subtracts, and what it divides by.
     n_features_in_ : int
         Number of features of a row, or of channels of an image or signal.
@@ -151,17 +151,19 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
     variant       training                             strength                   auto
     ============= ==================================== ========================== ====
     "plain"       reconstructs the input               (none)
-    "denoising"   from a noisy input [2]_              noise's standard deviation 0.5
+    "denoising"   from a noisy input                   noise's standard deviation 0.5
     "augmented"   from an affinely distorted copy of   size of the distortions    1
-                  the image [6]_
-    "masked"      from a part of the input [2]_        share hidden, in [0, 1)    0.25
-    "sparse"      from the code's largest numbers [3]_ share of zeros, in [0, 1)  0.5
-    "contractive" penalises the code's slope [4]_      weight of squared norm of  0.01
+                  the image
+    "masked"      from a part of the input             share hidden, in [0, 1)    0.25
+    "sparse"      from the code's largest numbers      share of zeros, in [0, 1)  0.5
+    "contractive" penalises the code's slope           weight of squared norm of  0.01
                                                        the encoder's Jacobian
     "variational" from a draw near the code, which     weight of the divergence   1
-                  stays near a standard normal [5]_    from it (beta)
+                  stays near a standard normal         from it (beta)
     ============= ==================================== ========================== ====
 
+    They are those of [2]_ (noise, hidden inputs), [3]_ (sparse), [4]_ (contractive), [5]_
+    (variational) and [6]_ (augmented).
     Noise is in units of the scaled input. With a `scaling` of "minmax" or None, "auto" is made for
     inputs in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy).
     "augmented" needs a stack of images; 1 turns them by up to 34 degrees, resizes them up to

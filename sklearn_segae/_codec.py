@@ -57,7 +57,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
+        X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
             In the units of the data that the net was fitted on.
         """
         check_is_fitted(self)
@@ -87,7 +87,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), or (n_samples, *image_shape_)
+        X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
 
         References
         ----------
@@ -119,7 +119,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_steps, n_features), or (n_steps, *image_shape_)
+        X : ndarray of shape (n_steps, n_features), or `(n_steps, *image_shape_)`
             The first and the last are the reconstructions of `a` and `b`.
 
         Examples

@@ -141,7 +141,7 @@ class PixelEncoder(
     coherence_ : ndarray of shape (n_components,)
         Autocorrelation of every component between neighbouring pixels, in [0, 1]; of "all", of
         those that are pooled most widely.
-    scale_ : ndarray of shape (2, n_features_in_)
+    scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every channel.
     loss_curve_, validation_loss_curve_, n_iter_, stop_reason_, device_
         As in :class:`AutoencoderTransformer`.

@@ -83,7 +83,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         Sorted labels.
     net_ : skorch.NeuralNet
         The trained net.
-    scale_ : ndarray of shape (2, n_features_in_)
+    scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every feature, which the net sees standardised.
     loss_curve_ : list of float
         Losses of all steps.

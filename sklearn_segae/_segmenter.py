@@ -111,9 +111,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         have more than 16 million pixels: `fit` does not read them all. Call `predict`.
     classes_ : ndarray
         Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
-    segment_names_ : ndarray of shape (n_segments_,)
+    segment_names_ : ndarray of shape (`n_segments_`,)
         The class that every segment stands for, after `name_segments`.
-    typical_range_ : ndarray of shape (n_features_in_,)
+    typical_range_ : ndarray of shape (`n_features_in_`,)
         Median over the fitted images of the range of every channel; images only.
     n_features_in_ : int
         Number of channels.
