@@ -10,7 +10,6 @@ copies of it nor all of one kind? And what does it take to make an image *and* i
 # An autoencoder of 8 x 8 digits draws codes near those of the training digits, and decodes them.
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
