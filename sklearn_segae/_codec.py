@@ -107,8 +107,8 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def interpolate(self, a: Any, b: Any, n_steps: int = 10) -> np.ndarray:
         """Return a way from one sample to another through the space of codes.
 
-        The way is straight: on digits its middle is nearer to real ones than that of a way
-        along a sphere, but for the prior of "variational" nets, where both are about as good.
+        The way is straight: on digits its middle is nearer to real ones than that of a way along a
+        sphere, except for "variational" nets, where the sphere is slightly better.
 
         Parameters
         ----------
