@@ -133,14 +133,16 @@ def export_onnx(
     Parameters
     ----------
     estimator : AutoencoderTransformer or PixelEncoder
-        Fitted. Of a :class:`~sklearn_segae.PixelEncoder` the graph takes "images" (n, H, W, C) and gives "codes"
-        (n, H, W, k), for any n, H and W, scaling, borders, pooling and projection included; rows
-        "X" (n, n_features), if it was fitted to rows. Of an :class:`~sklearn_segae.AutoencoderTransformer` it
-        takes "X" (n, ...) and gives "codes" (n, n_components). All float32.
+        Fitted. Of a :class:`~sklearn_segae.PixelEncoder` the graph takes "images" (n, H, W, C) and
+        gives "codes" (n, H, W, k), for any n, H and W, scaling, borders, pooling and projection
+        included; rows "X" (n, n_features), if it was fitted to rows. Of an
+        :class:`~sklearn_segae.AutoencoderTransformer` it takes "X" (n, ...) and gives "codes"
+        (n, n_components). All float32.
     path : path-like
         Of the file, usually with the suffix ".onnx".
     part : {"encode", "decode"}, default="encode"
-        "decode" is the way back, "codes" to "X"; of an :class:`~sklearn_segae.AutoencoderTransformer` only.
+        "decode" is the way back, "codes" to "X"; of an
+        :class:`~sklearn_segae.AutoencoderTransformer` only.
 
     Raises
     ------
