@@ -55,6 +55,14 @@ def make(name: str, cells: list) -> None:
     (HERE / "notebooks" / f"{name}.ipynb").write_text(text + "\n")
 
 
+def sources() -> dict[str, list]:
+    """Return the cells of every notebook, not run yet."""
+    return {
+        "tour": cells_of_page((HERE / "start" / "tour.md").read_text()),
+        "outliers": cells_of_example((EXAMPLES / "plot_outliers.py").read_text()),
+    }
+
+
 if __name__ == "__main__":
-    make("tour", cells_of_page((HERE / "start" / "tour.md").read_text()))
-    make("outliers", cells_of_example((EXAMPLES / "plot_outliers.py").read_text()))
+    for name, cells in sources().items():
+        make(name, cells)

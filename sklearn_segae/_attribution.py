@@ -86,13 +86,20 @@ def pixel_attribution(
             Of all pixels that the label can depend on, in nats: positive where they speak for the
             segment. By gradients they add up to `log_odds - baseline_log_odds`. What a
             square was found to add is spread evenly over its pixels.
-        channels : ndarray of shape (C,), the sums over the pixels
-        window : (slice, slice), rows and columns of the image that `attribution` belongs to
-        pixels : ndarray of shape (H', W', C), the image there
-        region : ndarray of shape (H', W'), bool, the explained pixels
+        channels : ndarray of shape (C,)
+            The sums over the pixels.
+        window : (slice, slice)
+            Rows and columns of the image that `attribution` belongs to.
+        pixels : ndarray of shape (H', W', C)
+            The image there.
+        region : ndarray of shape (H', W'), bool
+            The explained pixels.
         segment, against : labels
-        log_odds, baseline_log_odds : float, of the image, and the mean of the baselines
-        method : str, the one that was used
+            The explained one and its rival.
+        log_odds, baseline_log_odds : float
+            Of the image, and the mean of the baselines.
+        method : str
+            The one that was used.
 
     Raises
     ------

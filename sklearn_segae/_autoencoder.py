@@ -162,8 +162,8 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
                   stays near a standard normal         from it (beta)
     ============= ==================================== ========================== ====
 
-    They are those of [2]_ (noise, hidden inputs), [3]_ (sparse), [4]_ (contractive), [5]_
-    (variational) and [6]_ (augmented).
+    The variants are those of [2]_ (noise, hidden inputs), [3]_ (sparse), [4]_ (contractive),
+    [5]_ (variational) and [6]_ (augmented).
     Noise is in units of the scaled input. With a `scaling` of "minmax" or None, "auto" is made for
     inputs in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy).
     "augmented" needs a stack of images; 1 turns them by up to 34 degrees, resizes them up to

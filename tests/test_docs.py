@@ -1,5 +1,6 @@
 """The site: what its pages show is what happens, and nothing public is missing from it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -94,9 +95,33 @@ def test_pages_link_to_examples_that_exist():
             assert (ROOT / "examples" / f"{name}.py").exists(), f"{page}: {name}"
 
 
+@pytest.mark.parametrize("path", sorted(DOCS.glob("notebooks/*.ipynb")), ids=lambda p: p.stem)
+def test_notebooks_are_small_and_were_run(path):
+    """Whoever reads one sees what it prints and draws, and no error."""
+    assert path.stat().st_size < 300_000
+    code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert not any(output["output_type"] == "error" for output in outputs)
+
+
+def test_notebooks_are_those_of_their_sources(monkeypatch):
+    """`make notebooks` was run after the last change of what they are made from."""
+    monkeypatch.syspath_prepend(DOCS)
+    nbformat = pytest.importorskip("nbformat", reason="comes with the docs extra")
+    pytest.importorskip("nbclient", reason="comes with the docs extra")
+    import make_notebooks
+
+    for name, cells in make_notebooks.sources().items():
+        made = nbformat.read(DOCS / "notebooks" / f"{name}.ipynb", as_version=4)
+        assert [cell.source for cell in made.cells] == [cell.source for cell in cells]
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     """All but the gallery, whose scripts test_readme.py runs; warnings are errors."""
+    pytest.importorskip("sphinx", reason="comes with the docs extra")
     options = ["-n", "-W", "--keep-going", "-q", "-D", "plot_gallery=0", "-d", str(tmp_path / "d")]
     result = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, str(DOCS), str(tmp_path / "site")],
