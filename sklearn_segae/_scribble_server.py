@@ -32,6 +32,7 @@ PAGE = {
     "": ("index.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
     "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
     "canvas.js": ("canvas.js", "text/javascript; charset=utf-8"),
 }
 HEADERS = {
@@ -142,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             routes[self.route]()
         except Refused as refused:
             self._refuse(refused.status, str(refused))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # nested JSON is the latter
             self._refuse(400, str(error))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # who asked no longer wants to know
@@ -195,13 +196,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json(self.server.scribbles.names)
 
     def _view(self) -> None:
-        """Send labels and doubt, or nothing where there are none or a newer stroke is there."""
+        """Send labels and doubt, or nothing before two classes have strokes."""
         scribbles, version = self.server.scribbles, self._number("version")
         step = max(1, self._number("step"))
         image = self._image()
         if not scribbles.ready:
             raise Refused(503, "the images are not encoded yet.")
         view = scribbles.view(image, step, lambda: scribbles.version == version)
+        if scribbles.version != version:
+            raise Refused(409, "a newer stroke came in between. Reload the page.")
         if view is None:
             self._send(b"", status=204)
             return

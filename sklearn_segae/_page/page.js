@@ -64,7 +64,7 @@ async function becomeReady() {
 }
 
 async function open(image) {
-  await sending;
+  await sending.catch(() => {});
   current = image;
   wanted += 1;
   const { width, height } = state.images[image];
@@ -92,7 +92,7 @@ function send(image, [left, top, right, bottom], patch) {
   const began = performance.now();
   const place = `top=${top}&left=${left}&height=${bottom - top}&width=${right - left}`;
   wanted += 1;
-  sending = sending.then(async () => {
+  sending = sending.catch(() => {}).then(async () => {
     const answer = await ask(`strokes?image=${image}&${place}`, { method: "POST", body: patch });
     version = (await answer.json()).version;
   });
@@ -115,7 +115,11 @@ async function refresh(began = performance.now()) {
   tell("Segmenting", "busy");
   let first = 0;
   for (const every of width * height > LARGE ? [COARSE, 1] : [1]) {
-    const answer = await ask(`view?image=${current}&step=${every}&version=${version}`);
+    const question = ask(`view?image=${current}&step=${every}&version=${version}`);
+    const answer = await question.catch((error) => {
+      if (mine === wanted) throw error; // else a newer stroke is why
+    });
+    if (mine !== wanted) return;
     const both = new Uint8Array(await answer.arrayBuffer());
     if (mine !== wanted) return;
     if (answer.status === 204) {
@@ -162,7 +166,7 @@ function listClasses() {
     label.append(radio, colour);
     Object.assign(text, { type: "text", value: name, maxLength: 40 });
     text.setAttribute("aria-label", `Name of class ${i + 1}`);
-    text.addEventListener("change", () => rename(state.classes.with(i, text.value)));
+    text.addEventListener("change", () => rename(state.classes.with(i, text.value)).catch(fail));
     item.className = radio.checked ? "chosen" : "";
     item.append(label, text);
     if (i < KEYED) item.append(Object.assign(document.createElement("kbd"), { textContent: i + 1 }));
@@ -171,10 +175,14 @@ function listClasses() {
   $("add").disabled = state.classes.length >= state.colours.length;
 }
 
-async function rename(names) {
-  const answer = await ask("classes", { method: "POST", body: JSON.stringify(names) });
-  state.classes = await answer.json();
-  listClasses();
+function rename(names) {
+  state.classes = names; // at once: a click on a button may be what ends the writing of a name
+  sending = sending.catch(() => {}).then(async () => {
+    const answer = await ask("classes", { method: "POST", body: JSON.stringify(names) });
+    if (state.classes === names) state.classes = await answer.json();
+    listClasses();
+  });
+  return sending;
 }
 
 async function add() {

@@ -1,0 +1,173 @@
+"""Strokes to label maps, and to a model that stands on its own."""
+
+import numpy as np
+import pytest
+
+from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae._scribbles import Scribbles
+from sklearn_segae.datasets import make_mosaic
+from sklearn_segae.persistence import load, save
+
+TREES = ["sklearn.tree._tree.Tree"]
+
+
+@pytest.fixture(scope="module")
+def mosaics():
+    """Two mosaics of two textures: (images, labels)."""
+    return make_mosaic(2, n_segments=2, size=64, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def encoded(mosaics):
+    """Scribbles without strokes, the images encoded."""
+    scribbles = Scribbles(list(mosaics[0]), encoder=tiny())
+    scribbles.encode()
+    return scribbles
+
+
+@pytest.fixture
+def scribbles(encoded):
+    """The same, whatever other tests drew."""
+    for i, strokes in enumerate(encoded.strokes):
+        encoded.paint(i, 0, 0, np.zeros_like(strokes))
+    return encoded
+
+
+def tiny():
+    return PixelEncoder(4, cue="all", width=4, batch_size=1, max_epochs=0)
+
+
+def scribble(scribbles, truth):
+    """Draw the truth of a few rows of the first image."""
+    for top in (8, 30, 52):
+        scribbles.paint(0, top, 0, truth[0, top : top + 2] + 1)
+
+
+def test_strokes_in_one_image_segment_both(scribbles, mosaics):
+    """A few rows of one image are enough for the other, whose classes are the same."""
+    scribble(scribbles, mosaics[1])
+    for i, truth in enumerate(mosaics[1]):
+        view = scribbles.view(i)
+        assert (view.labels == truth + 1).mean() > 0.85
+        assert view.labels.dtype == view.doubt.dtype == np.uint8
+
+
+def test_doubt_is_where_labels_are_wrong(scribbles, mosaics):
+    """Doubt is higher at wrong pixels than at right ones."""
+    scribble(scribbles, mosaics[1])
+    view = scribbles.view(1)
+    right = view.labels == mosaics[1][1] + 1
+    assert view.doubt[~right].mean() > view.doubt[right].mean()
+
+
+def test_a_coarse_view_is_part_of_the_whole(scribbles, mosaics):
+    """Every third pixel has the label and the doubt that it has in the full view."""
+    scribble(scribbles, mosaics[1])
+    for coarse, full in zip(scribbles.view(0, 3), scribbles.view(0), strict=True):
+        np.testing.assert_array_equal(coarse, full[::3, ::3])
+
+
+@pytest.mark.parametrize(("classifier", "trusted"), [("trees", TREES), ("head", [])])
+def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, trusted):
+    """The file holds an ordinary segmenter, and every pixel is as it was on screen."""
+    scribbles = Scribbles(list(mosaics[0]), encoder=tiny(), classifier=classifier)
+    scribbles.encode()
+    scribble(scribbles, mosaics[1])
+    save(scribbles.model(), tmp_path / "model.segae")
+    model = load(tmp_path / "model.segae", trusted=trusted)
+    assert type(model) is AESegmenter
+    for i, labels in enumerate(model.predict(list(mosaics[0]))):
+        np.testing.assert_array_equal(labels, scribbles.view(i).labels)
+
+
+def test_the_model_is_that_of_an_ordinary_fit(scribbles, mosaics):
+    """Strokes are a `y`, 0 where there are none: whoever has them can do without the page."""
+    scribble(scribbles, mosaics[1])
+    shown = scribbles.model()
+    again = AESegmenter(
+        encoder=tiny(), estimator=shown.estimator, unlabelled=0, n_fit_pixels=10_000, random_state=0
+    ).fit(scribbles.images, scribbles.strokes)
+    same = [
+        (a == b).mean()
+        for a, b in zip(
+            again.predict(scribbles.images), shown.predict(scribbles.images), strict=True
+        )
+    ]
+    assert min(same) > 0.99  # codes of a part of an image round differently
+
+
+def test_a_model_stays_as_it_was(scribbles, mosaics):
+    """What is drawn later does not change a model that was handed out."""
+    scribble(scribbles, mosaics[1])
+    model = scribbles.model()
+    before = model.predict(scribbles.images)
+    scribbles.paint(0, 0, 0, np.ones((20, 64), np.uint8))
+    scribbles.view(0)
+    np.testing.assert_array_equal(before, model.predict(scribbles.images))
+
+
+def test_one_class_is_nothing_to_learn(scribbles):
+    """There is neither view nor model before two classes have strokes."""
+    scribbles.paint(0, 0, 0, np.ones((4, 4), np.uint8))
+    assert scribbles.view(0) is None
+    with pytest.raises(ValueError, match="two classes"):
+        scribbles.model()
+
+
+def test_an_eraser_takes_away(scribbles, mosaics):
+    """Zeros in the place of strokes: what is left decides, as if they had never been."""
+    scribble(scribbles, mosaics[1])
+    before = scribbles.view(0)
+    scribbles.paint(0, 20, 20, np.full((9, 9), 2, np.uint8))
+    assert (scribbles.view(0).doubt != before.doubt).any()
+    scribbles.paint(0, 20, 20, np.zeros((9, 9), np.uint8))
+    np.testing.assert_array_equal(scribbles.view(0).labels, before.labels)
+
+
+def test_what_nobody_wants_any_more_is_given_up(scribbles, mosaics):
+    """A view that is outdated is not computed to its end."""
+    scribble(scribbles, mosaics[1])
+    assert scribbles.view(0, wanted=lambda: False) is None
+
+
+def test_strokes_are_taken_up_again(mosaics):
+    """Strokes of an earlier time are there, and classes that they speak of have names."""
+    strokes = [np.zeros((64, 64), int), np.full((64, 64), 4)]
+    scribbles = Scribbles(list(mosaics[0]), strokes, names=["sea", "land"])
+    assert scribbles.names == ["sea", "land", "class 3", "class 4"]
+    np.testing.assert_array_equal(scribbles.strokes, strokes)
+
+
+def test_codes_that_do_not_fit_are_refused(mosaics, monkeypatch):
+    """Before they are computed, and with a way out."""
+    monkeypatch.setattr("sklearn_segae._scribbles.MAX_CODES", 1000)
+    scribbles = Scribbles(list(mosaics[0]), encoder=tiny())
+    with pytest.raises(ValueError, match="smaller images"):
+        scribbles.encode()
+    assert not scribbles.ready
+
+
+@pytest.mark.parametrize(
+    ("top", "left", "patch", "message"),
+    [
+        (60, 0, np.zeros((9, 9), np.uint8), "does not fit"),
+        (0, -1, np.zeros((9, 9), np.uint8), "does not fit"),
+        (0, 0, np.full((2, 2), 9, np.uint8), "2 classes"),
+    ],
+)
+def test_patches_that_cannot_be(scribbles, top, left, patch, message):
+    """Nothing is drawn beside the image, or of a class that is not there."""
+    with pytest.raises(ValueError, match=message):
+        scribbles.paint(0, top, left, patch)
+    assert not any(s.any() for s in scribbles.strokes)
+
+
+def test_strokes_and_names_that_cannot_be(mosaics):
+    """Strokes fit the images, classes are few, and none of them loses its name."""
+    images = list(mosaics[0])
+    with pytest.raises(ValueError, match="shape"):
+        Scribbles(images, [np.zeros((3, 3), int)] * 2)
+    with pytest.raises(ValueError, match="classes 0 to 99"):
+        Scribbles(images, [np.full((64, 64), 0), np.full((64, 64), 99)])
+    with pytest.raises(ValueError, match="2 classes"):
+        Scribbles(images).rename(["one"])
