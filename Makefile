@@ -21,7 +21,7 @@ test: $(READY)
 
 # Runs the gallery: some minutes. OPTIONS="-D plot_gallery=0" leaves it out, "-t online" links out.
 docs: .venv/ready-docs
-	$(BIN)/python -m sphinx -n -W --keep-going $(OPTIONS) docs docs/_build
+	$(BIN)/python -m sphinx -n -W --keep-going $(OPTIONS) docs docs/_build/html
 
 notebooks: .venv/ready-docs
 	$(BIN)/python docs/make_notebooks.py

@@ -58,9 +58,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sklearn_segae",),
     "backreferences_dir": "reference/backreferences",
     "remove_config_comments": True,
-    "show_memory": False,
-    "plot_gallery": "True",
-    "abort_on_example_error": False,
+    "write_computation_times": False,
     "min_reported_time": 5,
 }
 

@@ -27,9 +27,10 @@ segmenters = [
 ]
 
 # %%
-# What to see: where textures differ plainly, they are counted; where two look alike to the encoder,
-# they count as one, and a texture that varies may count as two. The count is one of groups of codes
-# and not of things in the world, so look at the maps before you believe it.
+# What to see: three and four are counted, and found. Of five it sees three: where textures look
+# alike to the encoder, they count as one. And of the two the number is right, but the map is not:
+# it splits what varies inside the larger texture. The count is one of groups of codes and not of
+# things in the world, so look at the maps before you believe it.
 
 figure, axes = plt.subplots(3, 4, figsize=(11, 8.6), layout="constrained")
 for column, (images, truth), segmenter, k in zip(axes.T, mosaics, segmenters, numbers, strict=True):

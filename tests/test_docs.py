@@ -122,7 +122,7 @@ def test_notebooks_are_those_of_their_sources(monkeypatch):
 def test_the_site_builds_without_a_warning(tmp_path):
     """All but the gallery, whose scripts test_readme.py runs; warnings are errors."""
     pytest.importorskip("sphinx", reason="comes with the docs extra")
-    options = ["-n", "-W", "--keep-going", "-q", "-D", "plot_gallery=0", "-d", str(tmp_path / "d")]
+    options = ["-n", "-W", "--keep-going", "-q", "-D", "plot_gallery=0"]
     result = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, str(DOCS), str(tmp_path / "site")],
         capture_output=True,
