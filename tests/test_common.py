@@ -70,7 +70,7 @@ CONFIGURATIONS = [
 
 def name_of(estimator):
     """Its repr on one line, without addresses: the same in every process."""
-    return re.sub(r" +| at 0x[0-9a-f]+", " ", repr(estimator).replace("\n", ""))
+    return re.sub(r" at 0x[0-9a-f]+| +", " ", repr(estimator).replace("\n", ""))
 
 
 @pytest.mark.filterwarnings("ignore:.*array_api:UserWarning")
