@@ -173,8 +173,10 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         with seeded(self.random_state) as rng:
             sizes = [X.shape[1], *self.hidden_layer_sizes, len(classes)]
             net = train(
-                dense_stack(sizes, self.activation).to(number_format(self.device)),
-                _samples(scaled(X, scale), indices, weight, number_format(self.device)),
+                dense_stack(sizes, self.activation).to(number_format(resolve_device(self.device))),
+                _samples(
+                    scaled(X, scale), indices, weight, number_format(resolve_device(self.device))
+                ),
                 Classification(self.alpha),
                 rng=rng,
                 batch_size=len(X),
@@ -258,7 +260,7 @@ def weigh_classes(class_weight: Any, y: np.ndarray, weight: np.ndarray) -> np.nd
 
 def number_format(device: str) -> torch.dtype:
     """Return float64, or what comes nearest on the device."""
-    return torch.float32 if resolve_device(device).startswith("mps") else torch.float64
+    return torch.float32 if device.startswith("mps") else torch.float64
 
 
 def _samples(X: np.ndarray, indices: np.ndarray, weight: np.ndarray, dtype: torch.dtype) -> Samples:

@@ -79,8 +79,8 @@ class Labelling:
         self.n_codes = codes.shape[1]
         if self.n_segments != "auto" and int(self.n_segments) > len(codes):
             raise ValueError(
-                f"n_segments={self.n_segments} is more than the {len(codes)} pixels that the "
-                "estimator is fitted to. Lower it, or raise n_fit_pixels."
+                f"n_segments={self.n_segments} is more than n_samples={len(codes)}, the pixels "
+                "that the estimator is fitted to. Lower it, or raise n_fit_pixels."
             )
         if self.n_segments == "auto":
             self.n_segments = count_clusters(codes, self._draw_seed())

@@ -444,8 +444,9 @@ def _refuse_missing(device: str) -> None:
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         raise ValueError(
-            f"device={device!r} cannot be used: {str(error).splitlines()[0]}. Pass 'auto', 'cpu', "
+            f"device={device!r} cannot be used: {reason}. Pass 'auto', 'cpu', "
             "or a torch device that this machine has, such as 'cuda:0'."
         ) from error
 

@@ -21,6 +21,7 @@ from sklearn_segae._scribbles import Scribbles
 from sklearn_segae.datasets import make_mosaic
 
 playwright = pytest.importorskip("playwright.sync_api")
+playwright.expect.set_options(timeout=30_000)  # in milliseconds: machines may be busy
 
 SEGAE = shutil.which("segae", path=str(Path(sys.executable).parent))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -198,7 +199,7 @@ def test_zooming_keeps_strokes_under_the_pointer(page, server):
     page.locator("#size").fill("1")
     stroke(page, (0.5, 0.5), (0.5, 0.5))
     playwright.expect(page.locator("#undo")).to_be_enabled()
-    page.wait_for_function("document.getElementById('message').textContent.includes('two')")
+    playwright.expect(page.locator("#message")).to_contain_text("two")
     rows, columns = np.nonzero(server.scribbles.strokes[0])
     assert abs(rows - SIZE / 2).max() <= 1
     assert abs(columns - SIZE / 2).max() <= 1

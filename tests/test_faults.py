@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
 from sklearn_segae._files import write_image
-from sklearn_segae._memory import out_of_memory, quarters
+from sklearn_segae._memory import Cost, Work, out_of_memory, quarters
 from sklearn_segae._pixels import map_tiles
 from sklearn_segae._training import OnEpoch
 from sklearn_segae.persistence import load, save
@@ -30,6 +30,7 @@ def break_down(*_):
 
 
 BROKEN = [OnEpoch(break_down)]
+CHEAP = Cost(halo=0, padded=1, inner=1)  # as if memory were no matter
 
 
 def cases(shapes):
@@ -133,15 +134,18 @@ def test_a_tile_that_does_not_fit_is_cut(rng):
     """The map is the same, from tiles of 32 to 64 pixels."""
     image = rng.uniform(size=(150, 200, 2))
     encode = short_of_memory(64)
-    np.testing.assert_array_equal(map_tiles(encode, image, lambda codes: codes), image)
+    np.testing.assert_array_equal(
+        map_tiles(encode, image, lambda codes: codes, CHEAP, Work()), image
+    )
     assert max(encode.shapes) <= (127, 127)
     assert len(encode.shapes) > 6
 
 
 def test_too_little_memory_for_any_tile_is_said(rng):
     """The smallest tile, what to do, and torch's error behind it."""
+    image = rng.uniform(size=(64, 64, 1))
     with pytest.raises(MemoryError, match=r"tile of 32 x 32 pixels.*lower") as caught:
-        map_tiles(short_of_memory(8), rng.uniform(size=(64, 64, 1)), lambda codes: codes)
+        map_tiles(short_of_memory(8), image, lambda codes: codes, CHEAP, Work())
     assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
 
 
