@@ -34,6 +34,7 @@ from ._options import (
     Seed,
     Set,
     Whitening,
+    encoding,
     settings,
 )
 from ._pages import Pages
@@ -100,10 +101,7 @@ def fit(
     report, start = Report(as_json, quiet), time.perf_counter()
     parameters = {
         "n_segments": n_segments,
-        "encoder__cue": cue and cue.value,
-        "encoder__pooling": pooling,
-        "encoder__whitening": whitening,
-        "encoder__device": device,
+        **encoding(cue, pooling, whitening, device),
         "scope": scope.value,
         "min_size": min_size,
         "unlabelled": unlabelled,
@@ -112,12 +110,8 @@ def fit(
         "random_state": seed,
         **settings(set_),
     }
-    if estimator.is_classifier and not labels:
-        raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
     images, truths = expand(inputs), expand(labels) if labels else []
-    refuse_to_overwrite([out], [*images, *truths], force)
-    for module in ("safetensors", "skops"):  # before any work: saving comes last
-        require(module, "persistence")
+    _refuse_in_vain(estimator, truths, out, images, force)
     pages = open_all(images, max_memory)
     maps = _read_maps(pages, truths) if truths else None
     with progress(report.quiet) as advance:
@@ -131,6 +125,17 @@ def fit(
     what = f"{len(told['classes'])} classes" if truths else f"{told['n_segments']} segments"
     report.lines(f"{what}, learnt from {len(images)} file(s) in {seconds:.1f} s", f"wrote {out}")
     report.result({**told, "seconds": round(seconds, 3), "model": str(out)})
+
+
+def _refuse_in_vain(
+    estimator: Estimator, truths: list[Path], out: Path, images: list[Path], force: bool
+) -> None:
+    """Raise an error for what could not be learnt, or not be saved, before any work is done."""
+    if estimator.is_classifier and not truths:
+        raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
+    refuse_to_overwrite([out], [*images, *truths], force)
+    for module in ("safetensors", "skops"):
+        require(module, "persistence")
 
 
 def _save(segmenter: Any, path: Path) -> None:

@@ -33,6 +33,7 @@ from ._options import (
     Seed,
     Set,
     Whitening,
+    encoding,
     settings,
 )
 from ._paths import refuse_to_overwrite
@@ -74,10 +75,7 @@ def segment(
     report, start = Report(as_json, quiet), time.perf_counter()
     parameters = {
         "n_segments": n_segments,
-        "encoder__cue": cue and cue.value,
-        "encoder__pooling": pooling,
-        "encoder__whitening": whitening,
-        "encoder__device": device,
+        **encoding(cue, pooling, whitening, device),
         "scope": scope.value,
         "min_size": min_size,
         "max_memory": max_memory,

@@ -67,6 +67,14 @@ def settings(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def encoding(
+    cue: StrEnum | None, pooling: float | None, whitening: float | None, device: str
+) -> dict[str, Any]:
+    """Return what the options of a scale say of the encoder, by the names of a segmenter."""
+    given = {"cue": cue and cue.value, "pooling": pooling, "whitening": whitening, "device": device}
+    return {f"encoder__{name}": value for name, value in given.items()}
+
+
 LEARNING, FILES, SAYING = "Learning", "Files", "What is printed"
 
 Inputs = Annotated[
