@@ -40,6 +40,8 @@ def shared_training(backend: str | None = None) -> Iterator[int]:
 
     Raises
     ------
+    ValueError
+        If the backend is not known.
     RuntimeError
         If the processes do not find each other.
 
@@ -64,6 +66,8 @@ def shared_training(backend: str | None = None) -> Iterator[int]:
     >>> rank
     0
     """
+    if backend not in (None, "gloo", "nccl"):
+        raise ValueError(f"backend={backend!r} is not known. Pass 'gloo', 'nccl' or None.")
     n = int(os.environ.get("WORLD_SIZE", "1"))
     if n == 1:
         yield 0

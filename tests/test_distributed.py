@@ -118,3 +118,28 @@ def test_one_process_is_left_alone(monkeypatch):
         assert (rank, common_seed(7)) == (0, 7)
         assert torch.equal(own_share(x), x)
     assert x.tolist() == [0, 1, 2, 3]
+
+
+def test_an_unknown_backend_is_refused():
+    """In one process, too, where none would be used."""
+    with (
+        pytest.raises(ValueError, match=r"backend='mpi' is not known.*'gloo'"),
+        shared_training("mpi"),
+    ):
+        pass
+
+
+def test_a_given_backend_is_taken(monkeypatch):
+    """It is the one that torch.distributed is asked for."""
+    alone = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    for name, value in alone.items():
+        monkeypatch.setenv(name, value)
+    asked = []
+    monkeypatch.setattr("torch.distributed.init_process_group", asked.append)
+    monkeypatch.setattr("torch.distributed.get_backend", lambda: "gloo")
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 0)
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: None)
+    for backend in ("nccl", "gloo"):
+        with shared_training(backend):
+            pass
+    assert asked == ["nccl", "gloo"]
