@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from enum import StrEnum
 from pathlib import Path
@@ -68,4 +69,7 @@ def annotate(
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print("\nended")
+            print("\nended", flush=True)
+            # Threads are still at work, and torch aborts where the interpreter ends under one.
+            # The page keeps nothing that would be lost.
+            os._exit(0)

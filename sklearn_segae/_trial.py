@@ -55,8 +55,10 @@ def _try_autoencoder(estimator: Any) -> None:
     if input_shape(estimator.net_.module_) != layout.net_shape or scale.shape != (2, last):
         raise ValueError(f"network and scale are not for samples of shape {layout.shape}")
     if prod(layout.shape) <= MAX_TRIAL:
-        X = np.zeros((1, *layout.shape), np.float32)
-        estimator.inverse_transform(estimator.transform(X))
+        codes = estimator.transform(np.zeros((1, *layout.shape), np.float32))
+        estimator.inverse_transform(codes)
+        if estimator._codes.shape[1:] != codes.shape[1:]:  # those that `sample` draws near
+            raise ValueError(f"codes of shape {estimator._codes.shape} were kept")
 
 
 def _try_encoder(estimator: Any) -> None:

@@ -217,8 +217,8 @@ def test_everything_has_a_name_and_fits_a_phone(page):
 
 
 def test_the_command_serves_until_it_is_ended(tmp_path):
-    """It prints one address that answers, and ends quietly by Ctrl-C."""
-    write_image(tmp_path / "grey.png", np.arange(64 * 64, dtype=np.uint8).reshape(64, 64))
+    """It prints one address that answers, and ends quietly by Ctrl-C, in the midst of training."""
+    write_image(tmp_path / "grey.png", np.arange(512 * 512, dtype=np.uint8).reshape(512, 512))
     command = [SEGAE, "annotate", tmp_path / "grey.png", "--no-browser", "--classes", "sea,land"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         url = urlsplit(run.stdout.readline().decode().strip())
