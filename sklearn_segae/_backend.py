@@ -70,13 +70,15 @@ class Projected(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, n, h, w)."""
-        network, stride = self.network, self.stride
-        height, width = (
-            (size - 2 * network.margin + stride - 1) // stride for size in x.shape[-2:]
-        )
-        projected = []
-        for i, maps, weights in network.looked_at(x, self.axes, stride):
-            first, step = network.place(i, stride)
-            inner = maps[..., first::step, first::step][..., :height, :width]
-            projected.append(functional.conv2d(inner, weights.T[:, :, None, None]))
-        return reduce(torch.add, projected)
+        return traced_projection(self.network, x, self.axes, self.stride)
+
+
+def traced_projection(network: PixelAutoencoder, x: Tensor, axes: Tensor, stride: int) -> Tensor:
+    """Do as `PixelAutoencoder.project` does, as it traces for images of any size."""
+    height, width = ((size - 2 * network.margin + stride - 1) // stride for size in x.shape[-2:])
+    projected = []
+    for i, maps, weights in network.looked_at(x, axes, stride):
+        first, step = network.place(i, stride)
+        inner = maps[..., first::step, first::step][..., :height, :width]
+        projected.append(functional.conv2d(inner, weights.T[:, :, None, None]))
+    return reduce(torch.add, projected)

@@ -24,7 +24,7 @@ from ._projection import (
 )
 from ._reading import pixel_codes, pool, pool_radius
 from ._scaling import sample_evenly, scaled
-from ._tiles import Tile, inside, places, sample_tiles, widen
+from ._tiles import STRIDE, Tile, inside, places, sample_tiles, widen
 from .networks import PixelAutoencoder, crop
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
@@ -73,7 +73,7 @@ class Codes(NamedTuple):
         # Of all layers, and once more on their way; of projections, one for each layer; of codes,
         # as they come, side by side, and standardised. Measured: 0.5 to 0.7 of it for textures.
         n_numbers = 2 * module.n_features + 5 * n_learnt + 4 * self.n_components
-        halo = self.reach + self.look.reader(module).margin
+        halo = self.reach + STRIDE - 1 + self.look.reader(module).margin
         return Cost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
 
     def stages(self, finely: bool) -> list[tuple[Projection, float]]:
@@ -226,7 +226,7 @@ def encode_tile(
     """
     if used is not None:
         codes = codes._replace(projection=codes.projection.masked(used))
-    around = widen(tile, codes.reach, image.shape, step)
+    around = widen(tile, codes.reach, image.shape)
     device = next(module.parameters()).device
     encode = codes.encoder(*places(tile, around, step), finely, dtype, device)
     maps = evaluate_tile(codes.look.reader(module), encode, image, scale, around, dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from math import lcm
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from ._encoder import PixelEncoder
 from ._labelling import Labelling
 from ._refine import LEAST_EVIDENCE, Refiner
-from ._tiles import Tile, read_tile, widen
+from ._tiles import STRIDE, Tile, read_tile, widen
 from ._torch_heads import Head, torch_head
 
 LEAST_PROBABILITY = 1e-3  # of estimators that are asked for probabilities: a vote of 0 is no proof
@@ -51,17 +52,17 @@ def ask(labelling: Labelling, image: np.ndarray, region: np.ndarray) -> Question
 
 def _seen(labelling: Labelling, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of another depend on."""
-    coder, refiner, step = labelling.coder, labelling.refiner, 1
+    coder, refiner, grid = labelling.coder, labelling.refiner, STRIDE
     if refiner is not None:
-        tile, step = refiner.around(tile, shape), refiner.step
+        tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
     if isinstance(coder, PixelEncoder):
-        tile = widen(tile, coder.codes_.reach, shape, step)
+        tile = widen(tile, coder.codes_.reach, shape)
         reach = coder.codes_.look.reader(coder.net_.module_).margin
     else:
         reach = coder.patch_size // 2
     # What lies on a grid lies on it in the window as well.
     rows, columns = (
-        slice(max(0, part.start - reach) // step * step, min(part.stop + reach, size))
+        slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
         for part, size in zip(tile, shape[:2], strict=True)
     )
     return rows, columns
@@ -137,7 +138,7 @@ class TorchLogOdds(LogOdds):
             grid = refiner.around(tile, window.shape)
             self.gathering = [_gathering(refiner, grid, tile, axis) for axis in (0, 1)]
             tile = grid
-        around = widen(tile, self.codes.reach, window.shape, step)
+        around = widen(tile, self.codes.reach, window.shape)
         rows, columns = (
             range(part.start - outer.start, part.stop - outer.start, step)
             for part, outer in zip(tile, around, strict=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from functools import reduce
+from collections.abc import Sequence
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ._autoencoder import AutoencoderTransformer
+from ._backend import traced_projection
 from ._codes import Codes, has_bands
 from ._encoder import PixelEncoder
 from ._graphs import graph_of
 from ._jets import FRAME, jets_of
 from ._layout import Layout
-from ._reading import LEAST_CONTRAST, pool_radius
+from ._reading import LEAST_CONTRAST, pool_radius, stride_of
 from .networks import PixelAutoencoder, crop
 
 TRACED = 24, 20  # height and width of the image that is traced
@@ -134,48 +136,59 @@ class PixelGraph(nn.Module):
         if len(axes) < len(views) * self.network.n_features:  # narrow codes see the image alone
             views = views[:1]
         parts = zip(views, axes.chunk(len(views)), strict=True)
-        projected = reduce(torch.add, [self._projected(view, block) for view, block in parts])
-        return _pool(projected, sigma)
-
-    def _projected(self, view: Tensor, axes: Tensor) -> Tensor:
-        projected = [
-            functional.conv2d(crop(maps, self.network.place(i, 1)[0]), weights.T[:, :, None, None])
-            for i, maps, weights in self.network.looked_at(view, axes, 1)
-        ]
-        return reduce(torch.add, projected)
+        # As `_reading.pixel_codes` does: what is read for the narrowest codes serves all.
+        stride = stride_of(min(sigma for _, sigma in self.codes.stages(False)))
+        projected = [traced_projection(self.network, *part, stride) for part in parts]
+        size = [side - 2 * self.network.margin for side in views[0].shape[-2:]]
+        return _pool(reduce(torch.add, projected), sigma, size, stride)
 
 
 def _jets(framed: Tensor, colours: np.ndarray) -> Tensor:
     axes = torch.from_numpy(colours.astype(np.float32)).T[:, :, None, None]
     framed = functional.conv2d(framed, axes)
-    return jets_of(lambda sigma, beyond: crop(_pool(framed, sigma), FRAME - beyond))
+    return jets_of(
+        lambda sigma, beyond: crop(_pool(framed, sigma, framed.shape[-2:]), FRAME - beyond)
+    )
 
 
-def _pool(maps: Tensor, sigma: float) -> Tensor:
-    """Do as `_reading.pool` does for all pixels."""
+def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> Tensor:
+    """Do as `_reading.pool` does for all pixels: (N, n, h, w) -> (N, n, *size)."""
     if not sigma:
         return maps
     ones = torch.ones_like(maps[:1, :1])
-    return _smooth(maps, sigma, pool_radius(sigma)) / _smooth(ones, sigma, pool_radius(sigma))
+    return _spread(maps, sigma, size, stride) / _spread(ones, sigma, size, stride)
 
 
-def _smooth(maps: Tensor, sigma: float, padding: int) -> Tensor:
-    """Average with Gaussian weights that sum to 1, beyond the border over zeros."""
+def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Tensor:
+    """Add up what is around pixels with Gaussian weights; beyond the border are zeros."""
+    radius, weights = pool_radius(sigma), _gaussian(sigma, maps)
+    padded = functional.pad(maps, (0, 1, 0, 1))  # strides leave out what follows the last
+    spread = partial(functional.conv_transpose2d, groups=int(maps.shape[1]))
+    down = spread(padded, weights, stride=(stride, 1), padding=(radius, 0))
+    across = spread(down, weights.mT, stride=(1, stride), padding=(0, radius))
+    return across[..., : size[0], : size[1]]
+
+
+def _smooth(maps: Tensor, sigma: float) -> Tensor:
+    """Average with Gaussian weights, where there is all of them."""
+    weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
+    down = functional.conv2d(maps, weights, groups=n_maps)
+    return functional.conv2d(down, weights.mT, groups=n_maps)
+
+
+def _gaussian(sigma: float, maps: Tensor) -> Tensor:
+    """Return weights (C, 1, n, 1) that sum to 1, the same for all maps."""
     radius = pool_radius(sigma)
-    offsets = torch.arange(-radius, radius + 1).double()
-    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1).double() / sigma) ** 2)
     weights = (weights / weights.sum()).float()[None, None]
-    n_maps = int(maps.shape[1])
-    weights = weights.repeat(n_maps, 1, 1)[..., None]
-    down = functional.conv2d(maps, weights, padding=(padding, 0), groups=n_maps)
-    return functional.conv2d(down, weights.mT, padding=(0, padding), groups=n_maps)
+    return weights.repeat(int(maps.shape[1]), 1, 1)[..., None]
 
 
 def _flatten(x: Tensor, sigma: float) -> Tensor:
     """Do as `_reading.flatten` does."""
     light = x.mean(1, keepdim=True)
-    mean = _smooth(light, sigma, 0)
-    variance = _smooth(light**2, sigma, 0) - mean**2
+    mean = _smooth(light, sigma)
+    variance = _smooth(light**2, sigma) - mean**2
     inner = crop(x, pool_radius(sigma))
     return (inner - mean) / (variance.clamp_min(0).sqrt() + LEAST_CONTRAST)
 

@@ -161,7 +161,7 @@ def sample_pairs(
     thin = max(1, 2 * len(chosen) * SIDE**2 // N_PAIRS)
     parts = []
     for i, tile in chosen:
-        maps = grid_features(module, images[i], scale, tile, sigma, step, stride_of(sigma, step))
+        maps = grid_features(module, images[i], scale, tile, sigma, step, stride_of(sigma))
         first, second = (end[::thin] for end in _neighbours(maps, lag))
         parts.append(_split(first, second, images[i].shape[2], i))
     return FeaturePairs(*map(np.concatenate, zip(*parts, strict=True)))
@@ -180,7 +180,7 @@ def grid_features(
 
     Pooled are every `stride`-th pixel's.
     """
-    around = widen(tile, pool_radius(sigma), image.shape, step)
+    around = widen(tile, pool_radius(sigma), image.shape)
     rows, columns = places(tile, around, step)
     function = partial(pooled_features, sigma=sigma, rows=rows, columns=columns, stride=stride)
     return evaluate_tile(module, function, image, scale, around)

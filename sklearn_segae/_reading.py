@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ._tiles import STRIDE
 from .networks import PixelAutoencoder, crop
 
 WIDE = 6.0  # pooling from which on every second pixel is enough
@@ -100,22 +101,22 @@ def pixel_codes(
     codes = x.new_zeros(len(x), every.shape[1], len(rows), len(columns))
     for view, block in zip(views, every.chunk(len(views)), strict=True):
         looking = block.any(0).cpu().numpy()  # half of the axes look at one view alone
-        stride = stride_of(sigma_of[looking].min(initial=np.inf), rows.step)
+        stride = stride_of(sigma_of[looking].min(initial=np.inf))
         columns_of = np.flatnonzero(looking)
         projected = module.network.project(view, block[:, _index(columns_of, view)], stride)
         for sigma in sorted(set(sigma_of[looking])):
             own = np.flatnonzero(sigma_of[columns_of] == sigma)
-            pooled = pool_strided(projected[:, _index(own, view)], sigma, rows, columns, stride)
+            pooled = pool(projected[:, _index(own, view)], sigma, rows, columns, stride=stride)
             codes[:, _index(columns_of[own], view)] += pooled
     return codes
 
 
-def stride_of(sigma: float, step: int) -> int:
-    """Return how many pixels apart features are read that are pooled, then looked at by `step`.
+def stride_of(sigma: float) -> int:
+    """Return how many pixels apart features are read that are pooled.
 
     An average over the neighbourhood does not need every pixel of it if it is wide.
     """
-    return 2 if sigma >= WIDE and step % 2 == 0 else 1
+    return STRIDE if sigma >= WIDE else 1
 
 
 def _index(places: np.ndarray, like: Tensor) -> Tensor:
@@ -129,32 +130,24 @@ def pooled_features(
 
     (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_features + C, len(rows), len(columns)).
     """
-    features = pool_strided(module.encode(x, stride), sigma, rows, columns, stride)
+    features = pool(module.encode(x, stride), sigma, rows, columns, stride=stride)
     return torch.cat([features, pool(crop(x, module.margin), 0, rows, columns)], 1)
 
 
-def pool_strided(maps: Tensor, sigma: float, rows: range, columns: range, stride: int) -> Tensor:
-    """Do as `pool`, where `maps` hold every `stride`-th pixel; so have rows and columns to be."""
-    rows, columns = (
-        range(r.start // stride, -(-r.stop // stride), r.step // stride) for r in (rows, columns)
-    )
-    return pool(maps, sigma / stride, rows, columns)
-
-
-def pool(maps: Tensor, sigma: float, rows: range, columns: range) -> Tensor:
+def pool(maps: Tensor, sigma: float, rows: range, columns: range, *, stride: int = 1) -> Tensor:
     """Average over the Gaussian neighbourhoods of the pixels in given rows and columns.
 
     (N, C, H, W) -> (N, C, len(rows), len(columns)); sigma in pixels, 0 takes the pixels as they
-    are. At the borders of the maps the average is over the part of a neighbourhood that there is:
-    mirroring the image instead would turn its textures around.
+    are. Maps may hold every `stride`-th pixel alone. At their borders the average is over the part
+    of a neighbourhood that there is: mirroring the image instead would turn its textures around.
     """
     if not sigma:
         return maps[:, :, rows.start : rows.stop : rows.step][
             ..., columns.start : columns.stop : columns.step
         ]
     down, across = (
-        _gaussian_blocks(rows, maps, -2, sigma),
-        _gaussian_blocks(columns, maps, -1, sigma),
+        _gaussian_blocks(rows, maps, -2, sigma, stride),
+        _gaussian_blocks(columns, maps, -1, sigma, stride),
     )
     maps = torch.cat([weights @ maps[..., seen, :] for seen, weights in down], -2)
     return torch.cat([maps[..., seen] @ weights.T for seen, weights in across], -1)
@@ -166,7 +159,7 @@ def pool_radius(sigma: float) -> int:
 
 
 def _gaussian_blocks(
-    centres: range, maps: Tensor, axis: int, sigma: float
+    centres: range, maps: Tensor, axis: int, sigma: float, stride: int
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield what some of the centres see of a line of pixels, and matrices that average it.
 
@@ -176,13 +169,14 @@ def _gaussian_blocks(
     radius, size = pool_radius(sigma), maps.shape[axis]
     for start in range(0, len(centres), BLOCK) if len(centres) else [0]:
         own = centres[start : start + BLOCK]
-        seen = slice(max(0, own.start - radius), min(size, own.stop + radius))
-        yield seen, _gaussian_rows(own, seen, sigma).to(maps)
+        first, last = max(0, own.start - radius), own.stop + radius
+        seen = slice(-(-first // stride), min(size, -(-last // stride)))
+        yield seen, _gaussian_rows(own, seen, sigma, stride).to(maps)
 
 
-def _gaussian_rows(centres: range, seen: slice, sigma: float) -> Tensor:
+def _gaussian_rows(centres: range, seen: slice, sigma: float, stride: int) -> Tensor:
     """Matrix (len(centres), n_seen) whose rows average pixels about the centres."""
-    offsets = torch.arange(seen.start, seen.stop) - torch.tensor(centres)[:, None]
+    offsets = stride * torch.arange(seen.start, seen.stop) - torch.tensor(centres)[:, None]
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
         offsets.abs() <= pool_radius(sigma)
     )

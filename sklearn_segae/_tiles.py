@@ -9,6 +9,8 @@ import numpy as np
 
 Tile = tuple[slice, slice]
 
+STRIDE = 2  # pixels: what is read of an image, but not everywhere, lies on this grid in all tiles
+
 
 def tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
     """Yield the (rows, columns) of tiles of at most `side` pixels that partition an image."""
@@ -46,14 +48,13 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     return part[np.ix_(rows - top, columns - left)]
 
 
-def widen(tile: Tile, reach: int, shape: tuple[int, ...], step: int = 1) -> Tile:
-    """Return the tile with `reach` more pixels on every side, as far as there are any.
+def widen(tile: Tile, reach: int, shape: tuple[int, ...], grid: int = STRIDE) -> Tile:
+    """Return the tile with `reach` or more pixels on every side, as far as there are any.
 
-    `reach` is rounded up to whole steps, so that a tile on a grid stays on it.
+    It begins with a row and a column of a grid, which is the same for all tiles.
     """
-    reach = -(-reach // step) * step
     rows, columns = (
-        slice(max(part.start % step, part.start - reach), min(part.stop + reach, size))
+        slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
         for part, size in zip(tile, shape[:2], strict=True)
     )
     return rows, columns

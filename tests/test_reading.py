@@ -9,12 +9,12 @@ from nets import noise, pixel_net
 from scipy.ndimage import gaussian_filter
 
 from sklearn_segae._reading import (
+    WIDE,
     TwiceRead,
     flatten,
     pixel_codes,
     pool,
     pool_radius,
-    pool_strided,
     pooled_features,
     stride_of,
 )
@@ -159,34 +159,34 @@ def test_layers_before_the_last_do_less_as_well():
     assert sides == [40, 38, 18, 16, 12]
 
 
-@pytest.mark.parametrize(("sigma", "step", "stride"), [(8, 2, 2), (8, 3, 1), (8, 1, 1), (3, 2, 1)])
-def test_what_is_pooled_widely_is_read_coarsely(sigma, step, stride):
-    """Where every second pixel is asked for, of an average over many."""
-    assert stride_of(sigma, step) == stride
+def test_what_is_pooled_widely_is_read_coarsely():
+    """An average over many pixels needs every second of them, one over few needs all."""
+    assert (stride_of(8), stride_of(WIDE), stride_of(WIDE - 0.1), stride_of(0)) == (2, 2, 1, 1)
 
 
 def test_coarse_reading_hardly_changes_wide_averages():
-    """Codes of every second pixel are nearly those that reading every pixel gives."""
+    """Codes from every second pixel are nearly those that every pixel would give."""
     net, x = pixel_net(), pool(noise(1, 2, 100, 90), 1.5, range(100), range(90))
     net.balance(x)
-    axes = noise(net.n_features, 3)
-    fine = pixel_codes(net, x, [axes], [6], range(84), range(74))[..., ::2, ::2]
+    axes, places = noise(net.n_features, 3), (range(84), range(74))
+    fine = pool(net.project(x, axes), WIDE, *places)
 
-    coarse = pixel_codes(net, x, [axes], [6], range(0, 84, 2), range(0, 74, 2))
+    coarse = pixel_codes(net, x, [axes], [WIDE], *places)
 
     assert coarse.shape == fine.shape
     error = (coarse - fine).std((0, 2, 3)) / fine.std((0, 2, 3))
     assert 0 < error.max() < 0.3  # what varies from pixel to pixel, noise, would be seen more
 
 
-def test_strided_pooling_knows_where_its_pixels_are():
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_strided_pooling_knows_where_its_pixels_are(stride):
     """A slope stays where it was: rows and columns count pixels, not the steps between them."""
-    slope = torch.arange(60.0, dtype=torch.float64).expand(1, 1, 60, 60)
-    places = range(20, 40, 2), range(12, 48, 4)
+    slope = torch.arange(61.0, dtype=torch.float64).expand(1, 1, 61, 61)
+    places = range(20, 40), range(13, 47, 5)
 
-    pooled = pool_strided(slope[..., ::2, ::2], 4, *places, stride=2)
+    pooled = pool(slope[..., ::stride, ::stride], 4, *places, stride=stride)
 
-    torch.testing.assert_close(pooled, slope[..., 20:40:2, 12:48:4])
+    torch.testing.assert_close(pooled, slope[..., 20:40, 13:47:5], rtol=1e-3, atol=0)
 
 
 def test_only_what_the_axes_look_at_is_computed(monkeypatch):
