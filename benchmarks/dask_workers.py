@@ -19,6 +19,7 @@ import dask.array as da
 import numpy as np
 import torch
 from distributed import Client, LocalCluster
+from threadpoolctl import threadpool_limits
 
 from sklearn_segae import AESegmenter, PixelEncoder
 
@@ -51,10 +52,11 @@ def plain(segmenter, chunk, n_chunks, n_processes):
 
 def repeat(ready, segmenter, chunk, n):
     torch.set_num_threads(1)
-    segmenter.predict(chunk)  # imports, and all that is done once
-    ready.wait()
-    for _ in range(n):
-        segmenter.predict(chunk)
+    with threadpool_limits(1):  # as dask's workers have it
+        segmenter.predict(chunk)  # imports, and all that is done once
+        ready.wait()
+        for _ in range(n):
+            segmenter.predict(chunk)
 
 
 def main():
@@ -81,7 +83,7 @@ def main():
         )
     first = None
     for n_workers in arguments.workers:
-        cluster = LocalCluster(n_workers, threads_per_worker=1, dashboard_address=None)
+        cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster) as client:
             client.wait_for_workers(n_workers)
             client.run(lambda: __import__("torch").set_num_threads(1))

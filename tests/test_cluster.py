@@ -21,7 +21,9 @@ pytestmark = pytest.mark.slow  # every worker imports torch first
 def cluster():
     """Two worker processes of one thread each, and a client."""
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
