@@ -6,8 +6,9 @@ from scipy.stats import multivariate_normal
 from sklearn_segae._gaussians import log_densities, shrunk_covariance
 
 
-def test_log_densities_are_those_of_scipy(rng):
-    """For any means and covariances, in the precision of the rows."""
+def test_log_densities_are_those_of_scipy(rng, monkeypatch):
+    """For any means and covariances, in the precision of the rows, block by block."""
+    monkeypatch.setattr("sklearn_segae._gaussians.BLOCK", 4)
     x, means = rng.normal(size=(7, 3)), rng.normal(size=(2, 3))
     roots = rng.normal(size=(2, 3, 3))
     covariances = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(3)
@@ -16,6 +17,15 @@ def test_log_densities_are_those_of_scipy(rng):
     single = log_densities(x.astype(np.float32), means, covariances)
     assert single.dtype == np.float32
     np.testing.assert_allclose(single.T, expected, rtol=1e-4)
+
+
+def test_log_densities_far_from_the_origin_keep_their_precision(rng):
+    """Single floats lose nothing where means are large beside the spread."""
+    x, means = rng.normal(size=(50, 3)), rng.normal(size=(2, 3))
+    covariances = np.stack([np.eye(3)] * 2)
+    near = log_densities(x.astype(np.float32), means, covariances)
+    far = log_densities((x + 4096).astype(np.float32), means + 4096, covariances)
+    np.testing.assert_allclose(near, far, atol=0.01)  # pixels there are 5e-4 apart
 
 
 def test_a_covariance_of_few_rows_has_an_inverse(rng):
