@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import webbrowser
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ._files import read_image
+from ._paths import expand
 
 HELP = """Scribble on images in the browser, and see the segmentation follow every stroke.
 
@@ -35,11 +35,20 @@ class Classifier(StrEnum):
 
 
 def annotate(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", show_default=False)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE", show_default=False, help="Images: files, folders, 'globs*'."
+        ),
+    ],
     labels: Annotated[
-        list[Path] | None,
-        typer.Option(help="Strokes to go on from, 0 for none; one file for each image, in order."),
-    ] = None,
+        list[str],
+        typer.Option(
+            metavar="STROKES...",
+            show_default=False,
+            help="Strokes to go on from, 0 for none; one file for each image, in order.",
+        ),
+    ] = [],  # noqa: B006 a list has to have a list as its default
     classes: Annotated[
         str, typer.Option(help="Names of the classes, with commas between them.")
     ] = "class 1,class 2",
@@ -51,8 +60,9 @@ def annotate(
     seed: Annotated[int, typer.Option(help="Equal seeds and strokes, equal labels.")] = 0,
 ) -> None:
     """Serve the page until Ctrl-C."""
+    images = expand(inputs)
     pictures = [read_image(path) for path in images]
-    strokes = [read_image(path) for path in labels] if labels else None
+    strokes = [read_image(path) for path in expand(labels)] if labels else None
     # Imported here: torch takes seconds, and `segae --help` should not.
     from ._scribble_server import ScribbleServer
     from ._scribbles import Scribbles

@@ -38,7 +38,7 @@ from ._options import (
     settings,
 )
 from ._pages import Pages
-from ._paths import expand, partners, refuse_to_overwrite
+from ._paths import expand, partners, refuse_name_of_model, refuse_to_overwrite
 
 HELP = """Learn a model from images, and from labels where there are some.
 
@@ -134,6 +134,7 @@ def _refuse_in_vain(
     if estimator.is_classifier and not truths:
         raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
     refuse_to_overwrite([out], [*images, *truths], force)
+    refuse_name_of_model(out)
     for module in ("safetensors", "skops"):
         require(module, "persistence")
 

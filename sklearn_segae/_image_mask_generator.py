@@ -92,7 +92,7 @@ class ImageMaskGenerator(BaseEstimator):
 
     See Also
     --------
-    AutoencoderTransformer.sample : Samples of one size, without labels.
+    sklearn_segae.AutoencoderTransformer.sample : Samples of one size, without labels.
 
     Notes
     -----

@@ -47,6 +47,8 @@ def refuse_format(path: Path, pages: Pages) -> None:
             f"{path}: holds one label map, but {pages.path} has {pages.n_pages} pages. Use "
             f"{', '.join(STACKABLE)}."
         )
+    if suffix == ".zarr":
+        require("zarr", "scale")
     if pages.geo_tags and suffix not in TIFF:
         warnings.warn(
             f"{path}: will not have the georeference of {pages.path}. A TIFF keeps it.",

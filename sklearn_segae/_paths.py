@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
@@ -10,6 +11,7 @@ from pathlib import Path
 from ._files import READABLE
 
 STACKABLE = (".tif", ".tiff", ".npy", ".zarr")  # formats that hold more than one image
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")  # formats that viewers show
 SHOWN = 3  # names in an error
 
 
@@ -68,7 +70,9 @@ def is_folder(out: Path, n_inputs: int) -> bool:
 def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[Path]:
     """Return the file of every label map: `out`, or one in it that is named after its image."""
     if not is_folder(out, len(inputs)):
+        _refuse_two_formats(out, suffix)
         return [out]
+    _refuse_one_file(out, len(inputs), "--out")
     _refuse_clashes(inputs)
     return [out / f"{path.stem}{suffix or label_suffix(path)}" for path in inputs]
 
@@ -78,11 +82,38 @@ def overlay_files(
 ) -> list[list[Path]]:
     """Return the pictures of every input, one a page."""
     if is_folder(overlay, len(inputs)):
+        _refuse_one_file(overlay, len(inputs), "--overlay")
         _refuse_clashes(inputs)
         names = [overlay / f"{path.stem}.png" for path in inputs]
-    else:
+    elif overlay.suffix.lower() in PICTURES:
         names = [overlay]
+    else:
+        raise ValueError(
+            f"{overlay}: {overlay.suffix} is no format of pictures. Use {', '.join(PICTURES)}."
+        )
     return [_numbered(name, n) for name, n in zip(names, n_pages, strict=True)]
+
+
+def _refuse_two_formats(out: Path, suffix: str | None) -> None:
+    if suffix and out.suffix.lower().replace(".tiff", ".tif") != suffix:
+        raise ValueError(
+            f"{out}: is no {suffix} file, as --format {suffix[1:]} asks. Leave --format out, or "
+            "pass a folder as --out."
+        )
+
+
+def _refuse_one_file(folder: Path, n_inputs: int, option: str) -> None:
+    """Raise an error for the name of a file where a folder is meant, unless it is one."""
+    if folder.suffix.lower() in (*PICTURES, *STACKABLE) and not folder.is_dir():
+        raise ValueError(
+            f"{option} {folder}: is one file, but there are {n_inputs} images. Pass a folder."
+        )
+
+
+def refuse_name_of_model(path: Path) -> None:
+    """Raise an error for a model that is named like an image."""
+    if path.suffix.lower() in (*PICTURES, *STACKABLE):
+        raise ValueError(f"{path}: {path.suffix} is a format of images, not of models. Use .segae.")
 
 
 def _numbered(path: Path, n: int) -> list[Path]:
@@ -114,6 +145,8 @@ def refuse_to_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: 
         above = next(p for p in place.parents if p.exists())
         if not above.is_dir():
             raise NotADirectoryError(f"{path}: cannot be made, for {above} is a file.")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(f"{path}: cannot be made, for you may not write into {above}.")
         written.add(place)
 
 

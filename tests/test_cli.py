@@ -503,12 +503,22 @@ def test_warnings_are_lines(segae, tmp_path):
     assert "only its first 1 pages are read" in err
 
 
-@pytest.mark.parametrize("command", ["segment", "fit", "predict", "evaluate", "info", "demo"])
+COMMANDS = ["segment", "fit", "predict", "evaluate", "info", "annotate", "demo"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples(segae, command):
     """Every command shows how it is called."""
     code, said, _ = segae(command, "--help")
     assert code == 0
     assert f"segae {command} " in said.split("Example")[1]
+
+
+def test_strokes_of_a_folder_go_with_its_images(segae, photos, tmp_path):
+    """`annotate` takes folders and globs, too: one map of strokes is too few for three images."""
+    write_image(tmp_path / "p0.png", np.uint8(photos[2][0]))
+    code, _, err = segae("annotate", photos[0] / "p*.png", "--labels", tmp_path)
+    assert (code, err) == (1, "segae: y holds 1 label maps, but X holds 3 images.\n")
 
 
 def test_version_and_completion(segae):

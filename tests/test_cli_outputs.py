@@ -1,0 +1,113 @@
+"""Outputs that cannot be are refused before anything is learnt, by the installed command."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sklearn_segae._files import write_image
+
+# Learning this much would take a day: a command that ends within a minute has not begun to.
+ENDLESS = ("--set", "encoder__max_epochs=1000000", "--set", "encoder__n_iter_no_change=1000000")
+ALL = {
+    "segment": ("segment", "a.png", "-k", "2", *ENDLESS),
+    "both": ("segment", "a.png", "b.png", "-k", "2", *ENDLESS),
+    "fit": ("fit", "a.png", "-k", "2", *ENDLESS),
+    "predict": ("predict", "m.segae", "a.png"),  # a model that is none: it is not even opened
+    "demo": ("demo",),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """A folder with two photographs, something of value, and a model that is none."""
+    for name in ("a", "b"):
+        write_image(tmp_path / f"{name}.png", rng.integers(0, 255, (64, 64, 3), np.uint8))
+    for name in ("old.png", "old.segae", "m.segae", "demo/photo.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("precious")
+    return tmp_path
+
+
+def refusal(folder, command, *options):
+    """Run the command in the folder; return the one line with which it ended in error."""
+    before = contents(folder)
+    run = subprocess.run(
+        [sys.executable, "-m", "sklearn_segae", *ALL[command], *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert contents(folder) == before
+    assert run.stderr.startswith("segae: ")
+    assert run.stderr.count("\n") == 1
+    return run.stderr.removeprefix("segae: ").strip()
+
+
+def contents(folder):
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "why"),
+    [
+        ("segment", ("-o", "x.doc"), "x.doc: .doc is no format of label maps"),
+        ("segment", ("-o", "x.jpg"), "x.jpg: .jpg loses labels. Use .png, .bmp, .tif"),
+        ("predict", ("-o", "x.jpg"), "x.jpg: .jpg loses labels. Use .png, .bmp, .tif"),
+        ("segment", ("-o", "x.png", "--overlay", "y.npy"), "y.npy: .npy is no format of pictures"),
+        ("predict", ("-o", "x.png", "--overlay", "y.doc"), "y.doc: .doc is no format of pictures"),
+        ("segment", ("-o", "x.png", "--format", "npy"), "x.png: is no .npy file"),
+        ("fit", ("-o", "x.png"), "x.png: .png is a format of images, not of models. Use .segae."),
+        ("both", ("-o", "x.png"), "--out x.png: is one file, but there are 2 images"),
+        ("both", ("-o", "x", "--overlay", "y.png"), "--overlay y.png: is one file, but there are"),
+    ],
+)
+def test_formats(folder, command, options, why):
+    """A suffix that the output cannot have is named, with those that it can have."""
+    assert refusal(folder, command, *options).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("segment", ("-o", "old.png/x.png")),
+        ("segment", ("-o", "x.png", "--overlay", "old.png/deeper/x.png")),
+        ("fit", ("-o", "old.png/x.segae")),
+        ("predict", ("-o", "old.png/x.png")),
+        ("demo", ("-o", "old.png")),
+    ],
+)
+def test_folders_that_cannot_be(folder, command, options):
+    """Missing folders are made, but not where a file is in the way."""
+    assert refusal(folder, command, *options).endswith("old.png is a file.")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do anything")
+@pytest.mark.parametrize("command", ["segment", "fit", "predict", "demo"])
+def test_folders_of_others(folder, command):
+    """Where nothing can be written, nothing is learnt."""
+    (folder / "closed").mkdir(mode=0o500)
+    out = {"demo": "closed/d", "fit": "closed/x.segae"}.get(command, "closed/x.png")
+    assert refusal(folder, command, "-o", out).endswith("closed.")
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "name"),
+    [
+        ("segment", ("-o", "old.png"), "old.png"),
+        ("segment", ("-o", "x.png", "--overlay", "old.png"), "old.png"),
+        ("fit", ("-o", "old.segae"), "old.segae"),
+        ("predict", ("-o", "old.png"), "old.png"),
+        ("predict", ("-o", "x.png", "--overlay", "old.png"), "old.png"),
+        ("demo", (), "demo/photo.png"),
+    ],
+)
+def test_files_that_are_there(folder, command, options, name):
+    """Without --force they stay, whichever output they are in the way of."""
+    said = refusal(folder, command, *options)
+    assert said == f"{name}: exists. Pass --force to overwrite it."
