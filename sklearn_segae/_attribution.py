@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage
 from sklearn.utils import Bunch, check_random_state
-from torch import Tensor
 
 from ._explained import LogOdds, Question, TorchLogOdds, ask, is_differentiable
-from ._files import require
 from ._inside import check_named, look_inside
-from ._tiles import Tile, read_tile
+from ._rivals import mean_window, rival_windows
+from ._ways import ask_all, channel_values, integrate, occlude
 
 METHODS = ("auto", "integrated_gradients", "occlusion")
 BASELINES = ("rival", "mean")
-# Of the side of a window, where the size of squares was left open: what smaller ones hide is told
-# by their neighbours, so that nothing seems to matter.
+# Of the side of the receptive field, where the size of squares was left open: what smaller ones
+# hide is told by their neighbours, and noise does not cancel within them.
 SQUARE = 1 / 3
 MIN_SQUARE = 3  # in pixels
-AT_ONCE = 8  # windows that a network sees at once
-INSIDE = 0.5  # of the largest distance to a border: baselines show a segment, not its margin
+N_BASELINES = {"integrated_gradients": 32, "occlusion": 8}
 
 
 def pixel_attribution(
@@ -34,8 +32,8 @@ def pixel_attribution(
     against: Any = None,
     method: str = "auto",
     baseline: str = "rival",
-    n_baselines: int = 8,
-    n_steps: int = 16,
+    n_baselines: int | None = None,
+    n_steps: int = 4,
     square: int | None = None,
     random_state: Any = 0,
 ) -> Bunch:
@@ -59,23 +57,27 @@ def pixel_attribution(
     against : label, default=None
         Its rival. None: the likeliest other.
     method : {"auto", "integrated_gradients", "occlusion"}, default="auto"
-        "integrated_gradients" [1]_ follows gradients from a baseline to the image. It needs a
-        :class:`~sklearn_segae.PixelEncoder` and, at the end, k-means, a Gaussian mixture, a linear
-        classifier, a :class:`~sklearn_segae.PixelHead`, or refined borders. "occlusion" [2]_
-        replaces one square of one channel after the other by the baseline; for any encoder and
-        estimator, forests too. "auto" takes gradients where there are some.
+        "integrated_gradients" [1]_ follows gradients from a baseline to the image, along an arc on
+        which noise keeps its variance. It needs a :class:`~sklearn_segae.PixelEncoder` and, at the
+        end, k-means, a Gaussian mixture, a linear classifier, a :class:`~sklearn_segae.PixelHead`,
+        or refined borders. "occlusion" [2]_ replaces one square of one channel after the other by
+        the baseline; for any encoder and estimator, forests too. "auto" takes gradients where there
+        are some.
     baseline : {"rival", "mean"}, default="rival"
         What pixels are compared with. "rival": real places of this image that belong to the rival,
         so that what both have in common cancels; where there is none, as "mean". "mean": the mean
         pixel of the image, a flat grey that textures are far from.
-    n_baselines : int, default=8
-        Random places of the rival; attributions are means over them.
-    n_steps : int, default=16
-        Gradients on the way from each baseline to the image.
+    n_baselines : int, default=None
+        Random places of the rival; attributions are means over them. None: 32 by gradients, 8 by
+        occlusion, which costs more for each. Of an image larger than nine tiles of 128 x 128
+        pixels, places come from nine such tiles, spread evenly, unless the rival is in none.
+    n_steps : int, default=4
+        Gradients on the way from each baseline to the image. "mean", a single baseline, gets as
+        many as all rivals together.
     square : int, default=None
-        Attributions of squares with this side, in pixels. None: of single pixels by gradients, of
-        squares with a third of the side of the receptive field by occlusion, where they overlap by
-        half and what they were found to add is averaged.
+        The map holds attributions of squares with this side, in pixels, within which noise cancels.
+        None: a third of the side of the receptive field. By gradients, 1 is for single pixels; by
+        occlusion, squares overlap by half and what they were found to add is averaged.
     random_state : int, RandomState instance or None, default=0
         Chooses baselines.
 
@@ -84,10 +86,14 @@ def pixel_attribution(
     why : Bunch
         attribution : ndarray of shape (H', W', C), float32
             Of all pixels that the label can depend on, in nats: positive where they speak for the
-            segment. By gradients they add up to `log_odds - baseline_log_odds`. What a
-            square was found to add is spread evenly over its pixels.
+            segment. By gradients they add up to `log_odds - baseline_log_odds`, but for what
+            `n_steps` leave out. What a square adds is spread evenly over its pixels.
         channels : ndarray of shape (C,)
-            The sums over the pixels.
+            Shapley values [3]_ of the channels, by either method: what it adds to take a channel
+            as a whole from the image in place of the baseline, a mean over all orders in which the
+            channels can be exchanged, and over the baselines. They add up to `log_odds -
+            baseline_log_odds`, exactly. From six channels on, the mean is over two orders of
+            each baseline, one at random and its reverse.
         window : (slice, slice)
             Rows and columns of the image that `attribution` belongs to.
         pixels : ndarray of shape (H', W', C)
@@ -114,9 +120,13 @@ def pixel_attribution(
        Machine Intelligence 3, 2021, doi:10.1038/s42256-021-00343-w.
     .. [2] M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
        doi:10.1007/978-3-319-10590-1_53.
+    .. [3] L. Shapley, "A value for n-person games", Contributions to the theory of games 2, 1953,
+       doi:10.1515/9781400881970-018; of models: S. Lundberg, S.-I. Lee, "A unified approach to
+       interpreting model predictions", NeurIPS 2017, arXiv:1705.07874.
     """
     check_named("method", method, METHODS)
     check_named("baseline", baseline, BASELINES)
+    _refuse_none(n_baselines=n_baselines, n_steps=n_steps, square=square)
     image = np.asarray(image)
     labelling, seen = _look(segmenter, image)
     question = ask(labelling, seen, _region(pixel, seen.shape))
@@ -125,23 +135,24 @@ def pixel_attribution(
     odds = (TorchLogOdds if smooth else LogOdds)(labelling, question)
     odds.choose(segment, against)
     rng = check_random_state(random_state)
-    windows = _baselines(baseline, odds, seen, n_baselines, rng)
-    x, starts = odds.tensor(question.window), [odds.tensor(window) for window in windows]
-    explain = _integrate if method == "integrated_gradients" else _occlude
-    mean = torch.stack([explain(odds, x, s, n_steps, square)[0] for s in starts]).mean(0)
-    attribution = mean.movedim(0, -1).float().cpu().numpy()
-    with torch.no_grad():
-        log_odds, *others = (float(odds(window)) for window in (x, *starts))
+    x = odds.tensor(question.window)
+    n_ways = N_BASELINES[method] if n_baselines is None else n_baselines
+    starts = _starts(odds, seen, baseline, n_ways, rng)
+    side = min(_usual_side(question) if square is None else square, *x.shape[-2:])
+    if method == "integrated_gradients":
+        found = integrate(odds, x, starts, n_steps * n_ways // len(starts), side)
+    else:
+        found = occlude(odds, x, starts, side)
     return Bunch(
-        attribution=attribution,
-        channels=attribution.sum((0, 1)),
+        attribution=found[0].movedim(0, -1).float().cpu().numpy(),
+        channels=channel_values(odds, x, starts, rng),
         window=question.place,
         pixels=np.atleast_3d(image)[question.place],
         region=question.region,
         segment=odds.labels[odds.segment],
         against=odds.labels[odds.rival],
-        log_odds=log_odds,
-        baseline_log_odds=float(np.mean(others)),
+        log_odds=float(ask_all(odds, x)[0]),
+        baseline_log_odds=float(ask_all(odds, starts).mean()),
         method=method,
     )
 
@@ -159,6 +170,12 @@ def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
             "pixel_attribution explains. Choose another, KMeans for instance."
         )
     return labelling, seen
+
+
+def _refuse_none(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and (not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"{name}={value!r}, but an integer of at least 1 is needed.")
 
 
 def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -189,60 +206,18 @@ def _choose(method: str, smooth: bool, labelling: Any) -> str:
     return method
 
 
-def _baselines(
-    baseline: str, odds: LogOdds, seen: np.ndarray, n: int, rng: np.random.RandomState
-) -> list[np.ndarray]:
-    """Return windows (H', W', C) to compare with."""
-    shape = odds.question.window.shape
-    if baseline == "rival":
-        rival = odds.labelling.label_map(seen) == odds.labels[odds.rival]
-        if rival.any():
-            return [read_tile(seen, t, 0) for t in _places(rival, odds.question, n, rng)]
-    return [np.broadcast_to(seen.mean((0, 1)), shape)]
+def _starts(
+    odds: LogOdds, seen: np.ndarray, baseline: str, n: int, rng: np.random.RandomState
+) -> torch.Tensor:
+    """Return the windows (n, C, H', W') that the image is compared with."""
+    windows = rival_windows(odds, seen, n, rng) if baseline == "rival" else []
+    return torch.cat([odds.tensor(w) for w in windows or [mean_window(odds, seen)]])
 
 
-def _places(
-    rival: np.ndarray, question: Question, n: int, rng: np.random.RandomState
-) -> list[Tile]:
-    """Return tiles the size of a window, the middle of its region on random pixels of the rival."""
-    depth = ndimage.distance_transform_edt(np.pad(rival, 1))[1:-1, 1:-1]
-    pool = np.argwhere(depth >= INSIDE * depth.max())
-    middle = [(part.start + part.stop) // 2 for part in question.tile]
-    starts = pool[rng.randint(len(pool), size=n)] - middle
-    height, width = question.window.shape[:2]
-    return [(slice(int(y), int(y) + height), slice(int(x), int(x) + width)) for y, x in starts]
-
-
-def _integrate(odds: LogOdds, x: Tensor, start: Tensor, n_steps: int, square: int | None) -> Tensor:
-    gradients = require("captum.attr", "inspect").IntegratedGradients(odds)
-    found = gradients.attribute(x, start, n_steps=n_steps, internal_batch_size=AT_ONCE).detach()
-    return found if square is None else _evenly(found, square)
-
-
-def _occlude(odds: LogOdds, x: Tensor, start: Tensor, n_steps: int, square: int | None) -> Tensor:
-    longest = max(x.shape[-2:])
-    side = min(square or max(MIN_SQUARE, round(SQUARE * longest)), *x.shape[-2:])
-    step = max(1, side // 2)
-    with torch.no_grad():
-        found = (
-            require("captum.attr", "inspect")
-            .Occlusion(odds)
-            .attribute(
-                x,
-                (1, side, side),
-                strides=(1, step, step),
-                baselines=start,
-                perturbations_per_eval=AT_ONCE,
-            )
-        )
-    return found / side**2
-
-
-def _evenly(maps: Tensor, side: int) -> Tensor:
-    """Spread what the squares of maps (1, C, H, W) hold over their pixels."""
-    height, width = maps.shape[-2:]
-    room = torch.nn.functional.pad(maps, (0, -width % side, 0, -height % side))
-    area = torch.nn.functional.pad(torch.ones_like(maps), (0, -width % side, 0, -height % side))
-    total, n_pixels = (torch.nn.functional.avg_pool2d(m, side) for m in (room, area))
-    even = (total / n_pixels).repeat_interleave(side, 2).repeat_interleave(side, 3)
-    return even[..., :height, :width]
+def _usual_side(question: Question) -> int:
+    """Return a third of the side of the receptive field of one pixel, in pixels."""
+    shape = question.window.shape[:2]
+    field = max(
+        size - (part.stop - part.start) + 1 for size, part in zip(shape, question.tile, strict=True)
+    )
+    return min(max(MIN_SQUARE, round(SQUARE * field)), *shape)

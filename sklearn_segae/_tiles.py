@@ -35,6 +35,22 @@ def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Ti
         yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
 
 
+def whole(shape: tuple[int, ...]) -> Tile:
+    """Return all of an image as one tile."""
+    return slice(0, shape[0]), slice(0, shape[1])
+
+
+def some_tiles(shape: tuple[int, ...], side: int, n_most: int) -> list[Tile]:
+    """Return the whole image as one tile; of one with more pixels than that, about `n_most` tiles.
+
+    They lie evenly all over it.
+    """
+    excess = shape[0] * shape[1] / (n_most * side**2)
+    if excess <= 1:
+        return [whole(shape)]
+    return list(spread_tiles(shape, side, excess**0.5))
+
+
 def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     """Return a copy of the tile with `halo` more pixels on every side, mirrored at the borders.
 

@@ -41,7 +41,7 @@ LAYERS = [
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
     | {"_crops", "distributed", "_archive", "_backend", "_plain", "_rollback", "_foreign"}
-    | {"_graphs", "_modules", "_optimizers"},
+    | {"_graphs", "_modules", "_optimizers", "_shapley"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets", "checkpoint"},
     {"_codec", "_cue"},
@@ -56,6 +56,7 @@ LAYERS = [
     {"_torch_heads", "_prototypes", "_importance", "_traversal", "_reconstruction_error"}
     | {"_schema", "_onnx", "_trial"},
     {"_explained", "_records", "_converters"},
+    {"_ways", "_rivals"},
     {"_attribution", "persistence", "_scribbles"},
     {"_scribble_server"},
     {"_options", "_learning", "_model_file"}
@@ -99,6 +100,7 @@ MAY_IMPORT = {
         "_torch_heads",
         "_explained",
         "_attribution",
+        "_ways",
         "_reconstruction_error",
     },
     "typer": {"_cli", "_options", "_command_evaluate", "_command_fit", "_command_annotate"}

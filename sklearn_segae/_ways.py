@@ -1,0 +1,105 @@
+"""From what an image is compared with to the image itself: what is gained on the way, and where."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import pi
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ._explained import LogOdds
+from ._files import require
+from ._shapley import shapley_values
+
+AT_ONCE = 8  # windows that a network sees at once
+
+
+def integrate(odds: LogOdds, x: Tensor, starts: Tensor, n_steps: int, side: int) -> Tensor:
+    """Return integrated gradients (1, C, H, W), a mean over the ways from all starts (n, C, H, W).
+
+    captum integrates over the position of every pixel on its way, 0 to 1. What the squares of this
+    side hold is spread over their pixels.
+    """
+
+    def on_the_way(positions: Tensor, start: Tensor) -> Tensor:
+        return odds(arc(positions, start, x))
+
+    gradients = require("captum.attr", "inspect").IntegratedGradients(on_the_way)
+    total = torch.zeros_like(x)
+    for some in starts.split(AT_ONCE):
+        found = gradients.attribute(
+            torch.ones_like(some),
+            torch.zeros_like(some),
+            additional_forward_args=(some,),
+            n_steps=n_steps,
+            internal_batch_size=AT_ONCE,
+        )
+        total += found.detach().sum(0, keepdim=True).to(x)
+    return _evenly(total / len(starts), side)
+
+
+def arc(positions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Return pixels between start and end, at positions of 0 to 1 on a quarter of an ellipse.
+
+    Half-way along a straight line, noise has half of its variance: no image looks like that, and a
+    network that never saw such a thing attributes to noise. About the middle of both mean pixels,
+    the mean moves straight from one to the other, and what differs from it keeps its variance as
+    far as start and end are independent. Middles of local means gave the same shares.
+    """
+    middle = (_mean_pixel(start) + _mean_pixel(end)) / 2
+    angle = positions * (pi / 2)
+    return middle + angle.cos() * (start - middle) + angle.sin() * (end - middle)
+
+
+def occlude(odds: LogOdds, x: Tensor, starts: Tensor, side: int) -> Tensor:
+    """Return what squares of x add to the starts (n, C, H, W), over their pixels: (1, C, H, W)."""
+    occlusion = require("captum.attr", "inspect").Occlusion(odds)
+    step = max(1, side // 2)
+    with torch.no_grad():
+        found = [
+            occlusion.attribute(
+                x,
+                (1, side, side),
+                strides=(1, step, step),
+                baselines=start,
+                perturbations_per_eval=AT_ONCE,
+            )
+            for start in starts.split(1)
+        ]
+    return torch.stack(found).mean(0) / side**2
+
+
+def channel_values(
+    odds: LogOdds, x: Tensor, starts: Tensor, rng: np.random.RandomState
+) -> np.ndarray:
+    """Return the Shapley values of the channels, (C,), a mean over the starts (n, C, H, W)."""
+
+    def game(start: Tensor, coalitions: np.ndarray) -> np.ndarray:
+        own = torch.from_numpy(coalitions).to(x.device)[..., None, None]
+        return ask_all(odds, torch.where(own, x, start))
+
+    values = [shapley_values(partial(game, start), x.shape[1], rng) for start in starts]
+    return np.mean(values, 0)
+
+
+def ask_all(odds: LogOdds, windows: Tensor) -> np.ndarray:
+    """Return the log-odds of all windows, some at a time."""
+    with torch.no_grad():
+        return torch.cat([odds(some) for some in windows.split(AT_ONCE)]).double().cpu().numpy()
+
+
+def _mean_pixel(windows: Tensor) -> Tensor:
+    return windows.mean((-2, -1), keepdim=True)
+
+
+def _evenly(maps: Tensor, side: int) -> Tensor:
+    """Spread what the squares of maps (1, C, H, W) hold over their pixels."""
+    height, width = maps.shape[-2:]
+    beyond = (0, -width % side, 0, -height % side)
+    ones = torch.ones_like(maps)
+    total, n_pixels = (functional.avg_pool2d(functional.pad(m, beyond), side) for m in (maps, ones))
+    even = (total / n_pixels).repeat_interleave(side, 2).repeat_interleave(side, 3)
+    return even[..., :height, :width]
