@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ._graphs import graph_of, session_of
-from .networks import PixelAutoencoder
+from ._pixel_network import PixelAutoencoder
 
 MAX_SESSIONS = 16  # one for every set of axes that is asked for; few are at a time
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from ._jets import FRAME, N_JETS, RADIUS, local_jets
 from ._look import Look
 from ._memory import Cost
+from ._pixel_network import PixelAutoencoder, crop
 from ._projection import (
     N_COLOURS,
     Projection,
@@ -25,7 +26,6 @@ from ._projection import (
 from ._reading import pixel_codes, pool, pool_radius
 from ._scaling import sample_evenly, scaled
 from ._tiles import STRIDE, Tile, inside, places, sample_tiles, widen
-from .networks import PixelAutoencoder, crop
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
 N_STRONG = 2  # features beside the colours, where both lead

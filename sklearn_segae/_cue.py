@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from ._coherence import coherence_axes, pair_covariances
+from ._pixel_network import PixelAutoencoder
 from ._projection import colour_axes, grid_features
 from ._reading import TwiceRead
-from .networks import PixelAutoencoder
 
 SIGMA = 8.0  # pooling at which textures show, in pixels; less in small images
 SIGMAS_PER_SIDE = 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ._pixel_network import PixelAutoencoder
 from ._reading import Reader, TwiceRead
-from .networks import PixelAutoencoder
 
 WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
 

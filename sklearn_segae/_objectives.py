@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ._losses import LOSSES
+from ._pixel_network import PixelAutoencoder, crop
 from ._reading import pool
-from .networks import PixelAutoencoder, crop
 
 
 class PatchReconstruction:

@@ -19,8 +19,8 @@ from ._encoder import PixelEncoder
 from ._graphs import graph_of
 from ._jets import FRAME, jets_of
 from ._layout import Layout
+from ._pixel_network import PixelAutoencoder, crop
 from ._reading import LEAST_CONTRAST, pool_radius, stride_of
-from .networks import PixelAutoencoder, crop
 
 TRACED = 24, 20  # height and width of the image that is traced
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ._pixel_network import PixelAutoencoder, crop
 from ._tiles import STRIDE
-from .networks import PixelAutoencoder, crop
 
 WIDE = 6.0  # pooling from which on every second pixel is enough
 BLOCK = 64  # places that are averaged at once: more would multiply more zeros

@@ -14,9 +14,9 @@ from ._encoder import PixelEncoder
 from ._images import like
 from ._inside import look_through
 from ._losses import LOSSES
+from ._pixel_network import PixelAutoencoder, crop
 from ._pixels import image_tiles
 from ._projection import evaluate_tile
-from .networks import PixelAutoencoder, crop
 
 SIDE = 128  # of the tiles, in pixels: every pixel has a patch of its own in memory
 

@@ -41,7 +41,7 @@ LAYERS = [
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
     | {"_crops", "distributed", "_archive", "_backend", "_plain", "_rollback", "_foreign"}
-    | {"_graphs", "_modules", "_optimizers", "_shapley"},
+    | {"_graphs", "_modules", "_optimizers", "_pixel_network", "_shapley"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets", "checkpoint"},
     {"_codec", "_cue"},
@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "skorch": {"_training"},
     "torch": {
         "networks",
+        "_pixel_network",
         "distributed",
         "_crops",
         "_reading",

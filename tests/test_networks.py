@@ -9,15 +9,14 @@ from nets import noise, pixel_net
 from sklearn.decomposition import PCA
 from torch import nn
 
+from sklearn_segae._pixel_network import RELU_SPREAD, crop
 from sklearn_segae.networks import (
     ACTIVATIONS,
-    RELU_SPREAD,
     ConvAutoencoder,
     DenseAutoencoder,
     Flattened,
     PixelAutoencoder,
     Shortcut,
-    crop,
     decode,
     encode,
     reconstruct,
