@@ -105,7 +105,8 @@ def main():
     parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)))
     parser.add_argument("--others", choices=("noise", "constant"), default="noise")
     args = parser.parse_args()
-    print("| differs | codes, estimator | method | baseline | map | channels | near | s | accuracy |")
+    names = "differs | codes, estimator | method | baseline | map | channels | near | s | accuracy"
+    print(f"| {names} |")
     print("| --- " * 9 + "|")
     for case in args.cases:
         (differs, cue, name), (make, estimator, methods) = list(CASES.items())[case]

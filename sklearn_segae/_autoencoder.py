@@ -21,13 +21,13 @@ from ._documented import Documented
 from ._execution import PRECISIONS, evaluate
 from ._layout import ARCHITECTURES, Layout, check_samples, taker
 from ._losses import LOSSES, Loss
+from ._randomness import seeded
 from ._rollback import all_or_nothing
 from ._scaling import fit_scale
 from ._training import (
     TRAINING_CONSTRAINTS,
     loss_curve,
     reraise_interrupt,
-    seeded,
     train,
     training_parameters,
 )

@@ -14,8 +14,9 @@ from sklearn.utils.validation import _check_sample_weight, check_array, check_is
 from ._density import draw_codes
 from ._execution import evaluate_blocks
 from ._layout import Layout, block_size, channels_last, check_samples, scaled_blocks
+from ._net import Net
+from ._randomness import draw_seed
 from ._scaling import unscaled
-from ._training import Net, draw_seed
 from ._variants import Plain
 from .networks import decode
 

@@ -30,18 +30,18 @@ from ._images import check_images, is_rows, like, refuse_no_array, slots
 from ._lazy import as_stacks, is_dask, lazy_answer, like_stacks
 from ._look import Look, decide
 from ._memory import Cost, Work, to_bytes
+from ._net import Net
 from ._objectives import LOSSES, CoherentReconstruction, PatchReconstruction
 from ._pixels import map_tiles
+from ._randomness import seeded
 from ._rollback import all_or_nothing
 from ._scaling import fit_channel_scale, scaled, unscaled
 from ._tiles import Tile
 from ._training import (
     TRAINING_CONSTRAINTS,
-    Net,
     Samples,
     loss_curve,
     reraise_interrupt,
-    seeded,
     train,
     training_parameters,
 )

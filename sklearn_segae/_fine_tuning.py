@@ -15,12 +15,14 @@ from torch.nn import functional
 from ._batches import Samples
 from ._encoder import PixelEncoder
 from ._head import PixelHead, weigh_classes
+from ._net import Net
 from ._objectives import CoherentReconstruction
 from ._pixel_network import crop
+from ._randomness import seeded
 from ._scaling import scaled
 from ._targets import Targets
 from ._tiles import Tile, inside, read_tile, sample_tiles, widen
-from ._training import Net, reraise_interrupt, seeded, train, training_parameters
+from ._training import reraise_interrupt, train, training_parameters
 
 SIDE = 64  # of the tiles whose labels count, in pixels
 N_STEPS = 8  # in an epoch

@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ._batches import Samples
+from ._devices import resolve_device
 from ._documented import Documented
 from ._execution import evaluate
+from ._randomness import seeded
 from ._rollback import all_or_nothing
 from ._scaling import fit_scale, scaled
 from ._training import (
     TRAINING_CONSTRAINTS,
     loss_curve,
     reraise_interrupt,
-    resolve_device,
-    seeded,
     train,
     training_parameters,
 )

@@ -15,8 +15,8 @@ from ._estimators import seeded_clone
 from ._exposure import expose, typical_range
 from ._images import check_images, check_label_maps, like
 from ._joint_patches import JointPatches
+from ._randomness import draw_seed
 from ._recombination import Style, carry, draw_places
-from ._training import draw_seed
 
 FEWEST = 20  # patches of a class that tell its style; for fewer, the whole image's stands in
 

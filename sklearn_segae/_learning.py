@@ -61,7 +61,7 @@ def learn(
     segmenter: Any, images: Sequence[Any], maps: Sequence[Any] | None, advance: Advance
 ) -> Any:
     """Fit to images and perhaps to label maps, by which a clusterer's segments are named."""
-    from ._training import OnEpoch
+    from ._rules import OnEpoch
 
     has_epochs = hasattr(segmenter.encoder, "callbacks")
     step = "classifying" if segmenter._is_supervised else "clustering"

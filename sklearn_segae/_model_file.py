@@ -22,8 +22,8 @@ def load_model(path: Path, trusted: Sequence[str]) -> Any:
 
 def load_segmenter(path: Path, trusted: Sequence[str], device: str) -> Any:
     """Load a fitted segmenter of images, its networks onto a device."""
+    from ._devices import resolve_device
     from ._segmenter import AESegmenter
-    from ._training import resolve_device
 
     segmenter = load_model(path, trusted)
     if not isinstance(segmenter, AESegmenter) or not hasattr(segmenter, "estimator_"):

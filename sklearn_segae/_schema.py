@@ -18,11 +18,11 @@ from ._look import WIDEST_LIGHT, Look
 from ._losses import Loss
 from ._mixture import ShrunkMixture
 from ._naming import Names
+from ._net import Net
 from ._patches import PatchEncoder
 from ._projection import Projection
 from ._refine import Refiner
 from ._segmenter import AESegmenter
-from ._training import Net
 from ._trees import TreeBuilder
 from ._variants import VARIANTS, Plain
 

@@ -22,8 +22,8 @@ from ._labelling import Labelling
 from ._memory import to_bytes
 from ._mixture import ShrunkMixture
 from ._patches import PatchEncoder, fit_row_encoder
+from ._randomness import draw_seed
 from ._rollback import all_or_nothing
-from ._training import draw_seed
 from ._trees import TreeBuilder
 from ._views import too_many
 from ._weights import refuse_unknown

@@ -14,8 +14,8 @@ import torch
 
 from ._archive import dump_json, load_json, read_archive, write_archive
 from ._files import require, to_path
+from ._net import Callback, Net
 from ._plain import described, pack, unpack
-from ._training import Callback, Net
 
 __all__ = ["Checkpoint"]
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae._callbacks import FitTask
-from sklearn_segae._training import TellEpochs
+from sklearn_segae._rules import TellEpochs
 from sklearn_segae.metrics import make_segmentation_scorer, matched_accuracy
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")

@@ -21,7 +21,7 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, Pix
 from sklearn_segae._files import write_image
 from sklearn_segae._memory import Cost, Work, out_of_memory, quarters
 from sklearn_segae._pixels import map_tiles
-from sklearn_segae._training import OnEpoch
+from sklearn_segae._rules import OnEpoch
 from sklearn_segae.persistence import load, save
 
 

@@ -41,7 +41,10 @@ LAYERS = [
     | {"_distortion", "_losses", "_weights", "_contingency", "_partitions", "_scorers"}
     | {"_region_benchmark", "_unsupervised_scorers", "model_selection"}
     | {"_crops", "distributed", "_archive", "_backend", "_plain", "_rollback", "_foreign"}
-    | {"_graphs", "_modules", "_optimizers", "_pixel_network", "_shapley"},
+    | {"_graphs", "_modules", "_optimizers", "_pixel_network", "_shapley"}
+    | {"_devices", "_randomness"},
+    {"_net"},
+    {"_rules"},
     {"_objectives", "_training", "_variants"},
     {"_projection", "_jets", "checkpoint"},
     {"_codec", "_cue"},
@@ -68,7 +71,7 @@ LAYERS = [
     {"__main__"},
 ]
 MAY_IMPORT = {
-    "skorch": {"_training"},
+    "skorch": {"_net", "_rules", "_training"},
     "torch": {
         "networks",
         "_pixel_network",
@@ -88,6 +91,10 @@ MAY_IMPORT = {
         "_variants",
         "_objectives",
         "_training",
+        "_net",
+        "_rules",
+        "_randomness",
+        "_devices",
         "_plain",
         "checkpoint",
         "_projection",

@@ -6,7 +6,9 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._training import OnEpoch, StopRules, draw_seed, resolve_device, seeded
+from sklearn_segae._devices import resolve_device
+from sklearn_segae._randomness import draw_seed, seeded
+from sklearn_segae._rules import OnEpoch, StopRules
 
 
 def autoencoder(**parameters):

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae._losses import Loss
-from sklearn_segae._training import seeded
+from sklearn_segae._randomness import seeded
 from sklearn_segae._variants import (
     VARIANTS,
     VARIANTS_OF_ROWS,
