@@ -9,7 +9,7 @@ import numpy as np
 
 from ._memory import Cost, Work, out_of_memory, quarters, tile_side
 from ._tiles import Tile, tiles
-from ._views import release
+from ._views import Ahead, release
 
 TILE = 256  # side of the tiles that samples come from, in pixels
 ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
@@ -93,7 +93,7 @@ def pick(maps: Sequence[np.ndarray], chosen: Sequence[np.ndarray]) -> np.ndarray
 
 def map_tiles(
     encode: Callable[[np.ndarray, Tile], np.ndarray],
-    image: np.ndarray,
+    image: Any,
     function: Callable[[np.ndarray], np.ndarray],
     cost: Cost,
     work: Work,
@@ -103,8 +103,10 @@ def map_tiles(
     In `work.out`, if there is one; of the part `work.within`, if that is asked for.
     """
     max_memory, out, within = work
+    if getattr(image, "on_disk", False):
+        image = Ahead(image)
     side = ROW_TILE if image.shape[1] == 1 else tile_side(max_memory, cost)
-    top, left, height, width = 0, 0, *image.shape[:2]
+    top, left, (height, width) = 0, 0, image.shape[:2]
     if within is not None:
         (top, height), (left, width) = ((p.start, p.stop - p.start) for p in within)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 LARGE = 2**24  # pixels of an image that is sampled where others are read from end to end
+AHEAD = 2**23  # bytes that are read at once of an image that is worked through
 
 
 class View:
@@ -89,18 +90,63 @@ class Window(View):
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         """Return rows and columns of the whole image, which must be in the window."""
-        place = []
-        for asked, first, there, size in zip(
-            key, self.origin, self.part.shape[:2], self.shape[:2], strict=True
-        ):
-            start, stop, step = asked.indices(size)
-            if start < first or stop > first + there:
-                raise IndexError(
-                    f"pixels {start} to {stop} were asked for, but the window has "
-                    f"{first} to {first + there} of {size}."
-                )
-            place.append(slice(start - first, stop - first, step))
-        return self.part[tuple(place)]
+        if not self.has(key):
+            raise IndexError(
+                f"rows {key[0]} and columns {key[1]} were asked for, but the window has "
+                f"{self.part.shape[:2]} pixels of {self.shape[:2]}, from {self.origin} on."
+            )
+        return self.part[
+            tuple(
+                slice(start - first, stop - first, step)
+                for (start, stop, step), first in zip(self._asked(key), self.origin, strict=True)
+            )
+        ]
+
+    def has(self, key: tuple[slice, slice]) -> bool:
+        """Tell whether rows and columns of the whole image are in the window."""
+        return all(
+            first <= start and stop <= first + there
+            for (start, stop, _), first, there in zip(
+                self._asked(key), self.origin, self.part.shape, strict=False
+            )
+        )
+
+    def _asked(self, key: tuple[slice, slice]) -> list[tuple[int, int, int]]:
+        return [part.indices(size) for part, size in zip(key, self.shape[:2], strict=True)]
+
+
+class Ahead(View):
+    """An image that is asked for tile after tile, from left to right, and reads further than that.
+
+    Storage is decompressed in chunks, which several tiles share; up to `AHEAD` bytes of the same
+    rows are read at once, and kept until other ones are asked for.
+
+    Parameters
+    ----------
+    image : View
+    """
+
+    on_disk = True
+
+    def __init__(self, image: View) -> None:
+        self.image = image
+        self.shape = image.shape
+        self.dtype = image.dtype
+        self.window: Window | None = None
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        """Return some rows and columns, of which nothing may be changed."""
+        if self.window is None or not self.window.has(key):
+            self.window = self._read(key)
+        return self.window[key]
+
+    def _read(self, key: tuple[slice, slice]) -> Window:
+        height, width, n_channels = self.shape
+        (top, bottom, _), (left, right, _) = key[0].indices(height), key[1].indices(width)
+        n_bytes = max(1, (bottom - top) * n_channels * self.dtype.itemsize)  # of a column
+        further = min(left + AHEAD // n_bytes, width)
+        part = self.image[top:bottom, left : max(right, further)]
+        return Window(part, (top, left), (height, width))
 
 
 class Slot:

@@ -5,8 +5,8 @@ import pytest
 
 from sklearn_segae._exposure import expose, typical_range
 from sklearn_segae._images import check_images
-from sklearn_segae._tiles import read_tile
-from sklearn_segae._views import LARGE, Stored, View, Window, is_stored
+from sklearn_segae._tiles import read_tile, tiles
+from sklearn_segae._views import LARGE, Ahead, Stored, View, Window, is_stored
 
 
 class Store:
@@ -81,10 +81,27 @@ def test_a_window_is_the_image_as_far_as_it_goes(rng):
 
     for tile in [(slice(0, 9), slice(13, 30)), (slice(3, 5), slice(20, 21))]:
         np.testing.assert_array_equal(read_tile(window, tile, 3), read_tile(image, tile, 3))
-    with pytest.raises(IndexError, match="window has 0 to 12 of 20"):
+    with pytest.raises(IndexError, match=r"window has \(12, 20\) pixels"):
         read_tile(window, (slice(0, 10), slice(13, 30)), 3)
-    with pytest.raises(IndexError, match="window has 10 to 30 of 30"):
+    with pytest.raises(IndexError, match=r"from \(0, 10\) on"):
         read_tile(window, (slice(0, 9), slice(12, 30)), 3)
+
+
+def test_what_is_read_ahead_is_read_once(rng, monkeypatch):
+    """Tiles of one line and their halos come from one slice, as long as it is; others as asked."""
+    image = rng.integers(0, 255, (30, 100, 3)).astype(np.uint8)
+    store = Store(image)
+    monkeypatch.setattr("sklearn_segae._views.AHEAD", 14 * 60 * 3)  # 60 columns of 14 rows
+    ahead = Ahead(check_images([store])[0])
+
+    for tile in tiles((30, 100), 10):
+        np.testing.assert_array_equal(read_tile(ahead, tile, 2), read_tile(image, tile, 2))
+
+    # In three rows of tiles: columns 0 to 60 or 70, then from 48 or 58 on, to the end.
+    assert image.size < store.read < 2 * image.size
+    np.testing.assert_array_equal(
+        ahead[5:25, :], image[5:25]
+    )  # more than that is read, if asked for
 
 
 def test_exposure_is_mapped_where_it_is_read(rng):
