@@ -62,6 +62,9 @@ sphinx_gallery_conf = {
     "min_reported_time": 5,
 }
 
+# What is copied from a console are the commands, without prompts and answers.
+copybutton_exclude = ".linenos, .gp, .go"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_segae"
 html_static_path = ["_static"]
@@ -78,5 +81,6 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_sidebars = {"index": []}
 copyright = "BSD-3-Clause, the sklearn_segae developers"

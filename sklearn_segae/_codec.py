@@ -113,7 +113,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Parameters
         ----------
-        a, b : array of shape (n_features,) or image_shape_
+        a, b : array of shape (n_features,) or `image_shape_`
             One sample each.
         n_steps : int, default=10
             Samples on the way, evenly spaced, both ends among them; at least 2.
