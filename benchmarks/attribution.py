@@ -9,8 +9,8 @@ of the absolute attribution, in the map and of whole channels (`why.channels`), 
 the map that lies within three poolings of the pixel. Means over seeds and pixels, with the lowest
 of a seed in brackets; seconds for one pixel; the accuracy of the segmentation, of the worst seed.
 
-`--others constant` makes the other channels of the rival's places those of the explained pixel:
-what is left to them of the attribution is no longer the model's own use of noise.
+`--others constant` leaves the other channels empty: what they have of the attribution beside noise,
+but not here, is the model's own use of noise.
 """
 
 import argparse
@@ -30,19 +30,21 @@ DECIDES = 1
 INSIDE = 4  # pixels between an explained pixel and the nearest border
 
 
-def by_colour(size, seed):
+def by_colour(size, seed, noise):
     """Three channels of noise; in one of them, shapes are brighter by five standard deviations."""
     _, labels = make_shapes(2, size=size, random_state=seed)
     labels = (labels > 0).astype(int)
-    images = np.random.default_rng(seed).normal(size=(*labels.shape, 3))
+    images = np.random.default_rng(seed).normal(size=(*labels.shape, 3)).astype(np.float32)
+    images[..., np.arange(3) != DECIDES] *= noise
     images[..., DECIDES] += 5 * labels
-    return images.astype(np.float32), labels
+    return images, labels
 
 
-def by_texture(size, seed):
+def by_texture(size, seed, noise):
     """Two channels of noise, that of one filtered into two textures."""
     textures, labels = make_mosaic(2, n_segments=2, size=size, random_state=seed)
     images = np.random.default_rng(seed).normal(size=(*labels.shape, 2)).astype(np.float32)
+    images *= noise
     images[..., DECIDES] = textures[..., 0]
     return images, labels
 
@@ -88,36 +90,30 @@ def measure(segmenter, image, labels, method, baseline, n_pixels):
         start = time.perf_counter()
         why = pixel_attribution(segmenter, image, pixel, method=method, baseline=baseline)
         seconds = time.perf_counter() - start
-        if np.abs(why.attribution).sum():  # else nothing was seen to matter
+        if np.any(why.attribution) and np.any(why.channels):  # else nothing was seen to matter
             yield share(why.attribution), share(why.channels), nearness(why, reach), seconds
-
-
-def keep_other_channels(odds, seen, n, rng):
-    """Return windows of the rival as they are in the deciding channel, and no different else."""
-    windows = rival_windows(odds, seen, n, rng)
-    return [np.where(np.arange(w.shape[2]) == DECIDES, w, odds.question.window) for w in windows]
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--pixels", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--pixels", type=int, default=2)
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)))
     parser.add_argument("--others", choices=("noise", "constant"), default="noise")
     args = parser.parse_args()
     print(
-        "differs  cue      estimator method                baseline  single pixels  9 x 9        "
-        "channels     near   s     accuracy"
+        "| differs | codes, estimator | method | baseline | map | channels | near | s | accuracy |"
     )
+    print("| --- " * 9 + "|")
     for case in args.cases:
         (differs, cue, name), (make, estimator, methods) = list(CASES.items())[case]
         results, accuracies = defaultdict(list), []
         for seed in range(args.seeds):
-            images, labels = make(args.size, seed)
+            images, labels = make(args.size, seed, noise=args.others == "noise")
             encoder = PixelEncoder(cue=cue, max_epochs=args.epochs)
             segmenter = AESegmenter(2, encoder=encoder, estimator=estimator, random_state=seed)
             segmenter.fit(images, labels)
@@ -130,12 +126,9 @@ def main():
                         results[method, baseline].append(np.mean(found, 0))
         for (method, baseline), rows in results.items():
             mean, low = np.mean(rows, 0), np.min(rows, 0)
-            shares = "  ".join(f"{m:.3f} ({w:.2f})" for m, w in zip(mean[:3], low[:3], strict=True))
-            print(
-                f"{differs:8s} {cue:8s} {name:9s} {method:21s} {baseline:8s}  {shares}   "
-                f"{mean[3]:.2f}  {mean[4]:4.1f}   {min(accuracies):.3f}",
-                flush=True,
-            )
+            shares = (f"{m:.3f} ({w:.2f})" for m, w in zip(mean[:2], low[:2], strict=True))
+            cells = [differs, f"{cue}, {name}", method, baseline, *shares, f"{mean[2]:.2f}"]
+            print("|", " | ".join(cells), f"| {mean[3]:.1f} | {min(accuracies):.3f} |", flush=True)
 
 
 if __name__ == "__main__":
