@@ -307,11 +307,16 @@ def test_squares_hold_what_their_pixels_hold(by_colour, scene):
         for side in (1, 5)
     )
     np.testing.assert_allclose(fine.channels, coarse.channels, rtol=1e-4, atol=1e-4)
-    inner = coarse.attribution[5:10, 5:10]
+    y, x = np.argwhere(coarse.region)[0]
+    square = slice(y - 2, y + 3), slice(x - 2, x + 3)  # the explained pixel is in its middle
+    inner = coarse.attribution[square]
     np.testing.assert_allclose(inner, np.broadcast_to(inner[0, 0], inner.shape))
-    np.testing.assert_allclose(
-        inner.sum(), fine.attribution[5:10, 5:10].sum(), rtol=1e-3, atol=1e-4
-    )
+    held = fine.attribution[square].sum()
+    np.testing.assert_allclose(inner.sum(), held, rtol=1e-3, atol=1e-4)
+    sums = [why.attribution.sum() for why in (fine, coarse)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-4)
+    beside = coarse.attribution[square[0], x + 3 : x + 8]
+    assert np.abs(beside - inner[0, 0]).max() > 0.1 * np.abs(inner).max()
 
 
 def test_attribution_refuses_what_it_cannot_explain(by_colour, scene):
