@@ -46,7 +46,7 @@ display.figure_.savefig("explain_prototypes.png", dpi=80)
 
 # %%
 # Why is a pixel of a field no sea, and why is it no wood? Two rivals, two reasons: near infrared
-# speaks against sea, green against wood.
+# speaks against sea, green against wood. Noise is weak here: single pixels tell, not only squares.
 row, column = np.argwhere(labels[0] == 1)[200]
 figure, parts = plt.subplots(2, 1, figsize=(9, 5.4), layout="constrained")
 for rival, ax in zip((0, 2), parts, strict=True):
@@ -56,6 +56,7 @@ for rival, ax in zip((0, 2), parts, strict=True):
         (row, column),
         segment=1,
         against=rival,
+        square=1,
         channel_names=CHANNELS,
         names=dict(enumerate(NAMES)),
         ax=ax,

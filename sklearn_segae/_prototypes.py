@@ -11,12 +11,22 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ._images import check_images
+from ._inside import look_inside
+from ._labels import absorb_specks
+from ._memory import Work
+from ._tiles import Tile, some_tiles
 
 DISCOUNT = 0.8  # of the score for every better patch of the same image
+SIDE = 128  # of the tiles that are looked at of a large image, in pixels
 
 
 def segment_prototypes(
-    segmenter: Any, images: Any, *, n_prototypes: int = 4, size: int = 32
+    segmenter: Any,
+    images: Any,
+    *,
+    n_prototypes: int = 4,
+    size: int = 32,
+    max_pixels: int | None = 2**18,
 ) -> Bunch:
     """Find real patches that stand for each segment: typical, well inside, from several images.
 
@@ -36,6 +46,9 @@ def segment_prototypes(
         Patches of each segment, at most.
     size : int, default=32
         Side of the patches in pixels, no more than that of the images.
+    max_pixels : int or None, default=2**18
+        About so many are looked at of an image that has more, in tiles of at least 128 x 128 that
+        lie evenly all over it: a segment that is in none of them has no prototype. None: all.
 
     Returns
     -------
@@ -66,26 +79,34 @@ def segment_prototypes(
     """
     check_is_fitted(segmenter)
     checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
-    _refuse(segmenter, checked, n_prototypes, size)
-    seen = [_look(segmenter, image) for image in checked]
+    _refuse(segmenter, checked, n_prototypes, size, max_pixels)
+    parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
+    seen = _look(segmenter, checked, parts, size)
     chosen = []
     for segment in np.unique(np.concatenate([np.unique(own.labels) for own in seen])):
         scores = _scores(segmenter, seen, segment, size)
-        found = [
-            patch
-            for i, score in enumerate(scores)
-            for patch in _best_of_image(score, i, n_prototypes, size)
-        ]
+        found: list[Patch] = []
+        for i in range(len(checked)):
+            own = [(p.tile, score) for p, score in zip(parts, scores, strict=True) if p.image == i]
+            found += _best_of_image(own, i, n_prototypes, size)
         chosen += [(segment, patch) for patch in _best(found, n_prototypes)]
     return _as_bunch(chosen, images, size)
 
 
+class Part(NamedTuple):
+    """A tile of one of the images."""
+
+    image: int
+    tile: Tile
+
+
 class Seen(NamedTuple):
-    """What a segmenter says of an image."""
+    """What a segmenter says of a part of an image."""
 
     labels: np.ndarray  # (H, W)
     probabilities: np.ndarray | None  # (H, W, k)
     codes: np.ndarray  # (H, W, F)
+    means: np.ndarray  # of the codes of all patches, by their top left pixels
 
 
 class Patch(NamedTuple):
@@ -97,9 +118,15 @@ class Patch(NamedTuple):
     position: tuple[int, int]
 
 
-def _refuse(segmenter: Any, images: list[np.ndarray], n_prototypes: int, size: int) -> None:
+def _refuse(
+    segmenter: Any, images: list[np.ndarray], n_prototypes: int, size: int, max_pixels: int | None
+) -> None:
     if n_prototypes < 1:
         raise ValueError(f"n_prototypes={n_prototypes}, but at least one is to be found.")
+    if max_pixels is not None and max_pixels < 1:
+        raise ValueError(
+            f"max_pixels={max_pixels}, but at least one pixel is to be looked at. None: all."
+        )
     if segmenter.scope == "image" and len(images) > 1:
         raise ValueError(
             f"images holds {len(images)} images, but with scope='image' labels mean nothing across "
@@ -113,23 +140,38 @@ def _refuse(segmenter: Any, images: list[np.ndarray], n_prototypes: int, size: i
         )
 
 
-def _look(segmenter: Any, image: np.ndarray) -> Seen:
-    probabilities = None
-    if hasattr(segmenter, "predict_proba"):
-        (probabilities,) = segmenter.predict_proba([image])
-    return Seen(segmenter.predict([image])[0], probabilities, segmenter.transform([image])[0])
+def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iterator[Part]:
+    """Yield what is looked at of an image, each part with room for some patches."""
+    side = max(SIDE, 2 * size)
+    n_most = np.inf if max_pixels is None else max_pixels / side**2
+    for tile in some_tiles(image.shape, side, n_most):
+        yield Part(i, tile)
+
+
+def _look(segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int) -> list[Seen]:
+    inside, told = look_inside(segmenter, images), hasattr(segmenter, "predict_proba")
+    seen = []
+    for i, tile in parts:
+        (labelling, image), work = inside[i], Work(within=tile)
+        labels = labelling.label_map(image, work)
+        if segmenter.min_size:
+            labels = absorb_specks(labels, segmenter.min_size)
+        probabilities = labelling.probability_map(image, work) if told else None
+        codes = labelling.code_map(image, work)
+        seen.append(Seen(labels, probabilities, codes, _patch_means(codes, size)))
+    return seen
 
 
 def _scores(segmenter: Any, seen: list[Seen], segment: Any, size: int) -> list[np.ndarray]:
-    """Return the scores of all patches of every image, by their top left pixels."""
-    own = np.concatenate([image.codes[image.labels == segment] for image in seen])
+    """Return the scores of all patches of every part, by their top left pixels."""
+    own = np.concatenate([part.codes[part.labels == segment] for part in seen])
     centre, variance = own.mean(0), own.var(0) + 1e-12
     scores = []
-    for image in seen:
-        sure = (image.labels == segment).astype(np.float32)
-        if image.probabilities is not None:
-            sure = sure * image.probabilities[..., _column(segmenter, segment)]
-        apart = (_patch_means(image.codes, size) - centre) ** 2 / variance
+    for part in seen:
+        sure = (part.labels == segment).astype(np.float32)
+        if part.probabilities is not None:
+            sure = sure * part.probabilities[..., _column(segmenter, segment)]
+        apart = (part.means - centre) ** 2 / variance
         scores.append(_patch_means(sure[..., None], size)[..., 0] / (1 + apart.mean(2)))
     return scores
 
@@ -148,15 +190,24 @@ def _patch_means(maps: np.ndarray, size: int) -> np.ndarray:
     return means[first : first + height, first : first + width]
 
 
-def _best_of_image(score: np.ndarray, image: int, n: int, size: int) -> Iterator[Patch]:
+def _best_of_image(
+    scored: list[tuple[Tile, np.ndarray]], image: int, n: int, size: int
+) -> Iterator[Patch]:
     """Yield the best patches that do not overlap and have a pixel of the segment."""
-    score = score.copy()
+    corners = [(rows.start, columns.start) for (rows, columns), _ in scored]
+    scores = [score.copy() for _, score in scored]
     for rank in range(n):
-        y, x = (int(place) for place in np.unravel_index(score.argmax(), score.shape))
-        if score[y, x] <= 0:
+        best = int(np.argmax([score.max() for score in scores]))
+        score = scores[best]
+        place = np.unravel_index(score.argmax(), score.shape)
+        if score[place] <= 0:
             return
-        yield Patch(float(score[y, x]), rank, image, (y, x))
-        score[max(0, y - size + 1) : y + size, max(0, x - size + 1) : x + size] = 0
+        y, x = (int(p) + corner for p, corner in zip(place, corners[best], strict=True))
+        yield Patch(float(score[place]), rank, image, (y, x))
+        for other, (top, left) in zip(scores, corners, strict=True):
+            rows = slice(max(0, y - top - size + 1), max(0, y - top + size))
+            columns = slice(max(0, x - left - size + 1), max(0, x - left + size))
+            other[rows, columns] = 0
 
 
 def _best(found: list[Patch], n: int) -> list[Patch]:

@@ -40,7 +40,7 @@ def whole(shape: tuple[int, ...]) -> Tile:
     return slice(0, shape[0]), slice(0, shape[1])
 
 
-def some_tiles(shape: tuple[int, ...], side: int, n_most: int) -> list[Tile]:
+def some_tiles(shape: tuple[int, ...], side: int, n_most: float) -> list[Tile]:
     """Return the whole image as one tile; of one with more pixels than that, about `n_most` tiles.
 
     They lie evenly all over it.

@@ -50,7 +50,7 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
     """
     check_is_fitted(estimator)
     x = np.asarray(x)
-    codes = np.asarray(estimator.transform(x[None]))
+    codes = np.array(estimator.transform(x[None]))
     n = codes.shape[-1]
     if not 0 <= component < n:
         raise ValueError(f"component={component}, but codes have the components 0 to {n - 1}.")
@@ -59,14 +59,12 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
     values = np.asarray(values, codes.dtype)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"values={values!r}, but a list of at least one finite number is needed.")
-    varied = np.repeat(codes, len(values), axis=0)
-    varied[..., component] = values.reshape(-1, *[1] * (codes.ndim - 2))
-    return Bunch(
-        levels=values,
-        decoded=estimator.inverse_transform(varied).reshape(len(values), *x.shape),
-        component=component,
-        original=estimator.inverse_transform(codes).reshape(x.shape),
-    )
+    original = estimator.inverse_transform(codes).reshape(x.shape)
+    decoded = []
+    for value in values:  # one by one: codes of a large image are many times as large
+        codes[..., component] = value
+        decoded.append(estimator.inverse_transform(codes).reshape(x.shape))
+    return Bunch(levels=values, decoded=np.stack(decoded), component=component, original=original)
 
 
 def _usual(estimator: Any, codes: np.ndarray) -> np.ndarray:

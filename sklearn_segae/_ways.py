@@ -21,7 +21,7 @@ def integrate(odds: LogOdds, x: Tensor, starts: Tensor, n_steps: int, side: int)
     """Return integrated gradients (1, C, H, W), a mean over the ways from all starts (n, C, H, W).
 
     captum integrates over the position of every pixel on its way, 0 to 1. What the squares of this
-    side hold is spread over their pixels.
+    side hold is spread over their pixels; the explained one is in the middle of a square.
     """
 
     def on_the_way(positions: Tensor, start: Tensor) -> Tensor:
@@ -38,7 +38,8 @@ def integrate(odds: LogOdds, x: Tensor, starts: Tensor, n_steps: int, side: int)
             internal_batch_size=AT_ONCE,
         )
         total += found.detach().sum(0, keepdim=True).to(x)
-    return _evenly(total / len(starts), side)
+    middle = [(part.start + part.stop) // 2 for part in odds.question.tile]
+    return _evenly(total / len(starts), side, middle)
 
 
 def arc(positions: Tensor, start: Tensor, end: Tensor) -> Tensor:
@@ -95,11 +96,12 @@ def _mean_pixel(windows: Tensor) -> Tensor:
     return windows.mean((-2, -1), keepdim=True)
 
 
-def _evenly(maps: Tensor, side: int) -> Tensor:
-    """Spread what the squares of maps (1, C, H, W) hold over their pixels."""
+def _evenly(maps: Tensor, side: int, middle: list[int]) -> Tensor:
+    """Spread what squares of maps (1, C, H, W) hold over their pixels; one is about the middle."""
     height, width = maps.shape[-2:]
-    beyond = (0, -width % side, 0, -height % side)
+    top, left = (-(place - side // 2) % side for place in middle)
+    beyond = (left, -(left + width) % side, top, -(top + height) % side)
     ones = torch.ones_like(maps)
     total, n_pixels = (functional.avg_pool2d(functional.pad(m, beyond), side) for m in (maps, ones))
     even = (total / n_pixels).repeat_interleave(side, 2).repeat_interleave(side, 3)
-    return even[..., :height, :width]
+    return even[..., top : top + height, left : left + width]

@@ -18,6 +18,7 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae._attribution import _region
 from sklearn_segae._explained import TorchLogOdds, ask
 from sklearn_segae._inside import look_inside
+from sklearn_segae._prototypes import _best_of_image, _parts
 from sklearn_segae._rivals import rival_windows
 from sklearn_segae._shapley import shapley_values
 from sklearn_segae._ways import arc
@@ -306,11 +307,16 @@ def test_squares_hold_what_their_pixels_hold(by_colour, scene):
         for side in (1, 5)
     )
     np.testing.assert_allclose(fine.channels, coarse.channels, rtol=1e-4, atol=1e-4)
-    inner = coarse.attribution[5:10, 5:10]
+    y, x = np.argwhere(coarse.region)[0]
+    square = slice(y - 2, y + 3), slice(x - 2, x + 3)  # the explained pixel is in its middle
+    inner = coarse.attribution[square]
     np.testing.assert_allclose(inner, np.broadcast_to(inner[0, 0], inner.shape))
-    np.testing.assert_allclose(
-        inner.sum(), fine.attribution[5:10, 5:10].sum(), rtol=1e-3, atol=1e-4
-    )
+    held = fine.attribution[square].sum()
+    np.testing.assert_allclose(inner.sum(), held, rtol=1e-3, atol=1e-4)
+    sums = [why.attribution.sum() for why in (fine, coarse)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-4)
+    beside = coarse.attribution[square[0], x + 3 : x + 8]
+    assert np.abs(beside - inner[0, 0]).max() > 0.1 * np.abs(inner).max()
 
 
 def test_attribution_refuses_what_it_cannot_explain(by_colour, scene):
@@ -352,10 +358,51 @@ def test_prototypes_lie_inside_their_segments(by_colour, scene):
     assert (np.diff(found.scores[:3]) <= 0).all()
 
 
+def test_prototypes_of_a_large_image_come_from_tiles_all_over_it(by_colour, scene):
+    """About as many pixels are looked at as asked for; with all of them, the best is no worse."""
+    images, _ = scene
+    large = np.tile(images[0], (13, 11, 1))[:600, :500]
+    parts = list(_parts(0, large, 8, 2**17))
+    n_pixels = sum((r.stop - r.start) * (c.stop - c.start) for _, (r, c) in parts)
+    assert 0.6 * 2**17 < n_pixels < 1.4 * 2**17
+    assert (min(t[0].start for _, t in parts), max(t[0].stop for _, t in parts)) == (0, 600)
+    options = {"n_prototypes": 5, "size": 8}
+    some = segment_prototypes(by_colour, [large], max_pixels=2**17, **options)
+    every = segment_prototypes(by_colour, [large], max_pixels=None, **options)
+    for found in (some, every):
+        taken = np.zeros(large.shape[:2], int)
+        for patch, (y, x) in zip(found.patches, found.positions, strict=True):
+            assert np.array_equal(patch, large[y : y + 8, x : x + 8])
+            taken[y : y + 8, x : x + 8] += 1
+        assert taken.max() == 1
+        assert len(found.patches) == 10
+    inside = [
+        any(r.start <= y < r.stop and c.start <= x < c.stop for _, (r, c) in parts)
+        for y, x in some.positions
+    ]
+    assert all(inside)
+    assert some.scores[0] > 0.8 * every.scores[0]
+
+
+def test_patches_of_overlapping_parts_do_not_overlap():
+    """In a narrow image, tiles may share pixels: what one part gave, the other gives no more."""
+    score = np.ones((20, 20))
+    scored = [((slice(top, top + 27), slice(0, 27)), score) for top in (0, 10)]
+    found = list(_best_of_image(scored, 0, 40, 8))
+    taken = np.zeros((37, 27), int)
+    for patch in found:
+        y, x = patch.position
+        taken[y : y + 8, x : x + 8] += 1
+    assert taken.max() == 1
+    assert len(found) >= 9
+
+
 def test_prototypes_refuse_patches_larger_than_images(by_colour, scene):
     """And images that share no labels."""
     with pytest.raises(ValueError, match="size=49"):
         segment_prototypes(by_colour, scene[0], size=49)
+    with pytest.raises(ValueError, match="max_pixels=0"):
+        segment_prototypes(by_colour, scene[0], max_pixels=0)
     own = segmenter(scope="image").fit(scene[0])
     with pytest.raises(ValueError, match="scope='image'"):
         segment_prototypes(own, scene[0])
