@@ -92,8 +92,8 @@ def pixel_attribution(
             Shapley values [3]_ of the channels, by either method: what it adds to take a channel
             as a whole from the image in place of the baseline, a mean over all orders in which the
             channels can be exchanged, and over the baselines. They add up to `log_odds -
-            baseline_log_odds`, exactly. From six channels on, the mean is over two orders of
-            each baseline, one at random and its reverse.
+            baseline_log_odds`, exactly. From six channels on, each baseline has one order, drawn at
+            random or the reverse of the last one's: one window a channel and baseline.
         window : (slice, slice)
             Rows and columns of the image that `attribution` belongs to.
         pixels : ndarray of shape (H', W', C)

@@ -48,11 +48,14 @@ class PrototypeDisplay:
         *,
         n_prototypes: int = 4,
         size: int = 32,
+        max_pixels: int | None = 2**18,
         names: Any = None,
         **options: Any,
     ) -> Self:
         """Find prototypes, and draw them; parameters as in `segment_prototypes` and `plot`."""
-        found = segment_prototypes(segmenter, images, n_prototypes=n_prototypes, size=size)
+        found = segment_prototypes(
+            segmenter, images, n_prototypes=n_prototypes, size=size, max_pixels=max_pixels
+        )
         return cls(found, names=names).plot(**options)
 
     def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:

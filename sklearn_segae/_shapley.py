@@ -13,11 +13,11 @@ Game = Callable[[np.ndarray], np.ndarray]
 FEW = 5  # players of whom all coalitions are asked, 32 at most
 
 
-def shapley_values(game: Game, n_players: int, rng: np.random.RandomState) -> np.ndarray:
+def shapley_values(game: Game, order: np.ndarray) -> np.ndarray:
     """Return what every player adds, (n_players,); together, what all of them add to none [1]_.
 
-    Exact for `FEW` players. Of more, they join in one random order and in its reverse, which is
-    right in the mean over many games; the sum is exact all the same [2]_.
+    Exact for `FEW` players. Of more, only one order of joining is asked: right in the mean over
+    many games of one kind and random orders, best each with its reverse [2]_; the sum is exact.
 
     References
     ----------
@@ -26,10 +26,15 @@ def shapley_values(game: Game, n_players: int, rng: np.random.RandomState) -> np
     .. [2] R. Mitchell and others, "Sampling permutations for Shapley value estimation", Journal of
        Machine Learning Research 23, 2022, arXiv:2104.12199.
     """
-    if n_players <= FEW:
-        return _of_all_coalitions(game, n_players)
-    order = rng.permutation(n_players)
-    return (_in_order(game, order) + _in_order(game, order[::-1])) / 2
+    return _of_all_coalitions(game, len(order)) if len(order) <= FEW else _in_order(game, order)
+
+
+def draw_orders(n_players: int, n_orders: int, rng: np.random.RandomState) -> list[np.ndarray]:
+    """Return random orders, every second one the reverse of that before it."""
+    orders: list[np.ndarray] = []
+    for i in range(n_orders):
+        orders.append(orders[-1][::-1] if i % 2 else rng.permutation(n_players))
+    return orders
 
 
 def _of_all_coalitions(game: Game, n: int) -> np.ndarray:

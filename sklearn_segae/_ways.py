@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ._explained import LogOdds
 from ._files import require
-from ._shapley import shapley_values
+from ._shapley import draw_orders, shapley_values
 
 AT_ONCE = 8  # windows that a network sees at once
 
@@ -82,14 +82,15 @@ def channel_values(
         own = torch.from_numpy(coalitions).to(x.device)[..., None, None]
         return ask_all(odds, torch.where(own, x, start))
 
-    values = [shapley_values(partial(game, start), x.shape[1], rng) for start in starts]
-    return np.mean(values, 0)
+    orders = draw_orders(x.shape[1], len(starts), rng)
+    pairs = zip(starts, orders, strict=True)
+    return np.mean([shapley_values(partial(game, start), order) for start, order in pairs], 0)
 
 
 def ask_all(odds: LogOdds, windows: Tensor) -> np.ndarray:
     """Return the log-odds of all windows, some at a time."""
     with torch.no_grad():
-        return torch.cat([odds(some) for some in windows.split(AT_ONCE)]).double().cpu().numpy()
+        return torch.cat([odds(some) for some in windows.split(AT_ONCE)]).cpu().double().numpy()
 
 
 def _mean_pixel(windows: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from sklearn_segae._explained import TorchLogOdds, ask
 from sklearn_segae._inside import look_inside
 from sklearn_segae._prototypes import _best_of_image, _parts
 from sklearn_segae._rivals import rival_windows
-from sklearn_segae._shapley import shapley_values
+from sklearn_segae._shapley import draw_orders, shapley_values
 from sklearn_segae._ways import arc
 from sklearn_segae.inspection import (
     component_importance,
@@ -169,21 +169,27 @@ def test_an_arc_leads_from_one_window_to_the_other(rng):
 
 def test_shapley_values_are_those_of_games_with_known_ones():
     """Of a sum, the summands; factors share their product; a glove needs a partner."""
-    draw = np.random.RandomState(0)
     for n in (1, 3, 5, 6, 40):
         worth = np.arange(n) - 1.5
-        np.testing.assert_allclose(shapley_values(lambda s, w=worth: s @ w, n, draw), worth)
-    product = shapley_values(lambda s: 6.0 * s[:, 0] * s[:, 2], 3, draw)
+        order = np.random.RandomState(0).permutation(n)
+        np.testing.assert_allclose(shapley_values(lambda s, w=worth: s @ w, order), worth)
+    three = np.arange(3)
+    product = shapley_values(lambda s: 6.0 * s[:, 0] * s[:, 2], three)
     np.testing.assert_allclose(product, [3, 0, 3])
     # Two left gloves, one right: a pair is worth 1 (a textbook game).
-    gloves = shapley_values(lambda s: 1.0 * (s[:, 0] | s[:, 1]) * s[:, 2], 3, draw)
+    gloves = shapley_values(lambda s: 1.0 * (s[:, 0] | s[:, 1]) * s[:, 2], three)
     np.testing.assert_allclose(gloves, [1 / 6, 1 / 6, 2 / 3])
 
-    def pairs(s):
-        return s.sum(1) ** 2.0
 
-    many = np.mean([shapley_values(pairs, 7, draw) for _ in range(300)], 0)
-    np.testing.assert_allclose(many, np.full(7, 7), rtol=1e-6)  # reversed orders are exact here
+def test_an_order_and_its_reverse_share_what_pairs_of_many_players_are_worth():
+    """Of more players than all coalitions are asked of, two orders solve games of pairs."""
+    orders = draw_orders(9, 4, np.random.RandomState(0))
+    assert len(orders) == 4
+    assert not np.array_equal(orders[0], orders[2])
+    values = [shapley_values(lambda s: s.sum(1) ** 2.0, order) for order in orders]
+    assert np.ptp(values[0]) > 1
+    for pair in (values[:2], values[2:]):
+        np.testing.assert_allclose(np.mean(pair, 0), np.full(9, 9))
 
 
 @pytest.mark.parametrize("n_channels", [2, 7])
@@ -194,7 +200,7 @@ def test_channels_add_up(rng, method, n_channels):
     images = rng.normal(size=(*labels.shape, n_channels)).astype(np.float32)
     images[..., DECIDES] += 5 * labels
     fitted = segmenter("colour", "head").fit(images, labels)
-    why = pixel_attribution(fitted, images[0], (24, 24), method=method, n_baselines=4, square=9)
+    why = pixel_attribution(fitted, images[0], (24, 24), method=method, n_baselines=16, square=9)
     assert why.channels.shape == (n_channels,)
     assert why.channels.sum() == pytest.approx(why.log_odds - why.baseline_log_odds, rel=1e-4)
     assert shares(why.channels)[DECIDES] > 0.8
