@@ -1,10 +1,10 @@
-"""The network of an encoder run by onnxruntime: the same codes, faster on most processors."""
+"""What runs the network of a fitted encoder: onnxruntime, or torch in 16 bits."""
 
 from __future__ import annotations
 
 import copy
 from functools import reduce
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,8 @@ from ._pixel_network import PixelAutoencoder
 MAX_SESSIONS = 16  # one for every set of axes that is asked for; few are at a time
 
 
-class OnnxNetwork(nn.Module):
-    """Stand in for a network where codes are read: its features, projected, by onnxruntime.
-
-    Graphs are made when they are first needed, and kept.
+class StandIn(nn.Module):
+    """In the place of a network where codes are read: has its features, projected, no others.
 
     Parameters
     ----------
@@ -31,10 +29,9 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         self.inner = inner
         self.margin = inner.margin
-        self.sessions: dict[Any, Any] = {}
 
     @property
-    def network(self) -> OnnxNetwork:
+    def network(self) -> Self:
         """What reads the views: itself."""
         return self
 
@@ -43,7 +40,28 @@ class OnnxNetwork(nn.Module):
         return [x]
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
-        """Do as `PixelAutoencoder.project` does; float32, on the CPU."""
+        """Do as `PixelAutoencoder.project` does, in float32."""
+        raise NotImplementedError
+
+
+class BFloat16Network(StandIn):
+    """Computes in bfloat16 (autocast); weights and what comes out are in float32."""
+
+    def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
+        """Do as `PixelAutoencoder.project` does, to two or three digits."""
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.inner.project(x, axes, stride).float()
+
+
+class OnnxNetwork(StandIn):
+    """Computes by onnxruntime, on the CPU; graphs are made when they are first needed, and kept."""
+
+    def __init__(self, inner: PixelAutoencoder) -> None:
+        super().__init__(inner)
+        self.sessions: dict[Any, Any] = {}
+
+    def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
+        """Do as `PixelAutoencoder.project` does, to 1e-5."""
         axes = axes.cpu()
         key = (axes.numpy().tobytes(), stride, torch.get_num_threads())
         if key not in self.sessions:
@@ -58,6 +76,9 @@ class OnnxNetwork(nn.Module):
         example = torch.zeros(1, self.inner.sizes[0], side, side)
         module = Projected(self.inner, axes, stride)
         return session_of(graph_of(module, example, ("x", "codes"), (0, 2, 3)))
+
+
+BACKENDS: dict[str, type[StandIn]] = {"bfloat16": BFloat16Network, "onnx": OnnxNetwork}
 
 
 class Projected(nn.Module):

@@ -119,7 +119,10 @@ def stride_of(sigma: float) -> int:
     return STRIDE if sigma >= WIDE else 1
 
 
-def _index(places: np.ndarray, like: Tensor) -> Tensor:
+def _index(places: np.ndarray, like: Tensor) -> slice | Tensor:
+    """Return what selects channels: a slice, which copies nothing, where they are consecutive."""
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
     return torch.from_numpy(places).to(like.device)
 
 
