@@ -64,13 +64,13 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     return part[np.ix_(rows - top, columns - left)]
 
 
-def widen(tile: Tile, reach: int, shape: tuple[int, ...], grid: int = STRIDE) -> Tile:
+def widen(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
     """Return the tile with `reach` or more pixels on every side, as far as there are any.
 
-    It begins with a row and a column of a grid, which is the same for all tiles.
+    It begins with a row and a column of the grid that all tiles share, every `STRIDE` pixels.
     """
     rows, columns = (
-        slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
+        slice(max(0, part.start - reach) // STRIDE * STRIDE, min(part.stop + reach, size))
         for part, size in zip(tile, shape[:2], strict=True)
     )
     return rows, columns

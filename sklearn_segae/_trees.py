@@ -10,7 +10,7 @@ from ._codes import Look
 from ._encoder import PixelEncoder
 from ._regions import RegionTree, region_tree
 from ._strength import typical_gradients
-from ._tiles import Tile
+from ._tiles import whole
 
 LOOK = Look("texture", pooling=2.0, whitening=1.0)
 N_TYPICAL = 15  # images that tell what gradients are typical
@@ -33,6 +33,5 @@ class TreeBuilder:
 
     def tree(self, image: np.ndarray, seed: int) -> RegionTree:
         """(H, W, C) -> its tree."""
-        everything: Tile = (slice(0, image.shape[0]), slice(0, image.shape[1]))
-        codes = self.encoder.encode_tile(image, everything)
+        codes = self.encoder.encode_tile(image, whole(image.shape))
         return region_tree(self.encoder.colours(image), codes, self.units, seed)

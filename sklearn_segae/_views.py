@@ -107,7 +107,7 @@ class Window(View):
         return all(
             first <= start and stop <= first + there
             for (start, stop, _), first, there in zip(
-                self._asked(key), self.origin, self.part.shape, strict=False
+                self._asked(key), self.origin, self.part.shape[:2], strict=True
             )
         )
 

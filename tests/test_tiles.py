@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae._tiles import places, read_tile, sample_tiles, tiles, widen
+from sklearn_segae._tiles import STRIDE, places, read_tile, sample_tiles, tiles, widen
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 sizes = st.integers(1, 40)
@@ -173,6 +173,6 @@ def test_a_wider_tile_ends_at_the_borders():
 @pytest.mark.parametrize(("start", "reach"), [(0, 3), (2, 3), (7, 3), (60, 7), (3, 5)])
 def test_a_wider_tile_begins_on_the_grid(start, reach):
     """Its first row is one of a grid that all tiles share, and as far away as asked for."""
-    rows, _ = widen((slice(start, 90), slice(0, 90)), reach, (100, 100), grid=4)
-    assert rows.start % 4 == 0
-    assert max(0, start - reach - 3) <= rows.start <= max(0, start - reach)
+    rows, _ = widen((slice(start, 90), slice(0, 90)), reach, (100, 100))
+    assert rows.start % STRIDE == 0
+    assert max(0, start - reach - STRIDE + 1) <= rows.start <= max(0, start - reach)
