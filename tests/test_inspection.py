@@ -155,6 +155,19 @@ def test_attribution_adds_up(by_texture, mosaic):
     assert few.attribution.sum() == pytest.approx(gained, rel=0.1)
 
 
+def test_more_steps_leave_out_less_and_more_baselines_are_more_places(by_texture, mosaic):
+    """A single gradient does not add up; by gradients, None stands for 32 places of the rival."""
+
+    def explain(**options):
+        return pixel_attribution(by_texture, mosaic[0][0], (50, 50), **options)
+
+    short, long = (explain(n_steps=n, n_baselines=4) for n in (1, 32))
+    gaps = [abs(w.attribution.sum() - w.log_odds + w.baseline_log_odds) for w in (short, long)]
+    assert gaps[1] < 0.5 * gaps[0]
+    usual, same = (explain(n_steps=1, n_baselines=n) for n in (None, 32))
+    assert usual.baseline_log_odds == same.baseline_log_odds != short.baseline_log_odds
+
+
 def test_an_arc_leads_from_one_window_to_the_other(rng):
     """It begins and ends there, means move straight, and noise keeps its variance."""
     start, end = (torch.from_numpy(rng.normal(m, 2, (1, 1, 80, 80))) for m in (0, 10))
