@@ -10,8 +10,8 @@ from threading import Thread
 
 import numpy as np
 
-from sklearn_segae._scribble_server import ScribbleServer
-from sklearn_segae._scribbles import Scribbles
+from sklearn_segae.annotate._server import ScribbleServer
+from sklearn_segae.annotate._session import Scribbles
 from sklearn_segae.datasets import make_mosaic
 
 

@@ -25,7 +25,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic, make_shapes
-from sklearn_segae.inspection import pixel_attribution
+from sklearn_segae.inspection._attribution import pixel_attribution
 from sklearn_segae.metrics import matched_accuracy
 
 DECIDES = 1

@@ -17,7 +17,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic
-from sklearn_segae.inspection import latent_traversal, pixel_attribution, segment_prototypes
+from sklearn_segae.inspection._attribution import pixel_attribution
+from sklearn_segae.inspection._latent_traversal import latent_traversal
+from sklearn_segae.inspection._prototypes import segment_prototypes
 
 CASES = {  # cue, what follows
     "texture, head": ("texture", "head"),

@@ -28,11 +28,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer
-from sklearn_segae._density import draw_codes
-from sklearn_segae._recombination import carry, draw_places
-from sklearn_segae._variants import VARIANTS
-from sklearn_segae.generation import (
-    ImageMaskGenerator,
+from sklearn_segae.autoencoder._latent_sampling import draw_codes
+from sklearn_segae.autoencoder._variants import VARIANTS
+from sklearn_segae.generation._augmentation import carry, draw_places
+from sklearn_segae.generation._image_mask_generator import ImageMaskGenerator
+from sklearn_segae.generation._sample_metrics import (
     coverage,
     mode_coverage,
     novelty,

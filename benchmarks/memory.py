@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS_OF_ROWS
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_ROWS
 
 PAGE = 4096  # bytes
 

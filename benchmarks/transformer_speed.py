@@ -26,7 +26,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae.networks import DenseAutoencoder, Shortcut
+from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.networks._autoencoders import Shortcut
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 try:

@@ -15,7 +15,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae.inspection import reconstruction_error
+from sklearn_segae.inspection._reconstruction_error import reconstruction_error
 
 SIZE = 96
 BLURS = {"smooth": 2.0, "fine": 0.7, "noise": 0.0}  # in pixels

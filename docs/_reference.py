@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import sklearn_segae
@@ -38,8 +39,9 @@ MODULE = """
 
 def public_modules() -> list[str]:
     """Return the names of the modules that are imported by name."""
-    files = Path(sklearn_segae.__file__).parent.glob("[!_]*.py")
-    return sorted(f"sklearn_segae.{file.stem}" for file in files)
+    found = [m.name for m in iter_modules(sklearn_segae.__path__) if m.name[0] != "_"]
+    names = sorted(f"sklearn_segae.{name}" for name in found)
+    return [name for name in names if hasattr(import_module(name), "__all__")]
 
 
 def public_names(module: str) -> list[str]:

@@ -12,13 +12,9 @@ import numpy as np
 
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_shapes
-from sklearn_segae.inspection import component_importance
-from sklearn_segae.plotting import (
-    AttributionDisplay,
-    PrototypeDisplay,
-    SegmentationDisplay,
-    UncertaintyDisplay,
-)
+from sklearn_segae.inspection._component_importance import component_importance
+from sklearn_segae.plotting._inspection_displays import AttributionDisplay, PrototypeDisplay
+from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay, UncertaintyDisplay
 
 # %%
 # Sea, fields and woods in three channels. Near infrared tells sea from land, green tells woods from

@@ -16,12 +16,8 @@ from sklearn.svm import SVC
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae.datasets import make_shapes
-from sklearn_segae.generation import (
-    ImageMaskGenerator,
-    mode_coverage,
-    novelty,
-    two_sample_accuracy,
-)
+from sklearn_segae.generation._image_mask_generator import ImageMaskGenerator
+from sklearn_segae.generation._sample_metrics import mode_coverage, novelty, two_sample_accuracy
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, _ = train_test_split(X, y, test_size=500, random_state=0)

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import mean_iou
-from sklearn_segae.plotting import SegmentationDisplay
+from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay
 
 images, truth = make_shapes(4, size=96, noise=0.3, random_state=0)
 names = ["background", "disc", "square"]

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._autoencoder import AutoencoderTransformer
-    from ._encoder import PixelEncoder
-    from ._head import PixelHead
-    from ._segmenter import AESegmenter
+    from .autoencoder._autoencoder_transformer import AutoencoderTransformer
+    from .encoding._pixel_encoder import PixelEncoder
+    from .segmentation._pixel_head import PixelHead
+    from .segmentation._segmenter import AESegmenter
+
 
 __all__ = ["AESegmenter", "AutoencoderTransformer", "PixelEncoder", "PixelHead", "__version__"]
 
 _HOMES = {
-    "AESegmenter": "_segmenter",
-    "AutoencoderTransformer": "_autoencoder",
-    "PixelEncoder": "_encoder",
-    "PixelHead": "_head",
+    "AESegmenter": "segmentation._segmenter",
+    "AutoencoderTransformer": "autoencoder._autoencoder_transformer",
+    "PixelEncoder": "encoding._pixel_encoder",
+    "PixelHead": "segmentation._pixel_head",
 }
 
 

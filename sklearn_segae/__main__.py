@@ -1,6 +1,6 @@
 """`python -m sklearn_segae` is the command `segae`."""
 
-from ._cli import main
+from .cli import main
 
 if __name__ == "__main__":
     main()

@@ -15,10 +15,10 @@ import pytest
 from imageio.v3 import imread
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae._files import read_image, write_image
-from sklearn_segae._scribble_server import ScribbleServer
-from sklearn_segae._scribbles import Scribbles
+from sklearn_segae.annotate._server import ScribbleServer
+from sklearn_segae.annotate._session import Scribbles
 from sklearn_segae.datasets import make_mosaic
+from sklearn_segae.storage._files import read_image, write_image
 
 playwright = pytest.importorskip("playwright.sync_api")
 playwright.expect.set_options(timeout=30_000)  # in milliseconds: machines may be busy

@@ -11,8 +11,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
-from sklearn_segae.networks import DenseAutoencoder, Shortcut
+from sklearn_segae.autoencoder._variants import VARIANTS, VARIANTS_OF_ROWS
+from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.networks._autoencoders import Shortcut
 
 
 def small(n_components=3, **parameters):

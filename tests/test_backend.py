@@ -11,7 +11,7 @@ from nets import noise, pixel_net
 from sklearn.base import clone
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._backend import MAX_SESSIONS, OnnxNetwork
+from sklearn_segae.encoding._backends import MAX_SESSIONS, OnnxNetwork
 from sklearn_segae.persistence import load, save
 
 QUICK = {"width": 4, "batch_size": 1, "max_epochs": 1, "random_state": 0}

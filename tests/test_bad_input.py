@@ -39,7 +39,7 @@ def segae(code):
     """Run a command in this process: it takes seconds to start another."""
     from _pytest.capture import SysCapture
 
-    from sklearn_segae import _cli
+    from sklearn_segae.cli import _app as _cli
 
     argv, capture = sys.argv, SysCapture(2)
     capture.start()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_segae._batches import Batches, Samples, spread_evenly
+from sklearn_segae.training._batches import Batches, Samples, spread_evenly
 
 
 def samples(n, weights=None):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae._borders import Borders, merge
-from sklearn_segae._watershed import colour_tensor, watershed
+from sklearn_segae.regions._region_graph import Borders, merge
+from sklearn_segae.regions._watershed import colour_tensor, watershed
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 

@@ -11,9 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
-from sklearn_segae._callbacks import FitTask
-from sklearn_segae._rules import TellEpochs
+from sklearn_segae._base import FitTask
 from sklearn_segae.metrics import make_segmentation_scorer, matched_accuracy
+from sklearn_segae.training._callbacks import TellEpochs
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
 

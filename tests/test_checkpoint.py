@@ -15,9 +15,9 @@ import torch
 from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
-from sklearn_segae._rules import OnEpoch
 from sklearn_segae.checkpoint import Checkpoint
 from sklearn_segae.datasets import make_shapes
+from sklearn_segae.training._callbacks import OnEpoch
 
 pytest.importorskip("safetensors")
 

@@ -11,12 +11,12 @@ import pytest
 import tifffile
 
 from sklearn_segae import __version__
-from sklearn_segae._cli import main, spread
-from sklearn_segae._files import read_image, write_image
-from sklearn_segae._label_files import read_labels
+from sklearn_segae.cli._app import main, spread
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import matched_accuracy, mean_iou, pixel_accuracy
 from sklearn_segae.storage import open_image
+from sklearn_segae.storage._files import read_image, write_image
+from sklearn_segae.storage._label_files import read_labels
 
 QUICK = ("--cue", "colour", "--set", "encoder__max_epochs=0", "--set", "encoder__width=4")
 
@@ -362,7 +362,7 @@ class TestLargeAndStacked:
     @pytest.mark.parametrize("suffix", ["tif", "npy", "zarr"])
     def test_planes_and_tiles(self, segae, model, pixels, tmp_path, suffix, monkeypatch):
         """Channels first on disk, read and written tile by tile: the same labels."""
-        monkeypatch.setattr("sklearn_segae._job.SHARE", 2**12)  # so that 15 kB are large
+        monkeypatch.setattr("sklearn_segae.cli._batch.SHARE", 2**12)  # so that 15 kB are large
         large = np.tile(pixels[0], (4, 4, 1))
         tifffile.imwrite(
             tmp_path / "planes.tif",
@@ -391,7 +391,7 @@ class TestLargeAndStacked:
     def test_georeferences_are_kept(self, segae, model, pixels, tmp_path, share, monkeypatch):
         """A label map lies where its image does, in tiles or not; other formats warn."""
         rasterio = pytest.importorskip("rasterio")
-        monkeypatch.setattr("sklearn_segae._job.SHARE", share)
+        monkeypatch.setattr("sklearn_segae.cli._batch.SHARE", share)
         place = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
         scene, out = tmp_path / "scene.tif", tmp_path / "map.tif"
         size = {"height": 48, "width": 48, "count": 3, "dtype": "uint8"}
@@ -526,7 +526,7 @@ def test_version_and_completion(segae):
     assert segae("--version")[1].strip() == __version__
     environment = {"_SEGAE_COMPLETE": "complete_bash", "COMP_WORDS": "segae e", "COMP_CWORD": "1"}
     run = subprocess.run(
-        [sys.executable, "-c", "from sklearn_segae._cli import main; main()"],
+        [sys.executable, "-c", "from sklearn_segae.cli._app import main; main()"],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from sklearn_segae._files import write_image
+from sklearn_segae.storage._files import write_image
 
 # Learning this much would take a day: a command that ends within a minute has not begun to.
 ENDLESS = ("--set", "encoder__max_epochs=1000000", "--set", "encoder__n_iter_no_change=1000000")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
-from sklearn_segae._coherence import coherence_axes, pair_covariances
+from sklearn_segae.encoding._projection import coherence_axes, pair_covariances
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 

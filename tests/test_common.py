@@ -14,7 +14,7 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
-from sklearn_segae._variants import VARIANTS_OF_ROWS
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_ROWS
 
 
 class Linear(nn.Module):

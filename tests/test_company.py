@@ -23,7 +23,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
+from sklearn_segae.autoencoder._variants import VARIANTS, VARIANTS_OF_ROWS
 from sklearn_segae.networks import DenseAutoencoder
 
 

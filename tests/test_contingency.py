@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics.cluster import contingency_matrix
 
-from sklearn_segae._contingency import contingency
+from sklearn_segae.metrics._contingency import contingency
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 # Names close together are counted, names far apart are sorted.

@@ -231,7 +231,7 @@ def test_grid_search_over_encoder_and_segments(n_jobs):
 
 def test_memory_trains_an_encoder_once(tmp_path, monkeypatch):
     """A grid over five numbers of segments trains one encoder for each fold and the refit."""
-    import sklearn_segae._encoder as module
+    import sklearn_segae.encoding._pixel_encoder as module
 
     calls = []
     train = module.train

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae._cue import Evidence, texture_sigma, weigh
-from sklearn_segae._scaling import fit_channel_scale
 from sklearn_segae.datasets import make_mosaic, make_shapes
+from sklearn_segae.encoding._auto_features import Evidence, texture_sigma, weigh
+from sklearn_segae.imaging._scaling import fit_channel_scale
 from sklearn_segae.networks import PixelAutoencoder
 
 

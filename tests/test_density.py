@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_segae._density import MAX_CODES, draw_codes
+from sklearn_segae.autoencoder._latent_sampling import MAX_CODES, draw_codes
 
 
 def test_draws_come_from_where_codes_are(rng):

@@ -8,10 +8,10 @@ from scipy import sparse
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._execution import cast
-from sklearn_segae._losses import Loss
-from sklearn_segae._variants import VARIANTS_OF_ROWS, Plain
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_ROWS, Plain
 from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.training._execution import cast
+from sklearn_segae.training._losses import Loss
 
 SHAPES = {"dense": (6,), "conv": (5, 4, 2), "signal": (11, 2)}
 

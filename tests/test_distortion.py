@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_segae import _distortion
-from sklearn_segae._distortion import LARGEST, distort, draw_maps
+from sklearn_segae.autoencoder import _variants as _distortion
+from sklearn_segae.autoencoder._variants import LARGEST, distort, draw_maps
 
 pytestmark = pytest.mark.usefixtures("one_seed")
 

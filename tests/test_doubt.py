@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_segae._doubt import MEASURES
+from sklearn_segae.segmentation._uncertainty import MEASURES
 
 measures = pytest.mark.parametrize("doubt", MEASURES.values(), ids=MEASURES)
 

@@ -15,7 +15,7 @@ from skorch.exceptions import DeviceWarning
 from torch._dynamo.utils import counters
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS, VARIANTS_OF_ROWS
+from sklearn_segae.autoencoder._variants import VARIANTS, VARIANTS_OF_ROWS
 
 
 def small(**parameters):

@@ -18,11 +18,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
-from sklearn_segae._files import write_image
-from sklearn_segae._memory import Cost, Work, out_of_memory, quarters
-from sklearn_segae._pixels import map_tiles
-from sklearn_segae._rules import OnEpoch
+from sklearn_segae._compat import out_of_memory
+from sklearn_segae.imaging._tiled_inference import Cost, Work, map_tiles, quarters
 from sklearn_segae.persistence import load, save
+from sklearn_segae.storage._files import write_image
+from sklearn_segae.training._callbacks import OnEpoch
 
 
 def break_down(*_):

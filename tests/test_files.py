@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from sklearn_segae._files import as_stored, read_image, require, write_image
+from sklearn_segae._compat import require
+from sklearn_segae.imaging._label_maps import as_stored
+from sklearn_segae.storage._files import read_image, write_image
 
 IMAGES = {
     "grey": np.arange(12, dtype=np.uint8).reshape(3, 4),

@@ -7,10 +7,10 @@ from sklearn.ensemble import RandomForestClassifier
 from skorch.callbacks import Callback
 
 from sklearn_segae import AESegmenter, PixelEncoder, PixelHead
-from sklearn_segae._fine_tuning import Joint, SemiSupervised
-from sklearn_segae._scaling import scaled
-from sklearn_segae._tiles import read_tile
+from sklearn_segae.imaging._scaling import scaled
+from sklearn_segae.imaging._tiles import read_tile
 from sklearn_segae.metrics import mean_iou
+from sklearn_segae.segmentation._fine_tuning import Joint, SemiSupervised
 
 
 @pytest.fixture(scope="module")

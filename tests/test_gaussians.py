@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.stats import multivariate_normal
 
-from sklearn_segae._gaussians import log_densities, shrunk_covariance
+from sklearn_segae.segmentation._gaussian_mixture import log_densities, shrunk_covariance
 
 
 def test_log_densities_are_those_of_scipy(rng, monkeypatch):
     """For any means and covariances, in the precision of the rows, block by block."""
-    monkeypatch.setattr("sklearn_segae._gaussians.BLOCK", 4)
+    monkeypatch.setattr("sklearn_segae.segmentation._gaussian_mixture.BLOCK", 4)
     x, means = rng.normal(size=(7, 3)), rng.normal(size=(2, 3))
     roots = rng.normal(size=(2, 3, 3))
     covariances = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(3)

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from skorch.callbacks import Callback
 
 from sklearn_segae import PixelHead
-from sklearn_segae._head import number_format
+from sklearn_segae.segmentation._pixel_head import number_format
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae.datasets import make_shapes
-from sklearn_segae.generation import ImageMaskGenerator
+from sklearn_segae.generation._image_mask_generator import ImageMaskGenerator
 
 
 def generator(**parameters):

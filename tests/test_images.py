@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from sklearn_segae._images import check_images, check_label_maps, is_rows, like
+from sklearn_segae.imaging._label_maps import check_label_maps
+from sklearn_segae.imaging._validation import check_images, is_rows, like
 
 GREY, COLOUR = np.zeros((6, 5)), np.zeros((6, 5, 3))
 

@@ -15,20 +15,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
-from sklearn_segae._attribution import _region
-from sklearn_segae._explained import TorchLogOdds, ask
-from sklearn_segae._inside import look_inside
-from sklearn_segae._prototypes import _best_of_image, _parts
-from sklearn_segae._rivals import rival_windows
-from sklearn_segae._shapley import draw_orders, shapley_values
-from sklearn_segae._ways import arc
-from sklearn_segae.inspection import (
-    component_importance,
-    latent_traversal,
-    pixel_attribution,
-    reconstruction_error,
-    segment_prototypes,
-)
+from sklearn_segae.inspection._attribution import _region, pixel_attribution
+from sklearn_segae.inspection._attribution_methods import arc, draw_orders, shapley_values
+from sklearn_segae.inspection._baselines import rival_windows
+from sklearn_segae.inspection._component_importance import component_importance
+from sklearn_segae.inspection._latent_traversal import latent_traversal
+from sklearn_segae.inspection._log_odds import TorchLogOdds, ask
+from sklearn_segae.inspection._prototypes import _best_of_image, _parts, segment_prototypes
+from sklearn_segae.inspection._reconstruction_error import reconstruction_error
+from sklearn_segae.segmentation._segmenter import look_inside
 
 DECIDES = 1  # the channel that tells segments apart
 

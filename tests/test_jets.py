@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_segae._jets import FRAME, N_JETS, SIGMAS, WIDE, local_jets
-from sklearn_segae._reading import pool
+from sklearn_segae.encoding._local_jets import FRAME, N_JETS, SIGMAS, WIDE, local_jets
+from sklearn_segae.encoding._pooling import pool
 
 
 def jets(image, rows, columns):

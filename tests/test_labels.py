@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from sklearn_segae._labels import absorb_specks, borders
+from sklearn_segae.imaging._label_maps import absorb_specks, borders
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 maps = arrays(int, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-1, 3))

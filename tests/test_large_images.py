@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._memory import OVERHEAD, tile_side
+from sklearn_segae.imaging._tiled_inference import OVERHEAD, tile_side
 
 TINY = {"width": 4, "batch_size": 1, "max_epochs": 0}
 SEGMENTERS = {

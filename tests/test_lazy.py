@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._lazy import _chunks
+from sklearn_segae.imaging._dask import _chunks
 
 TINY = {"width": 4, "batch_size": 1, "max_epochs": 0, "random_state": 0}
 FAST = {"random_state": 0, "n_fit_pixels": 2000, "max_memory": "37MiB"}

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_segae.generation import coverage, mode_coverage, novelty, two_sample_accuracy
+from sklearn_segae.generation._sample_metrics import (
+    coverage,
+    mode_coverage,
+    novelty,
+    two_sample_accuracy,
+)
 
 
 def test_two_samples_of_one_density_cannot_be_told_apart(rng):

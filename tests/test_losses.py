@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._losses import LOSSES, Loss
+from sklearn_segae.training._losses import LOSSES, Loss
 
 
 def fit(rows, **parameters):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._memory import STEP, WIDEST, Cost, needed, tile_side, to_bytes
+from sklearn_segae.imaging._tiled_inference import STEP, WIDEST, Cost, needed, tile_side, to_bytes
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 from sklearn.metrics import accuracy_score, adjusted_rand_score, f1_score, jaccard_score
 
-from sklearn_segae._labels import borders
+from sklearn_segae.imaging._label_maps import borders
 from sklearn_segae.metrics import (
     boundary_f1,
     dice_score,

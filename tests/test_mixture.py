@@ -6,7 +6,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from sklearn_segae._mixture import ShrunkMixture
+from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 
 
 @pytest.fixture

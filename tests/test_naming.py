@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_segae._naming import Names, name_segments, segment_centres
+from sklearn_segae.segmentation._segment_classes import Names, name_segments, segment_centres
 
 
 def test_the_majority_names_a_segment():

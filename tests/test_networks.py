@@ -9,18 +9,16 @@ from nets import noise, pixel_net
 from sklearn.decomposition import PCA
 from torch import nn
 
-from sklearn_segae._pixel_network import RELU_SPREAD, crop
-from sklearn_segae.networks import (
+from sklearn_segae.networks import ConvAutoencoder, DenseAutoencoder, PixelAutoencoder
+from sklearn_segae.networks._autoencoders import (
     ACTIVATIONS,
-    ConvAutoencoder,
-    DenseAutoencoder,
     Flattened,
-    PixelAutoencoder,
     Shortcut,
     decode,
     encode,
     reconstruct,
 )
+from sklearn_segae.networks._pixel_autoencoder import RELU_SPREAD, crop
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 

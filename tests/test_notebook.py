@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
-from sklearn_segae._documented import SITE
+from sklearn_segae._base import SITE
 from sklearn_segae.datasets import make_shapes
 
 ESTIMATORS = [AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead]

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import make_blobs
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._number import MOST, count_clusters
 from sklearn_segae.datasets import make_mosaic
+from sklearn_segae.segmentation._clustering import MOST, count_clusters
 
 
 @pytest.mark.parametrize("k", [2, 3, 5, 8])

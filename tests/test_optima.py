@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from sklearn_segae._optima import _distinct_optima, _log_spread, choose_optimum
+from sklearn_segae.segmentation._clustering import _distinct_optima, _log_spread, choose_optimum
 
 
 class Places:

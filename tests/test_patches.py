@@ -5,8 +5,8 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 
-from sklearn_segae._patches import PatchEncoder
-from sklearn_segae._tiles import tiles
+from sklearn_segae.encoding._patch_encoder import PatchEncoder
+from sklearn_segae.imaging._tiles import tiles
 
 
 class Recorder(TransformerMixin, BaseEstimator):

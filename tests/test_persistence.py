@@ -31,7 +31,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from skorch.callbacks import EpochScoring
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
-from sklearn_segae._variants import VARIANTS
+from sklearn_segae.autoencoder._variants import VARIANTS
 from sklearn_segae.networks import DenseAutoencoder
 from sklearn_segae.persistence import load, save
 

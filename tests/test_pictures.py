@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_segae._pictures import (
+from sklearn_segae.imaging._rendering import (
     colours,
     show_borders,
     show_features,

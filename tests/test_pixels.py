@@ -5,15 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae._pixels import (
-    BUDGET,
-    ROW_TILE,
-    TILE,
-    choose_labelled,
-    choose_pixels,
-    gather,
-    image_tiles,
-)
+from sklearn_segae.imaging._pixel_sampling import BUDGET, choose_labelled, choose_pixels, gather
+from sklearn_segae.imaging._tiles import ROW_TILE, TILE, image_tiles
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 shapes = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=5)

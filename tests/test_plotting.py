@@ -4,21 +4,23 @@ import numpy as np
 import pytest
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
-from sklearn_segae._canvas import round_length
-from sklearn_segae._pictures import as_picture, colours
-from sklearn_segae._regions import RegionTree
-from sklearn_segae.inspection import latent_traversal, pixel_attribution
-from sklearn_segae.plotting import (
-    AttributionDisplay,
-    FeatureMapDisplay,
+from sklearn_segae.imaging._rendering import as_picture, colours
+from sklearn_segae.inspection._attribution import pixel_attribution
+from sklearn_segae.inspection._latent_traversal import latent_traversal
+from sklearn_segae.plotting._autoencoder_displays import (
     LatentTraversalDisplay,
     LossCurveDisplay,
-    PrototypeDisplay,
     ReconstructionDisplay,
+)
+from sklearn_segae.plotting._axes import round_length
+from sklearn_segae.plotting._inspection_displays import AttributionDisplay, PrototypeDisplay
+from sklearn_segae.plotting._segmentation_displays import (
+    FeatureMapDisplay,
     RegionTreeDisplay,
     SegmentationDisplay,
     UncertaintyDisplay,
 )
+from sklearn_segae.regions._region_tree import RegionTree
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from nets import noise, pixel_net
 from scipy.ndimage import gaussian_filter
 
-from sklearn_segae._pixel_network import PixelAutoencoder, crop
-from sklearn_segae._reading import (
+from sklearn_segae.encoding._pooling import (
     WIDE,
     TwiceRead,
     flatten,
@@ -19,6 +18,7 @@ from sklearn_segae._reading import (
     pooled_features,
     stride_of,
 )
+from sklearn_segae.networks._pixel_autoencoder import PixelAutoencoder, crop
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 

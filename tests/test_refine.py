@@ -7,10 +7,10 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._refine import Refiner, _teachers
-from sklearn_segae._survey import Survey
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import mean_iou
+from sklearn_segae.segmentation._boundary_refinement import Refiner, _teachers
+from sklearn_segae.segmentation._grid_sample import Survey
 
 ENCODER = PixelEncoder(cue="texture", pooling=6, width=12, max_epochs=0)
 

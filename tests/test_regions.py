@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from sklearn.metrics import adjusted_rand_score
 
-from sklearn_segae._labels import borders
-from sklearn_segae._regions import FLOOR, RegionTree, region_tree
+from sklearn_segae.imaging._label_maps import borders
+from sklearn_segae.regions._region_tree import FLOOR, RegionTree
+from sklearn_segae.regions._tree_builder import region_tree
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 3))

@@ -8,7 +8,13 @@ from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from sklearn_segae._scaling import fit_channel_scale, fit_scale, sample_evenly, scaled, unscaled
+from sklearn_segae.imaging._scaling import (
+    fit_channel_scale,
+    fit_scale,
+    sample_evenly,
+    scaled,
+    unscaled,
+)
 
 SCALINGS = ["auto", "common", "standard", "minmax", None]
 DTYPES = ["?", "u1", "u2", "i2", "i4", "i8", "f4", "f8"]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae._files import read_image
-from sklearn_segae._scribble_server import PAGE, ScribbleServer
-from sklearn_segae._scribbles import Scribbles
+from sklearn_segae.annotate._server import PAGE, ScribbleServer
+from sklearn_segae.annotate._session import Scribbles
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.persistence import load
+from sklearn_segae.storage._files import read_image
 
 SIZE = 64
 

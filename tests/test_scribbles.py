@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._scribbles import Scribbles
+from sklearn_segae.annotate._session import Scribbles
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.persistence import load, save
 
@@ -140,7 +140,7 @@ def test_strokes_are_taken_up_again(mosaics):
 
 def test_codes_that_do_not_fit_are_refused(mosaics, monkeypatch):
     """Before they are computed, and with a way out."""
-    monkeypatch.setattr("sklearn_segae._scribbles.MAX_CODES", 1000)
+    monkeypatch.setattr("sklearn_segae.annotate._session.MAX_CODES", 1000)
     scribbles = Scribbles(list(mosaics[0]), encoder=tiny())
     with pytest.raises(ValueError, match="smaller images"):
         scribbles.encode()

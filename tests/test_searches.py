@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-import sklearn_segae._encoder
+import sklearn_segae.encoding._pixel_encoder
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.metrics import (
     make_segmentation_scorer,
@@ -57,9 +57,11 @@ def scene(side=24, n_bands=5):
 def trainings(monkeypatch):
     """A list that grows by one whenever a network is trained."""
     calls = []
-    train = sklearn_segae._encoder.train
+    train = sklearn_segae.training._train.train
     monkeypatch.setattr(
-        sklearn_segae._encoder, "train", lambda *a, **k: calls.append(1) or train(*a, **k)
+        sklearn_segae.encoding._pixel_encoder,
+        "train",
+        lambda *a, **k: calls.append(1) or train(*a, **k),
     )
     return calls
 

@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae._mixture import ShrunkMixture
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import matched_accuracy, mean_iou
+from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 
 RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_segae._borders import Borders
-from sklearn_segae._strength import (
+from sklearn_segae.regions._boundary_strength import (
     border_strength,
     gradient_strength,
     joint_distribution,
@@ -14,6 +13,7 @@ from sklearn_segae._strength import (
     typical_gradients,
     word_shares,
 )
+from sklearn_segae.regions._region_graph import Borders
 
 BLOCKS = np.arange(36).reshape(6, 6).repeat(8, 0).repeat(8, 1)  # 36 squares of 8 x 8 pixels
 HALVES = (np.arange(48) >= 24).astype(int)[None].repeat(48, 0)  # left and right
@@ -61,7 +61,7 @@ def test_gradients_are_in_units():
 
 def test_typical_gradients_make_a_strength_of_one():
     """In its own typical gradients, an image has a mean strength of 1 at its fine borders."""
-    from sklearn_segae._watershed import fine_regions
+    from sklearn_segae.regions._watershed import fine_regions
 
     colours = noise(3, 3)
     units = typical_gradients(iter([colours, np.zeros((9, 9, 3), np.float32)]))

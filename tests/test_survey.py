@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae._survey import Survey, grid_step
 from sklearn_segae.datasets import make_mosaic
+from sklearn_segae.segmentation._grid_sample import Survey, grid_step
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae._tiles import STRIDE, places, read_tile, sample_tiles, tiles, widen
+from sklearn_segae.imaging._tiles import STRIDE, places, read_tile, sample_tiles, tiles, widen
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 sizes = st.integers(1, 40)

@@ -6,9 +6,9 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._devices import resolve_device
-from sklearn_segae._randomness import draw_seed, seeded
-from sklearn_segae._rules import OnEpoch, StopRules
+from sklearn_segae._base import draw_seed, seeded
+from sklearn_segae.training._callbacks import OnEpoch, StopRules
+from sklearn_segae.training._execution import resolve_device
 
 
 def autoencoder(**parameters):

@@ -9,9 +9,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._losses import Loss
-from sklearn_segae._randomness import seeded
-from sklearn_segae._variants import (
+from sklearn_segae._base import seeded
+from sklearn_segae.autoencoder._variants import (
     VARIANTS,
     VARIANTS_OF_ROWS,
     Contractive,
@@ -22,6 +21,7 @@ from sklearn_segae._variants import (
     squared_jacobian_norms,
 )
 from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.training._losses import Loss
 
 TRAIN, TEST = train_test_split(load_digits().data, random_state=0)
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sklearn_segae._exposure import expose, typical_range
-from sklearn_segae._images import check_images
-from sklearn_segae._tiles import read_tile, tiles
-from sklearn_segae._views import LARGE, Ahead, Stored, View, Window, is_stored
+from sklearn_segae.imaging._lazy_images import LARGE, Ahead, Stored, View, Window, is_stored
+from sklearn_segae.imaging._normalization import expose, typical_range
+from sklearn_segae.imaging._tiles import read_tile, tiles
+from sklearn_segae.imaging._validation import check_images
 
 
 class Store:
@@ -91,7 +91,9 @@ def test_what_is_read_ahead_is_read_once(rng, monkeypatch):
     """Tiles of one line and their halos come from one slice, as long as it is; others as asked."""
     image = rng.integers(0, 255, (30, 100, 3)).astype(np.uint8)
     store = Store(image)
-    monkeypatch.setattr("sklearn_segae._views.AHEAD", 14 * 60 * 3)  # 60 columns of 14 rows
+    monkeypatch.setattr(
+        "sklearn_segae.imaging._lazy_images.AHEAD", 14 * 60 * 3
+    )  # 60 columns of 14 rows
     ahead = Ahead(check_images([store])[0])
 
     for tile in tiles((30, 100), 10):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sklearn_segae._watershed import (
+from sklearn_segae.regions._watershed import (
     colour_tensor,
     find_markers,
     fine_regions,

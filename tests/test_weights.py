@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae._variants import VARIANTS_OF_ROWS
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_ROWS
 
 
 def linear(**parameters):

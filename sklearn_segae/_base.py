@@ -1,0 +1,183 @@
+"""What every estimator here shares: seeds, rollback, callbacks, sample weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight
+
+from .distributed import common_seed
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing to support."""
+
+
+def refuse_unknown(metadata: dict[str, Any], owner: str) -> None:
+    """Raise an error if `fit` was given anything beside `X`, `y` and `sample_weight`."""
+    if unknown := set(metadata) - {"sample_weight"}:
+        raise TypeError(
+            f"{owner}.fit got unexpected arguments: {', '.join(sorted(unknown))}. "
+            "It takes X, y and sample_weight."
+        )
+
+
+def drop_weightless(X: Any, metadata: dict[str, Any], owner: str) -> tuple[Any, np.ndarray | None]:
+    """Return the samples that count, and their weights (n,) with a mean of 1, if there are any.
+
+    `metadata` is what `fit` was given beside `X` and `y`: `sample_weight` or nothing.
+    """
+    refuse_unknown(metadata, owner)
+    weight = metadata.get("sample_weight")
+    if weight is None:
+        return X, None
+    weight = _check_sample_weight(weight, X, dtype=np.float64)
+    if (weight < 0).any() or not weight.any():
+        raise ValueError(
+            "sample_weight must not be negative, nor 0 for all samples, but it lies in "
+            f"[{weight.min():.3g}, {weight.max():.3g}]."
+        )
+    counts = weight > 0
+    return X[counts], weight[counts] / weight[counts].mean()
+
+
+def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method put all attributes back if it fails: no half-fitted model.
+
+    After a Ctrl-C the net that was published before it went on is kept: it is a whole one.
+    """
+
+    @wraps(fit)
+    def attempt(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException as error:
+            is_new = vars(self).get("net_") is not before.get("net_")
+            if not (isinstance(error, KeyboardInterrupt) and is_new):
+                vars(self).clear()
+                vars(self).update(before)
+            raise
+
+    return attempt
+
+
+@contextmanager
+def seeded(random_state: Any) -> Iterator[np.random.Generator]:
+    """Yield a generator, and torch's global one seeded likewise; put that back afterwards."""
+    seed = draw_seed(random_state)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield np.random.default_rng(seed)
+
+
+def draw_seed(random_state: Any) -> int:
+    """Return a seed; None draws fresh entropy and leaves numpy's global generator as it was."""
+    if random_state is None:
+        return common_seed(int(np.random.SeedSequence().generate_state(1)[0] // 2))
+    return common_seed(int(check_random_state(random_state).randint(2**31 - 1)))
+
+
+SITE = "https://sklearn-segae.readthedocs.io/en/latest"
+
+
+class Documented:
+    """Makes scikit-learn (from 1.8 on) link and describe our parameters, as it does its own."""
+
+    _doc_link_module = "sklearn_segae"
+    _doc_link_template = SITE + "/reference/generated/sklearn_segae.{estimator_name}.html"
+
+
+def check_named(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Refuse a value that is not among the known ones."""
+    if value not in known:
+        raise ValueError(f"{name}={value!r} is not known. Pass one of {list(known)}.")
+
+
+def seeded_clone(estimator: Any, seed: int) -> Any:
+    """Clone; where a `random_state` is None, it becomes `seed`."""
+    copied = clone(estimator)
+    unset = [name for name, v in copied.get_params().items() if _is_seed(name) and v is None]
+    return copied.set_params(**dict.fromkeys(unset, seed))
+
+
+def _is_seed(name: str) -> bool:
+    return name == "random_state" or name.endswith("__random_state")
+
+
+class FitTask:
+    """A fit as a task of scikit-learn's, its epochs or its parts as the subtasks.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one being fitted.
+    max_subtasks : int
+        Number of epochs at most, or of parts.
+    data : dict
+        X, y and metadata, for the callbacks that ask for them.
+    """
+
+    def __init__(self, estimator: Any, max_subtasks: int, **data: Any) -> None:
+        self.estimator = estimator
+        self.data = data
+        self.context: Any = None
+        if hasattr(estimator, "_init_callback_context"):
+            self.context = estimator._init_callback_context(max_subtasks=max_subtasks)
+            self.context.call_on_fit_task_begin(estimator=estimator, **data)
+
+    def of_epochs(self, learnt: Callable[[Any], dict[str, Any]]) -> Epochs | None:
+        """Return the subtasks, if anybody listens; `learnt(net)` makes a fitted estimator."""
+        return Epochs(self, learnt) if hasattr(self.estimator, "_skl_callbacks") else None
+
+    @contextmanager
+    def of_part(self, name: str, part: Any) -> Iterator[None]:
+        """Fit a part inside a subtask; callbacks that follow into parts are told of its own."""
+        if self.context is None:
+            yield
+            return
+        context = self.context.subcontext(task_name=name)
+        context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        with context.propagate_callback_context(part):
+            yield
+        context.call_on_fit_task_end(estimator=self.estimator, **self.data)
+
+    def finish(self) -> None:
+        """End the fit, the estimator being fitted."""
+        if self.context is not None:
+            self.context.call_on_fit_task_end(
+                estimator=self.estimator, reconstruction_attributes={}, **self.data
+            )
+
+
+class Epochs:
+    """The epochs of a fit as subtasks."""
+
+    def __init__(self, task: FitTask, learnt: Callable[[Any], dict[str, Any]]) -> None:
+        self.task = task
+        self.learnt = learnt
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self.context = self.task.context.subcontext(task_name="epoch")
+        self.context.call_on_fit_task_begin(estimator=self.task.estimator, **self.task.data)
+
+    def end(self, net: Any) -> bool:
+        """End an epoch, and return whether a callback wants training to stop."""
+        return self.context.call_on_fit_task_end(
+            estimator=self.task.estimator,
+            # A function: copying a net takes time, and few callbacks ask for it.
+            reconstruction_attributes=lambda: self.learnt(copy.deepcopy(net)),
+            **self.task.data,
+        )

@@ -1,0 +1,288 @@
+"""The page to scribble on, served to the person at this machine and to nobody else.
+
+The standard library's server does: one person, one machine, a dozen addresses, no dependency.
+"""
+
+from __future__ import annotations
+
+import hmac
+import io
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+
+from .._compat import require
+from ..imaging._label_maps import as_stored
+from ..imaging._rendering import as_picture, colours
+from ..persistence._persist import save
+from ._session import MAX_CLASSES, Scribbles
+
+LOOPBACK = "127.0.0.1"
+MAX_JSON = 2**14  # bytes of the names of classes
+WAIT = 30  # seconds for a request that does not come to its end
+PAGE = {
+    "": ("index.html", "text/html; charset=utf-8"),
+    "page.css": ("page.css", "text/css; charset=utf-8"),
+    "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+    "canvas.js": ("canvas.js", "text/javascript; charset=utf-8"),
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+BYTES = "application/octet-stream"
+
+
+class Refused(Exception):
+    """A request that is answered by a status and one line."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class ScribbleServer(ThreadingHTTPServer):
+    """Serves one set of scribbles under an address that nobody can guess.
+
+    Parameters
+    ----------
+    scribbles : Scribbles
+    names : sequence of str
+        Of the images; files to download are named after them.
+    port : int, default=0
+        0 takes a free one.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, scribbles: Scribbles, names: Sequence[str], port: int = 0) -> None:
+        super().__init__((LOOPBACK, port), _Handler)
+        self.scribbles = scribbles
+        self.names = list(names)
+        self.token = secrets.token_urlsafe(24)
+        self.stage, self.failure = "Starting", ""
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://{LOOPBACK}:{self.server_port}/{self.token}/"
+
+    def encode(self) -> Thread:
+        """Encode the images beside answering requests."""
+        thread = Thread(target=self._encode, daemon=True)
+        thread.start()
+        return thread
+
+    def _encode(self) -> None:
+        try:
+            self.scribbles.encode(lambda stage: setattr(self, "stage", stage))
+        except Exception as error:  # told on the page: this thread has nobody else to tell
+            self.failure = f"{error}" or type(error).__name__
+
+    def state(self) -> dict[str, Any]:
+        """Return what the page has to know, in plain data."""
+        scribbles = self.scribbles
+        shapes = [strokes.shape for strokes in scribbles.strokes]
+        sizes = [{"width": w, "height": h} for h, w in shapes]
+        return {
+            "images": [{"name": n, **s} for n, s in zip(self.names, sizes, strict=True)],
+            "classes": scribbles.names,
+            "colours": [f"#{bytes(c).hex()}" for c in colours(MAX_CLASSES)],
+            "version": scribbles.version,
+            "ready": scribbles.ready,
+            "stage": self.stage,
+            "failure": self.failure,
+        }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server: ScribbleServer
+    protocol_version = "HTTP/1.1"
+    timeout = WAIT
+    server_version, sys_version = "segae", ""
+
+    def do_GET(self) -> None:
+        self._answer(
+            {
+                **{name: self._page for name in PAGE},
+                "state": self._state,
+                "picture": self._picture,
+                "strokes": self._strokes,
+                "view": self._view,
+                "download/labels": self._download_labels,
+                "download/strokes": self._download_strokes,
+                "download/model": self._download_model,
+            }
+        )
+
+    def do_POST(self) -> None:
+        self._answer({"strokes": self._paint, "classes": self._rename})
+
+    def _answer(self, routes: dict[str, Callable[[], None]]) -> None:
+        try:
+            self._admit()
+            if self.route not in routes:
+                raise Refused(404, "there is no such page.")
+            routes[self.route]()
+        except Refused as refused:
+            self._refuse(refused.status, str(refused))
+        except (ValueError, RecursionError) as error:  # nested JSON is the latter
+            self._refuse(400, str(error))
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # who asked no longer wants to know
+
+    def _admit(self) -> None:
+        """Refuse whoever was not given the address; read what is asked for."""
+        # A page elsewhere can point its own name here (DNS rebinding), but not hide that name.
+        hosts = {f"{name}:{self.server.server_port}" for name in (LOOPBACK, "localhost")}
+        if self.headers.get("Host") not in hosts:
+            raise Refused(403, "this page is for 127.0.0.1 alone.")
+        origin = self.headers.get("Origin")
+        if origin is not None and origin not in {f"http://{host}" for host in hosts}:
+            raise Refused(403, "this page answers no other page.")
+        url = urlsplit(self.path)
+        token, _, self.route = url.path.removeprefix("/").partition("/")
+        if not hmac.compare_digest(token.encode(), self.server.token.encode()):
+            raise Refused(403, "open the address that `segae annotate` printed.")
+        self.query = parse_qs(url.query)
+
+    def _page(self) -> None:
+        name, kind = PAGE[self.route]
+        self._send((files("sklearn_segae.annotate") / "static" / name).read_bytes(), kind)
+
+    def _state(self) -> None:
+        self._send_json(self.server.state())
+
+    def _picture(self) -> None:
+        self._send(as_picture(self.server.scribbles.images[self._image()]).tobytes())
+
+    def _strokes(self) -> None:
+        self._send(self.server.scribbles.strokes[self._image()].tobytes())
+
+    def _paint(self) -> None:
+        scribbles = self.server.scribbles
+        image, top, left = self._image(), self._number("top"), self._number("left")
+        height, width = self._number("height"), self._number("width")
+        if height * width > scribbles.strokes[image].size or not height * width:
+            raise Refused(413, "a patch is no larger than its image, nor empty.")
+        body = self._body(height * width)
+        if len(body) != height * width:
+            raise Refused(400, f"a patch of {height} x {width} has as many bytes.")
+        patch = np.frombuffer(body, np.uint8).reshape(height, width)
+        self._send_json({"version": scribbles.paint(image, top, left, patch)})
+
+    def _rename(self) -> None:
+        names = json.loads(self._body(MAX_JSON))
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise Refused(400, "names are a list of strings.")
+        self.server.scribbles.rename(names)
+        self._send_json(self.server.scribbles.names)
+
+    def _view(self) -> None:
+        """Send labels and doubt, or nothing before two classes have strokes."""
+        scribbles, version = self.server.scribbles, self._number("version")
+        step = max(1, self._number("step"))
+        image = self._image()
+        if not scribbles.ready:
+            raise Refused(503, "the images are not encoded yet.")
+        view = scribbles.view(image, step, lambda: scribbles.version == version)
+        if scribbles.version != version:
+            raise Refused(409, "a newer stroke came in between. Reload the page.")
+        if view is None:
+            self._send(b"", status=204)
+            return
+        self._send(view.labels.tobytes() + view.doubt.tobytes())
+
+    def _download_labels(self) -> None:
+        scribbles, image = self.server.scribbles, self._image()
+        view = scribbles.view(image) if scribbles.ready else None
+        if view is None:
+            raise Refused(409, "draw strokes of two classes first.")
+        self._send_map(view.labels, "labels")
+
+    def _download_strokes(self) -> None:
+        self._send_map(self.server.scribbles.strokes[self._image()], "strokes")
+
+    def _download_model(self) -> None:
+        model = self.server.scribbles.model()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.segae"
+            save(model, path)
+            self._send(path.read_bytes(), name="model.segae")
+
+    def _image(self) -> int:
+        image = self._number("image")
+        if image >= len(self.server.names):
+            raise Refused(404, f"there are {len(self.server.names)} images, counted from 0.")
+        return image
+
+    def _number(self, name: str) -> int:
+        (text,) = self.query.get(name, [""])[:1]
+        if not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise Refused(400, f"{name}={text[:20]!r} is no whole number from 0 on.")
+        return int(text)
+
+    def _body(self, most: int) -> bytes:
+        text = self.headers.get("Content-Length", "")
+        if self.headers.get("Transfer-Encoding") or not (text.isascii() and text.isdecimal()):
+            raise Refused(411, "say how long the content is.")
+        if len(text) > 12 or int(text) > most:
+            raise Refused(413, f"more than {most} bytes are not read.")
+        return self.rfile.read(int(text))
+
+    def _send_map(self, labels: np.ndarray, what: str) -> None:
+        """Send a map as a file, in the format that was asked for."""
+        suffix = self.query.get("as", ["png"])[0]
+        name = f"{Path(self.server.names[self._image()]).stem}-{what}.{suffix}"
+        if suffix == "npy":
+            buffer = io.BytesIO()
+            np.save(buffer, labels)
+            self._send(buffer.getvalue(), name=name)
+        elif suffix == "png":
+            write = require("imageio.v3", "annotate").imwrite
+            self._send(write("<bytes>", as_stored(labels), extension=".png"), "image/png", name)
+        else:
+            raise Refused(400, "as is png or npy.")
+
+    def _send_json(self, value: Any) -> None:
+        self._send(json.dumps(value).encode(), "application/json")
+
+    def _refuse(self, status: int, why: str) -> None:
+        self._send(json.dumps({"error": why}).encode(), "application/json", status=status)
+
+    def _send(self, body: bytes, kind: str = BYTES, name: str = "", status: int = 200) -> None:
+        self.send_response(status)
+        for header, value in HEADERS.items():
+            self.send_header(header, value)
+        self.send_header("Content-Type", kind)
+        if name:
+            safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+            self.send_header("Content-Disposition", f'attachment; filename="{safe}"')
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        # What of a request was not read would be taken for the next one.
+        if self.command == "POST" and status >= 400:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the token is in every line, and a terminal is read by others."""

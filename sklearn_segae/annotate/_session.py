@@ -1,0 +1,240 @@
+"""An annotation session: scribbles on images, and the label maps a classifier makes of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import cpu_count
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import ExtraTreesClassifier
+
+from ..imaging._label_maps import check_label_maps
+from ..imaging._pixel_sampling import choose_labelled, pick
+from ..imaging._validation import check_images
+from ..segmentation._pixel_head import PixelHead
+from ..segmentation._segmenter import AESegmenter
+from ..segmentation._uncertainty import entropy
+
+N_FIT = 10_000  # labelled pixels that the classifier sees at most: more cost time, and add little
+BLOCK = 2**15  # pixels between two looks at whether a picture is still wanted
+MAX_CODES = 2**32  # bytes of the codes of all pixels of all images
+MAX_CLASSES = 30
+
+# Extra trees are fitted five times as fast as a forest, and label the same pixels right.
+CLASSIFIERS: dict[str, Callable[[int], Any]] = {
+    "trees": lambda seed: ExtraTreesClassifier(50, random_state=seed),
+    "head": lambda seed: PixelHead(max_epochs=100, random_state=seed),
+}
+
+
+class View(NamedTuple):
+    """Labels (h, w) and doubt (h, w), 0 to 255, of every step-th pixel; both uint8."""
+
+    labels: np.ndarray
+    doubt: np.ndarray
+
+
+class Scribbles:
+    """Strokes on images, and what a classifier of the pixels' codes learns from them.
+
+    The encoder looks at the images once, in `encode`; what follows is fast. Methods may be called
+    from several threads.
+
+    Parameters
+    ----------
+    images : list of arrays (H, W) or (H, W, C)
+        Of the same channels.
+    strokes : list of arrays (H, W) of integers, default=None
+        Classes of pixels from 1 on, 0 where there is none: strokes to go on from.
+    names : sequence of str, default=("class 1", "class 2")
+        Of the classes; more are made up where strokes ask for them.
+    encoder : PixelEncoder, default=None
+        That of an :class:`AESegmenter` that learns from labels.
+    classifier : {"trees", "head"}, default="trees"
+        Extra trees, or a :class:`PixelHead`, whose models are loaded without trusting types.
+    random_state : int, default=0
+        Equal strokes and seeds give equal models.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[np.ndarray],
+        strokes: Sequence[np.ndarray] | None = None,
+        *,
+        names: Iterable[str] = ("class 1", "class 2"),
+        encoder: Any = None,
+        classifier: str = "trees",
+        random_state: int = 0,
+    ) -> None:
+        checked = check_images(list(images), owner="annotate")
+        self.images = list(images)
+        self.strokes = _check_strokes(strokes, checked)
+        self.names = list(names)
+        highest = max(int(s.max()) for s in self.strokes)
+        self.rename(self.names + [f"class {i + 1}" for i in range(len(self.names), highest)])
+        self.version = 0  # grows with every stroke
+        self._encoder = encoder
+        self._classifier = CLASSIFIERS[classifier](random_state)
+        self._seed = random_state
+        self._fitted: tuple[int, Any] = (-1, None)  # what was learnt, and from which version
+        self._codes: list[np.ndarray] = []
+        self._painting, self._fitting = Lock(), Lock()
+
+    def rename(self, names: Sequence[str]) -> None:
+        """Name the classes; there can be more, but not fewer than before."""
+        if not len(self.names) <= len(names) <= MAX_CLASSES:
+            raise ValueError(
+                f"names holds {len(names)} names, but there are {len(self.names)} classes and room "
+                f"for {MAX_CLASSES}. Pass a name for each."
+            )
+        self.names = [str(name).strip()[:40] or f"class {i}" for i, name in enumerate(names, 1)]
+
+    def encode(self, tell: Callable[[str], None] = lambda stage: None) -> None:
+        """Learn what pixels look like, without labels, and encode all of them."""
+        tell("Learning what the images look like")
+        # Any label will do: it is not the encoder's concern.
+        nothing = [np.zeros(s.shape, np.uint8) for s in self.strokes]
+        nothing[0][0, 0] = 1
+        self._segmenter = AESegmenter(
+            encoder=self._encoder,
+            estimator=DummyClassifier(),
+            unlabelled=0,
+            n_fit_pixels=N_FIT,
+            random_state=self._seed,
+        ).fit(self.images, nothing)
+        self._refuse_large()
+        codes = []
+        for i, image in enumerate(self.images, 1):
+            tell(f"Encoding image {i} of {len(self.images)}")
+            codes.append(self._segmenter.transform([image])[0])
+        self._codes = codes
+
+    @property
+    def ready(self) -> bool:
+        """Whether all images are encoded."""
+        return len(self._codes) == len(self.images)
+
+    def paint(self, image: int, top: int, left: int, patch: np.ndarray) -> int:
+        """Put classes (h, w), 0 for none, in the place of strokes, and return the new version."""
+        patch = np.asarray(patch)
+        height, width = self.strokes[image].shape
+        bottom, right = top + patch.shape[0], left + patch.shape[1]
+        if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+            raise ValueError(
+                f"a patch of rows {top} to {bottom} and columns {left} to {right} does not fit "
+                f"into {height} x {width} pixels."
+            )
+        if int(patch.max()) > len(self.names):
+            raise ValueError(
+                f"the patch has class {patch.max()}, but there are {len(self.names)} classes. "
+                "Name it first."
+            )
+        with self._painting:
+            self.strokes[image][top:bottom, left:right] = patch
+            self.version += 1
+            return self.version
+
+    def learn(self) -> Any:
+        """Return the classifier of the present strokes; None before two classes have some."""
+        with self._fitting:
+            with self._painting:
+                version, strokes = self.version, [s.copy() for s in self.strokes]
+            if version != self._fitted[0]:
+                self._fitted = version, self._learnt(strokes)
+            return self._fitted[1]
+
+    def view(
+        self, image: int, step: int = 1, wanted: Callable[[], bool] = lambda: True
+    ) -> View | None:
+        """Return labels and doubt of every step-th pixel.
+
+        Parameters
+        ----------
+        image : int
+        step : int, default=1
+            In pixels, along both axes.
+        wanted : callable, default=None
+            Asked now and then; where it answers False, the answer is None.
+
+        Returns
+        -------
+        view : View or None
+            None if there is nothing to learn from, too.
+        """
+        classifier = self.learn()
+        if classifier is None:
+            return None
+        codes = self._codes[image][::step, ::step]
+        rows_at_once = max(1, BLOCK // codes.shape[1])
+        blocks = [codes[i : i + rows_at_once] for i in range(0, len(codes), rows_at_once)]
+
+        def look(block: np.ndarray) -> View | None:
+            return _look(classifier, block) if wanted() else None
+
+        # Trees and numpy let go of the interpreter's lock, so that threads do.
+        with ThreadPoolExecutor(cpu_count()) as threads:
+            views = list(threads.map(look, blocks))
+        whole = [v for v in views if v is not None]
+        if len(whole) < len(views):
+            return None
+        return View(*map(np.concatenate, zip(*whole, strict=True)))
+
+    def model(self) -> AESegmenter:
+        """Return a fitted segmenter whose `predict` gives the label maps that `view` shows."""
+        classifier = self.learn() if self.ready else None
+        if classifier is None:
+            raise ValueError("nothing is learnt yet. Draw strokes of two classes at least.")
+        model, labelling = copy.copy(self._segmenter), copy.copy(self._segmenter._fitted)
+        labelling.estimator = classifier
+        model.estimator = clone(classifier)
+        model.__dict__.update(
+            _fitted=labelling, estimator_=classifier, classes_=classifier.classes_
+        )
+        return model
+
+    def _learnt(self, strokes: list[np.ndarray]) -> Any:
+        if len(np.unique(np.concatenate([np.unique(s[s > 0]) for s in strokes]))) < 2:
+            return None
+        rng = np.random.default_rng(self._seed)
+        chosen = choose_labelled(strokes, [s > 0 for s in strokes], N_FIT, rng)
+        pairs = zip(self._codes, chosen, strict=True)
+        rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
+        return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))
+
+    def _refuse_large(self) -> None:
+        n_pixels = sum(s.size for s in self.strokes)
+        needed = 4 * n_pixels * self._segmenter._n_features_out
+        if needed > MAX_CODES:
+            raise ValueError(
+                f"the codes of {n_pixels / 1e6:.0f} megapixels take {needed / 2**30:.1f} GiB, more "
+                f"than {MAX_CODES / 2**30:.0f} GiB. Give fewer or smaller images, crops say: the "
+                "model works on whole ones."
+            )
+
+
+def _look(classifier: Any, codes: np.ndarray) -> View:
+    probabilities = classifier.predict_proba(codes.reshape(-1, codes.shape[2]))
+    labels = classifier.classes_[probabilities.argmax(1)].astype(np.uint8)
+    doubt = np.rint(255 * entropy(probabilities).clip(0, 1)).astype(np.uint8)
+    return View(labels.reshape(codes.shape[:2]), doubt.reshape(codes.shape[:2]))
+
+
+def _check_strokes(
+    strokes: Sequence[np.ndarray] | None, images: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    if strokes is None:
+        return [np.zeros(image.shape[:2], np.uint8) for image in images]
+    maps = check_label_maps(strokes, images)
+    low, high = min(int(m.min()) for m in maps), max(int(m.max()) for m in maps)
+    if low < 0 or high > MAX_CLASSES:
+        raise ValueError(
+            f"strokes hold classes {low} to {high}, but 0 is no class, and there are "
+            f"{MAX_CLASSES} at most."
+        )
+    return [m.astype(np.uint8) for m in maps]

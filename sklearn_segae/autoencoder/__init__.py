@@ -1,0 +1,1 @@
+"""AutoencoderTransformer: samples to codes and back."""

@@ -1,0 +1,630 @@
+"""AutoencoderTransformer: samples to codes and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
+
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    FitTask,
+    all_or_nothing,
+    draw_seed,
+    drop_weightless,
+    seeded,
+)
+from ..imaging._scaling import fit_scale, unscaled
+from ..networks._autoencoders import ACTIVATIONS, decode
+from ..training._batches import Samples
+from ..training._execution import PRECISIONS, evaluate, evaluate_blocks
+from ..training._losses import LOSSES, Loss
+from ..training._net import Net
+from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
+from ..training._train import loss_curve, reraise_interrupt, train
+from ._architectures import build_module
+from ._latent_sampling import MAX_CODES, draw_codes
+from ._sample_layout import (
+    ARCHITECTURES,
+    Layout,
+    block_size,
+    channels_last,
+    check_samples,
+    scaled_blocks,
+    taker,
+)
+from ._variants import VARIANTS, VARIANTS_OF_ROWS, Plain, Variational, build_variant
+
+
+class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """The methods of a fitted autoencoder; whoever mixes it in learns the attributes below."""
+
+    architecture: Any
+    random_state: Any
+    scaling: str | None
+    net_: Net
+    scale_: np.ndarray
+    _layout: Layout
+    _variant: Plain
+    _n_components: int
+    _codes: np.ndarray  # of some training samples
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Encode samples.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            float64 for float64 rows, else float32.
+        """
+        check_is_fitted(self)
+        return np.concatenate(list(self._evaluate(self._variant.encode, self._blocks(X))))
+
+    def inverse_transform(self, codes: Any) -> np.ndarray:
+        """Decode samples.
+
+        Parameters
+        ----------
+        codes : array of shape (n_samples, n_components)
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
+            In the units of the data that the net was fitted on.
+        """
+        check_is_fitted(self)
+        codes = check_array(codes, dtype=[np.float64, np.float32])
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"codes has {codes.shape[1]} columns, but AutoencoderTransformer was fitted with "
+                f"n_components={self._n_features_out}."
+            )
+        size = block_size(self._layout.shape)
+        blocks = (codes[i : i + size] for i in range(0, len(codes), size))
+        decoded = [unscaled(channels_last(x), self.scale_) for x in self._evaluate(decode, blocks)]
+        return np.concatenate(decoded).reshape(-1, *self._layout.shape)
+
+    def sample(self, n_samples: int = 1) -> np.ndarray:
+        """Draw samples like those that the net was fitted on.
+
+        Codes are drawn and decoded. They are drawn near codes of the training data, as far as the
+        neighbours of those lie (manifold Parzen windows [1]_): for every variant, since that is
+        nearer to the data than the prior of a "variational" net [2]_. To draw from that prior,
+        decode standard normal codes with `inverse_transform`. A fixed `random_state` draws the
+        same each time, as in :class:`~sklearn.mixture.GaussianMixture`.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
+
+        References
+        ----------
+        .. [1] P. Vincent, Y. Bengio, "Manifold Parzen windows", NIPS 2002.
+        .. [2] P. Ghosh et al., "From variational to deterministic autoencoders", ICLR 2020,
+           arXiv:1903.12436.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"n_samples={n_samples!r}, but a whole number of samples, at least 1, is drawn."
+            )
+        return self.inverse_transform(
+            draw_codes(self._codes, n_samples, draw_seed(self.random_state))
+        )
+
+    def interpolate(self, a: Any, b: Any, n_steps: int = 10) -> np.ndarray:
+        """Return a way from one sample to another through the space of codes.
+
+        The way is straight: on digits its middle is nearer to real ones than that of a way along a
+        sphere, except for "variational" nets, where the sphere is slightly better.
+
+        Parameters
+        ----------
+        a, b : array of shape (n_features,) or `image_shape_`
+            One sample each.
+        n_steps : int, default=10
+            Samples on the way, evenly spaced, both ends among them; at least 2.
+
+        Returns
+        -------
+        X : ndarray of shape (n_steps, n_features), or `(n_steps, *image_shape_)`
+            The first and the last are the reconstructions of `a` and `b`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn_segae import AutoencoderTransformer
+        >>> X, _ = load_digits(return_X_y=True)
+        >>> autoencoder = AutoencoderTransformer(10, max_epochs=5, random_state=0).fit(X)
+        >>> autoencoder.interpolate(X[0], X[1], 5).shape
+        (5, 64)
+        """
+        check_is_fitted(self)
+        if n_steps < 2:
+            raise ValueError(f"n_steps={n_steps}, but a way has two ends. Pass 2 or more.")
+        for name, sample in {"a": a, "b": b}.items():
+            if np.shape(sample) != self._layout.shape:
+                raise ValueError(
+                    f"{name} has shape {np.shape(sample)}, but one sample has {self._layout.shape}."
+                    f" Pass {name}[0] for the first of several."
+                )
+        start, end = self.transform(np.stack([a, b]))
+        share = np.linspace(0, 1, n_steps, dtype=start.dtype)[:, None]
+        return self.inverse_transform((1 - share) * start + share * end)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus the mean reconstruction loss of `X`: bigger is better.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every sample counts.
+
+        Returns
+        -------
+        score : float
+        """
+        scores = self.score_samples(X)
+        weights = _check_sample_weight(sample_weight, scores)
+        return float(np.average(scores, weights=weights))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return minus the reconstruction loss of every sample; outliers score low.
+
+        The loss is that of training, without noise and penalties: a mean squared error of 1
+        is what predicting the mean would cost, unless `scaling` is "minmax" or None.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        judged = map(self._judged, self._blocks(X))
+        return -np.concatenate(list(self._evaluate(self._losses, judged)))
+
+    @property
+    def image_shape_(self) -> tuple[int, ...] | None:
+        """Shape of one image or signal as it came in; None for rows."""
+        return None if self._layout.kind == "rows" else self._layout.shape
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._n_components
+
+    def _blocks(self, X: Any) -> Iterator[np.ndarray]:
+        X, _ = check_samples(self, X, self.architecture, self._layout, ensure_all_finite=False)
+        return scaled_blocks(X, self.scale_)
+
+    def _evaluate(
+        self, function: Callable[..., torch.Tensor], blocks: Iterable[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        return evaluate_blocks(self.net_.module_, function, blocks)
+
+    def _judged(self, x: np.ndarray) -> np.ndarray:
+        """Return scaled samples as they are compared with their reconstructions."""
+        if self.scaling == "minmax":
+            x = np.clip(x, 0, 1)  # beyond what fit saw, where the decoder cannot follow
+        self._variant.loss.refuse(x)
+        return x
+
+    def _losses(self, module: Any, x: torch.Tensor) -> torch.Tensor:
+        return self._variant.loss.per_sample(self._variant.reconstruct(module, x), x)
+
+
+class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstimator):
+    """Reduce samples to a few numbers each with an autoencoder, and bring them back.
+
+    The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by
+    dense layers, images and signals by convolutions, and all are trained to reconstruct their
+    input from `n_components` numbers [1]_. They learn what PCA leaves over: a linear path beside
+    the layers starts along the principal axes.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Size of the code.
+    architecture : {"auto", "dense", "conv", "signal"} or callable, default="auto"
+        "dense" for rows, "conv" for stacks of images, "signal" for series (n, T) or (n, T, C);
+        "auto" takes "dense" or "conv". "dense" reads images as long rows, too. Or a subclass of
+        `torch.nn.Module` (or a function, such as a `functools.partial` of one): it is called with
+        the size of a sample, `n_features` or (C, H, W), and `n_components`, and its instances need
+        `encode` and `decode`. If they have `start_from`, it is called with up to 1000 scaled
+        samples before training.
+    hidden_layer_sizes : sequence of int, default=(256,)
+        Units of the dense layers between the input (or the convolutions) and the code, mirrored
+        in the decoder. Empty for none. Not for architectures of your own. The linear path is beside
+        all layers, but not with a logistic output, nor in "variational" nets.
+    activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
+        Of the hidden layers. The code is linear.
+    variant : {"plain", "denoising", "augmented", "masked", "sparse", "contractive", \
+"variational"}, default="plain"
+        What training does beside reconstructing, see Notes. Validation and scores are always those
+        of clean inputs, so that variants can be compared. A module of your own needs
+        `posterior`, which returns means and log-variances, to be "variational".
+    variant_strength : float or "auto", default="auto"
+        How much of it, >= 0, see Notes.
+    loss : {"mse", "cross_entropy", "mae", "huber"} or criterion, default="mse"
+        Reconstruction loss, a mean over the numbers of the scaled input. Cross-entropy needs an
+        input in [0, 1], which `scaling="minmax"` provides. A criterion is a torch one (class or
+        instance; its `reduction` does not matter), or a function of (output, target) that
+        returns the loss of every number or of every sample.
+    scaling : {"auto", "common", "standard", "minmax"} or None, default="auto"
+        How the net sees its input, by feature (rows) or by channel (images, signals). Both "common"
+        and "standard" subtract means; "common" divides all features by one number, so that errors
+        weigh as in PCA and rare pixels are not blown up, "standard" each by its standard deviation,
+        for features of different units. "auto" is "common" if none that varies has more than ten
+        times the median range and fewer than a tenth have less than a tenth of it, else "standard".
+        "minmax" brings every feature to [0, 1]; with it or cross-entropy the decoder ends in a
+        logistic layer. None changes nothing. `inverse_transform` answers in the input's units.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
+        A callable takes (parameters, lr=...), as torch's optimizer classes do.
+    lr : float, default=1e-3
+        Learning rate, > 0.
+    batch_size : int, default=128
+        Samples in an update.
+    max_epochs : int, default=100
+        Passes over the samples at most; 0 leaves the net as it was initialised.
+    loss_threshold : float or None, default=None
+        Training ends when the training loss of an epoch is at most this. None never ends it.
+    tol : float, default=1e-4
+        An epoch improves on the best one if its loss is lower by more than this share of it.
+    n_iter_no_change : int, default=10
+        Training ends after so many epochs in a row without improvement.
+    early_stopping : bool, default=False
+        Hold samples out, watch their loss instead of the training loss, and end with the weights
+        of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the samples held out if `early_stopping`, in (0, 1).
+    warm_start : bool, default=False
+        Let `fit` continue with the weights and the scaling of the last one.
+    device : str, default="auto"
+        "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
+    precision : {"float32", "bfloat16", "float16"}, default="float32"
+        Number format of the layers' sums in training (autocast). Weights, losses and everything
+        after `fit` are float32; gradients of float16 are scaled, so that they do not vanish.
+    compile : bool or str, default=False
+        Whether torch compiles the net for training, which takes a minute and pays for large nets;
+        a string names the backend. Not for "contractive", whose gradients have gradients.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied for every fit. For schedules, gradient clipping, checkpoints. Those of scikit-learn
+        1.9, `set_callbacks(ProgressBar())`, are told of every epoch; with no `y`, their y is `X`.
+    random_state : int, RandomState instance or None, default=None
+        Decides on the initial weights, the order of the samples and their noise. No global
+        generator is used or moved; None draws fresh entropy.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net; its torch module is `net_.module_`.
+    loss_curve_, validation_loss_curve_ : list of float
+        Mean losses of every epoch; the second is empty without `early_stopping`.
+    n_iter_ : int
+        Number of epochs.
+    stop_reason_ : str
+        What ended training: "max_epochs", "loss_threshold", "no_improvement", "callback" or
+        "interrupted".
+    kl_ : float
+        Mean divergence of the codes from the standard normal, in nats; of "variational" only.
+    scale_ : ndarray of shape (2, `n_features_in_`)
+        What scaling subtracts, and what it divides by.
+    n_features_in_ : int
+        Number of features of a row, or of channels of an image or signal.
+    feature_names_in_ : ndarray of str
+        Names of the features, if `X` had any.
+    image_shape_ : tuple or None
+        Shape of one image or signal as it came in; None for rows.
+    device_ : str
+        Where the net was trained.
+
+    Notes
+    -----
+    What the variants do in training, and what `variant_strength` is:
+
+    ============= ==================================== ========================== ====
+    variant       training                             strength                   auto
+    ============= ==================================== ========================== ====
+    "plain"       reconstructs the input               (none)
+    "denoising"   from a noisy input                   noise's standard deviation 0.5
+    "augmented"   from an affinely distorted copy of   size of the distortions    1
+                  the image
+    "masked"      from a part of the input             share hidden, in [0, 1)    0.25
+    "sparse"      from the code's largest numbers      share of zeros, in [0, 1)  0.5
+    "contractive" penalises the code's slope           weight of squared norm of  0.01
+                                                       the encoder's Jacobian
+    "variational" from a draw near the code, which     weight of the divergence   1
+                  stays near a standard normal         from it (beta)
+    ============= ==================================== ========================== ====
+
+    The variants are those of [2]_ (noise, hidden inputs), [3]_ (sparse), [4]_ (contractive),
+    [5]_ (variational) and [6]_ (augmented).
+    Noise is in units of the scaled input. With a `scaling` of "minmax" or None, "auto" is made for
+    inputs in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy).
+    "augmented" needs a stack of images; 1 turns them by up to 34 degrees, resizes them up to
+    1.5-fold in both directions, slants them by up to 37 degrees and shifts them by up to an eighth
+    of a side. Hidden inputs are 0: the mean where that is subtracted. Codes of "sparse" hold their
+    zeros after training, too. Codes of "variational" are the means.
+
+    References
+    ----------
+    .. [1] G. Hinton, R. Salakhutdinov, "Reducing the dimensionality of data with neural
+       networks", Science 313, 2006, doi:10.1126/science.1127647.
+    .. [2] P. Vincent et al., "Extracting and composing robust features with denoising
+       autoencoders", ICML 2008, doi:10.1145/1390156.1390294.
+    .. [3] A. Makhzani, B. Frey, "k-sparse autoencoders", ICLR 2014, arXiv:1312.5663.
+    .. [4] S. Rifai et al., "Contractive auto-encoders: explicit invariance during feature
+       extraction", ICML 2011.
+    .. [5] D. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014, arXiv:1312.6114.
+    .. [6] X. Guo et al., "Deep embedded clustering with data augmentation", ACML 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_segae import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(10, max_epochs=5, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 10)
+    >>> autoencoder.inverse_transform(autoencoder.transform(X)).shape
+    (1797, 64)
+    >>> autoencoder.stop_reason_
+    'max_epochs'
+    """
+
+    n_features_in_: int
+
+    # Not in the signatures: there, scikit-learn's checks expect codes of weighted and of repeated
+    # rows to agree to 1e-7, which weights trained in float32 cannot.
+    __metadata_request__fit = {"sample_weight": None}
+    __metadata_request__partial_fit = {"sample_weight": None}
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "architecture": [StrOptions({"auto", *ARCHITECTURES}), callable],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "variant": [StrOptions(set(VARIANTS))],
+        "variant_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "loss": [StrOptions(set(LOSSES)), callable],
+        "scaling": [StrOptions({"auto", "common", "standard", "minmax"}), None],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean", str],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components: int = 16,
+        *,
+        architecture: Any = "auto",
+        hidden_layer_sizes: Sequence[int] = (256,),
+        activation: str = "relu",
+        variant: str = "plain",
+        variant_strength: float | str = "auto",
+        loss: Any = "mse",
+        scaling: str | None = "auto",
+        optimizer: Any = "adam",
+        lr: float = 1e-3,
+        batch_size: int = 128,
+        max_epochs: int = 100,
+        loss_threshold: float | None = None,
+        tol: float = 1e-4,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        device: str = "auto",
+        precision: str = "float32",
+        compile: bool | str = False,
+        callbacks: list[Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.architecture = architecture
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.variant = variant
+        self.variant_strength = variant_strength
+        self.loss = loss
+        self.scaling = scaling
+        self.optimizer = optimizer
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.loss_threshold = loss_threshold
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @all_or_nothing
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
+        """Learn to reconstruct the samples of `X` from `n_components` numbers each.
+
+        Parameters
+        ----------
+        X : {array, CSR matrix} of shape (n_samples, n_features), or array (n, H, W), \
+(n, H, W, C), (n, T) or (n, T, C)
+            Rows, or a stack of images or signals of one size.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every sample counts, in scaling and in the loss; by keyword.
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+        """
+        continued = self.warm_start and hasattr(self, "net_")
+        x, layout, weight = self._check(X, continued, metadata)
+        # The target of an autoencoder is its input: monitors score nothing without a target.
+        data = {"X": X, "y": X if y is None else y, "metadata": metadata}
+        task = FitTask(self, self.max_epochs, **data)
+        self._learn(x, layout, weight, continued, training_parameters(self), task)
+        task.finish()
+        return self
+
+    @all_or_nothing
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
+        """Pass over `X` once, going on with what was learnt before.
+
+        The first call fixes the scaling, so its samples should be typical. Nothing is held out, and
+        callbacks of scikit-learn's are not told.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : ignored
+        sample_weight : as in `fit`
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+        """
+        one_pass = {"max_epochs": 1, "early_stopping": False, "loss_threshold": None}
+        continued = hasattr(self, "net_")
+        learning = self._check(X, continued, metadata)
+        return self._learn(*learning, continued, training_parameters(self) | one_pass)
+
+    def _check(self, X: Any, continued: bool, metadata: dict[str, Any]) -> tuple[Any, Layout, Any]:
+        """Return the samples that count, their layout and their weights."""
+        X, layout = check_samples(self, X, self.architecture, self._layout if continued else None)
+        X, weight = drop_weightless(X, metadata, type(self).__name__)
+        return X, layout, weight
+
+    def _learn(
+        self,
+        X: Any,
+        layout: Layout,
+        weight: np.ndarray | None,
+        continued: bool,
+        training: dict[str, Any],
+        task: FitTask | None = None,
+    ) -> Self:
+        variant = self._build_variant(layout, continued)
+        scale = self.scale_ if continued else fit_scale(X, self.scaling, weight)
+        samples = _samples(X, scale, variant.loss.refuse, weight)
+        learnt = {"_layout": layout, "_variant": variant, "scale_": scale}
+        if not continued:
+            learnt["_n_components"] = self.n_components
+        with seeded(self.random_state) as rng:
+            # A copy: should training fail, the estimator is what it was before.
+            net = copy.deepcopy(self.net_) if continued else None
+            net = train(
+                net.module_ if net else self._build(layout),
+                samples,
+                variant,
+                rng=rng,
+                net=net,
+                precision=self.precision,
+                compile=self.compile,
+                tasks=task.of_epochs(lambda net: learnt | {"net_": net}) if task else None,
+                **training,
+            )
+            some = rng.permutation(len(samples))[:MAX_CODES]
+        return self._publish(learnt | {"net_": net}, samples.take(some).numpy())
+
+    def _publish(self, learnt: dict[str, Any], some: np.ndarray) -> Self:
+        for name, value in learnt.items():
+            setattr(self, name, value)
+        net = self.net_
+        self.loss_curve_ = loss_curve(net)
+        self.validation_loss_curve_ = loss_curve(net, "valid_loss")
+        self.n_iter_ = len(net.history)
+        self.stop_reason_ = net.stop_reason
+        self.device_ = str(net.device)
+        if isinstance(self._variant, Variational):
+            self.kl_ = float(evaluate(net.module_, self._variant.kl, some).mean())
+        elif hasattr(self, "kl_"):
+            del self.kl_
+        self._codes = evaluate(net.module_, self._variant.encode, some)
+        if not np.isfinite(self._codes).all():
+            raise FloatingPointError(
+                f"Training diverged with lr={self.lr:g}: codes are not finite. Lower lr, or scale "
+                "the data if they are huge."
+            )
+        reraise_interrupt(net)
+        return self
+
+    def _build(self, layout: Layout) -> torch.nn.Module:
+        return build_module(
+            self.architecture,
+            layout,
+            self.n_components,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            activation=self.activation,
+            bounded_output=self.scaling == "minmax" or self.loss == "cross_entropy",
+            variational=self.variant == "variational",
+        )
+
+    def _build_variant(self, layout: Layout, continued: bool) -> Plain:
+        if self.variant not in VARIANTS_OF_ROWS and layout.kind != "images":
+            raise ValueError(
+                f"variant={self.variant!r} distorts images, but X holds {layout.kind}. Pass a "
+                "stack of images (n, H, W) or (n, H, W, C), or another variant."
+            )
+        if self.compile and self.variant == "contractive":
+            raise ValueError(
+                "compile=True does not go with variant='contractive': torch cannot differentiate "
+                "compiled nets twice. Pass compile=False."
+            )
+        loss = Loss(self.loss)
+        variant = build_variant(self.variant, self.variant_strength, loss, self.scaling)
+        if continued and isinstance(variant, Variational) != isinstance(self._variant, Variational):
+            raise ValueError(
+                f"variant={self.variant!r} cannot go on with a net of another kind. Pass "
+                "warm_start=False, or begin with a clone."
+            )
+        return variant
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self.architecture not in ("conv", "signal")
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _samples(
+    X: Any, scale: np.ndarray, check: Callable[[np.ndarray], None], weight: np.ndarray | None
+) -> Samples:
+    take = taker(X, scale, check)
+    weights = None if weight is None else torch.from_numpy(weight.astype(np.float32))
+    return Samples(lambda index: torch.from_numpy(take(index)), X.shape[0], weights)

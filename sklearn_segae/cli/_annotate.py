@@ -1,0 +1,85 @@
+"""`segae annotate`: a page to scribble on, in the browser of the person at this machine."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ..storage._files import read_image
+from ._paths import expand
+
+HELP = """Scribble on images in the browser, and see the segmentation follow every stroke.
+
+Examples:
+
+  segae annotate photo.jpg
+
+  segae annotate tiles/*.png --classes "sky,wood,road"
+
+  segae annotate photo.jpg --labels photo-strokes.png
+
+The page is served to this machine alone. Label maps, strokes and the fitted model are downloaded \
+from it; Ctrl-C ends it. Several images share one model.
+"""
+
+
+class Classifier(StrEnum):
+    """What learns from the strokes."""
+
+    trees = "trees"
+    head = "head"
+
+
+def annotate(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE", show_default=False, help="Images: files, folders, 'globs*'."
+        ),
+    ],
+    labels: Annotated[
+        list[str],
+        typer.Option(
+            metavar="STROKES...",
+            show_default=False,
+            help="Strokes to go on from, 0 for none; one file for each image, in order.",
+        ),
+    ] = [],  # noqa: B006 a list has to have a list as its default
+    classes: Annotated[
+        str, typer.Option(help="Names of the classes, with commas between them.")
+    ] = "class 1,class 2",
+    estimator: Annotated[
+        Classifier, typer.Option(help="Trees, or a small network, whose model needs no trust.")
+    ] = Classifier.trees,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    seed: Annotated[int, typer.Option(help="Equal seeds and strokes, equal labels.")] = 0,
+) -> None:
+    """Serve the page until Ctrl-C."""
+    images = expand(inputs)
+    pictures = [read_image(path) for path in images]
+    strokes = [read_image(path) for path in expand(labels)] if labels else None
+    # Imported here: torch takes seconds, and `segae --help` should not.
+    from ..annotate._server import ScribbleServer
+    from ..annotate._session import Scribbles
+
+    names = [name.strip() for name in classes.split(",")]
+    scribbles = Scribbles(
+        pictures, strokes, names=names, classifier=estimator.value, random_state=seed
+    )
+    with ScribbleServer(scribbles, [path.name for path in images], port) as server:
+        server.encode()
+        print(f"{server.url}\nOnly this machine can open it. Ctrl-C ends it.", flush=True)
+        if browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("\nended", flush=True)
+            # Threads are still at work, and torch aborts where the interpreter ends under one.
+            # The page keeps nothing that would be lost.
+            os._exit(0)

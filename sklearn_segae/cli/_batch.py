@@ -1,0 +1,187 @@
+"""A batch of image files: which, where their label maps go, and writing them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..imaging._label_maps import as_stored
+from ..imaging._tiled_inference import to_bytes
+from ..storage._files import write_image
+from ..storage._label_files import refuse_format, write_labels
+from ..storage._out_of_core import open_image
+from ..storage._pages import Pages, open_pages
+from ._console import Advance
+from ._paths import expand, label_files, overlay_files, refuse_to_overwrite
+
+SHARE = 8  # a file of more than so much of the memory stays on disk: there are copies, and floats
+WIDEST_PICTURE = 4000  # pixels; overlays of larger images leave pixels out
+MOST_AUTO = 12  # segments that `n_segments="auto"` may find
+
+
+class Job(NamedTuple):
+    """Files to read and to write, none of which is opened yet."""
+
+    pages: list[Pages]
+    labels: list[Path]
+    overlays: list[list[Path]]  # of every page; empty without overlays
+
+    @property
+    def outputs(self) -> list[Path]:
+        """All files to be written."""
+        return [*self.labels, *(path for paths in self.overlays for path in paths)]
+
+    def described(self, found: Sequence[list[int]]) -> list[dict[str, Any]]:
+        """Say in plain data what became of every file, given the labels that occur in each."""
+        overlays: Sequence[list[Path]] = self.overlays or [[]] * len(self.pages)
+        return [
+            {
+                "image": str(own.path),
+                "labels": str(path),
+                "overlays": [str(overlay) for overlay in of_image],
+                "found": labels,
+            }
+            for own, path, of_image, labels in zip(
+                self.pages, self.labels, overlays, found, strict=True
+            )
+        ]
+
+
+def plan(
+    arguments: Sequence[str],
+    out: Path,
+    overlay: Path | None,
+    suffix: str | None,
+    max_memory: str,
+    force: bool,
+    others: Sequence[Path] = (),
+) -> Job:
+    """Say what is to be done; raise an error for whatever will not work, before any work."""
+    inputs = expand(arguments)
+    pages = open_all(inputs, max_memory)
+    labels = label_files(inputs, out, suffix)
+    overlays = overlay_files(inputs, overlay, [p.n_pages for p in pages]) if overlay else []
+    job = Job(pages, labels, overlays)
+    refuse_to_overwrite(job.outputs, [*inputs, *others], force)
+    for path, own in zip(labels, pages, strict=True):
+        refuse_format(path, own)
+    return job
+
+
+def open_all(inputs: Sequence[Path], max_memory: str) -> list[Pages]:
+    """Look at all files."""
+    limit = to_bytes(max_memory) // SHARE
+    return [open_pages(path, limit) for path in inputs]
+
+
+def load_all(pages: Sequence[Pages]) -> list[list[Any]]:
+    """Return the images of every file; all have to have the channels of the first."""
+    loaded = [own.load() for own in pages]
+    first = _n_channels(loaded[0][0])
+    for own, images in zip(pages, loaded, strict=True):
+        if _n_channels(images[0]) != first:
+            raise ValueError(
+                f"{own.path}: has {_n_channels(images[0])} channels, but {pages[0].path} has "
+                f"{first}. Images need the same channels: convert them, or use several calls."
+            )
+    return loaded
+
+
+def owners(pages: Sequence[Pages]) -> list[Path]:
+    """Return the file that every image is from."""
+    return [own.path for own in pages for _ in range(own.n_pages)]
+
+
+def _n_channels(image: Any) -> int:
+    return image.shape[2] if image.ndim == 3 else 1
+
+
+@contextmanager
+def errors_name(paths: Sequence[Path]) -> Iterator[None]:
+    """Put the names of files into errors, in the place of X[0], X[1], ..."""
+    try:
+        yield
+    except ValueError as error:
+        words = re.sub(r"\bX\[(\d+)\]", lambda m: str(paths[int(m[1])]), str(error))
+        named = any(str(path) in words for path in paths)
+        raise ValueError(words if named or len(paths) > 1 else f"{paths[0]}: {words}") from error
+
+
+def run(
+    job: Job, model: Any, advance: Advance, loaded: Sequence[list[Any]] | None = None
+) -> list[list[int]]:
+    """Write the label maps and overlays of all files; return the labels that occur in each."""
+    found = []
+    for i, own in enumerate(job.pages):
+        images = own.load() if loaded is None else loaded[i]
+        advance("segmenting", i, len(job.pages))
+        tally = Tally(images, partial(_advance_by, advance, i, len(job.pages)))
+        with errors_name([own.path]):
+            _run_one(job, i, images, model, tally)
+        found.append(sorted(tally.labels))
+    return found
+
+
+def _advance_by(advance: Advance, index: int, n: int, share: float) -> None:
+    advance("segmenting", index + share, n)
+
+
+class Tally:
+    """Told of parts of label maps, it knows which share of all is done, and which labels occur."""
+
+    def __init__(self, images: Sequence[Any], advance: Callable[[float], None]) -> None:
+        self.n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
+        self.advance = advance
+        self.done = 0
+        self.labels: set[int] = set()
+
+    def __call__(self, labels: np.ndarray) -> None:
+        """Add a part."""
+        self.done += labels.size
+        self.labels.update(np.unique(labels).tolist())
+        self.advance(self.done / self.n_pixels)
+
+
+def _run_one(job: Job, index: int, images: Sequence[Any], model: Any, tally: Tally) -> None:
+    path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
+
+    def predict(image: Any, out: Any) -> Any:
+        labels = model.predict([image], out=None if out is None else [out])[0]
+        if out is None and overlays:
+            _draw(overlays.pop(0), image, labels)
+        return labels
+
+    write_labels(
+        path, job.pages[index], images, predict, label_type(model), tally, not model.min_size
+    )
+    if overlays:  # of a label map that went to the disk in tiles
+        _draw(overlays[0], images[0], open_image(path))
+
+
+def _draw(path: Path, image: Any, labels: Any) -> None:
+    from ..imaging._rendering import show_overlay
+
+    step = -(-max(labels.shape) // WIDEST_PICTURE)
+    write_image(path, show_overlay(image[::step, ::step], labels[::step, ::step]))
+
+
+def label_type(model: Any) -> Any:
+    """Return a type that has room for every label that a model may give, as small as is safe."""
+    if hasattr(model, "classes_"):
+        if model.classes_.dtype.kind not in "biu":
+            raise ValueError(
+                f"the model's classes are {model.classes_.dtype.name} ({model.classes_[0]!r}, ...)"
+                ", but label files hold integers. Fit it to integers."
+            )
+        return as_stored(model.classes_.astype(np.int64)).dtype
+    estimator = model.estimator_
+    n = getattr(estimator, "n_clusters", getattr(estimator, "n_components", None))
+    if not isinstance(n, int) or not hasattr(estimator, "predict"):
+        return np.dtype(np.int32)  # perhaps with -1, noise
+    return as_stored(np.array([0, max(n, MOST_AUTO) - 1])).dtype

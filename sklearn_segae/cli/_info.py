@@ -1,0 +1,152 @@
+"""`segae info`: what is in a saved model, or in an image file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from zipfile import ZipFile, is_zipfile
+
+import numpy as np
+import typer
+
+from ..storage._pages import open_pages
+from ._console import Report
+from ._models import summary
+from ._options import Json, Trust
+from ._paths import expand
+
+HELP = """Say what is in a model or in image files.
+
+Examples:
+
+  segae info cells.segae
+
+  segae info photos/ --json
+
+A model is loaded on the way, which checks its checksums and that its parts fit together.
+"""
+SHOWN = 12  # different values of a label map that are listed
+
+
+def info(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE", show_default=False, help="Models or images; folders, 'globs*'."
+        ),
+    ],
+    trust: Trust = [],  # noqa: B006 a list has to have a list as its default
+    as_json: Json = False,
+) -> None:
+    """Describe files."""
+    report = Report(as_json, quiet=False)
+    found = []
+    for path in expand(inputs):
+        about = (
+            about_model(path, trust) if path.is_file() and is_zipfile(path) else about_image(path)
+        )
+        report.lines(str(path), *_lines(about), "")
+        found.append({"file": str(path), **about})
+    report.result({"files": found})
+
+
+def _lines(about: dict[str, Any], indent: str = "  ") -> list[str]:
+    lines = []
+    for name, value in about.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}", *_lines(value, indent + "  ")]
+        else:
+            listed = isinstance(value, list) and name != "shape"
+            shown = ", ".join(map(str, value)) if listed else value
+            lines.append(f"{indent}{name:<{26 - len(indent)}} {shown}")
+    return lines
+
+
+def about_model(path: Path, trust: Sequence[str] = ()) -> dict[str, Any]:
+    """Describe a saved estimator in plain data."""
+    from ..persistence._archive import MANIFEST, load_json
+    from ._models import load_model
+
+    estimator = load_model(path, trust)
+    with ZipFile(path) as archive:  # which load has checked
+        version = load_json(archive.read(MANIFEST), MANIFEST)["library_version"]
+    about: dict[str, Any] = {
+        "kind": type(estimator).__name__,
+        "size": _bytes(path.stat().st_size),
+        "checksums": "right",
+        "written by": f"sklearn_segae {version}",
+        "fitted": hasattr(estimator, "n_features_in_"),
+    }
+    if hasattr(estimator, "encoder_"):
+        about["learnt"] = summary(estimator)
+        about["encoder"] = _about_encoder(estimator.encoder_)
+        about["estimator"] = " ".join(repr(estimator.estimator_).split())
+    elif hasattr(estimator, "net_"):
+        about["encoder"] = _about_encoder(estimator)
+    about["parameters"] = _changed(estimator) or "all at their defaults"
+    return about
+
+
+def _about_encoder(encoder: Any) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "kind": type(encoder).__name__ if not isinstance(encoder, str) else encoder
+    }
+    if hasattr(encoder, "net_"):
+        weights = sum(weight.numel() for weight in encoder.net_.module_.parameters())
+        losses = encoder.loss_curve_
+        about |= {
+            "components": encoder.n_components,
+            "weights": weights,
+            "epochs": encoder.n_iter_,
+            "stopped by": encoder.stop_reason_,
+            "last loss": float(f"{losses[-1]:.4g}") if len(losses) else None,
+        }
+    return about
+
+
+def _changed(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that are not at their defaults, nested ones by their long names."""
+    defaults = type(estimator)().get_params(deep=False)
+    changed: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if hasattr(value, "get_params"):
+            changed[name] = type(value).__name__
+            changed |= {f"{name}__{inner}": v for inner, v in _changed(value).items()}
+        elif repr(value) != repr(defaults.get(name)):
+            plain = value is None or isinstance(value, bool | int | float | str)
+            changed[name] = value if plain else " ".join(repr(value).split())
+    return changed
+
+
+def about_image(path: Path) -> dict[str, Any]:
+    """Describe an image file in plain data; pixels of large ones are not read."""
+    pages = open_pages(path)
+    images = pages.load()
+    height, width = images[0].shape[:2]
+    about: dict[str, Any] = {
+        "pages": pages.n_pages,
+        "height": int(height),
+        "width": int(width),
+        "channels": int(images[0].shape[2]) if images[0].ndim == 3 else 1,
+        "type": str(images[0].dtype),
+        "georeferenced": bool(pages.geo_tags),
+    }
+    return about if pages.stored else {**about, **_values(images)}
+
+
+def _values(images: Sequence[Any]) -> dict[str, Any]:
+    low, high = (float(extreme([extreme(i) for i in images])) for extreme in (np.min, np.max))
+    if not np.isfinite([low, high]).all():
+        return {"values": "with NaN or infinity"}
+    about: dict[str, Any] = {"values": f"{low:g} to {high:g}"}
+    if images[0].ndim == 2 and images[0].dtype.kind in "biu":
+        different = np.unique(np.concatenate([np.unique(image) for image in images]))
+        if len(different) <= SHOWN:
+            about["different values"] = different.tolist()
+    return about
+
+
+def _bytes(n: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{n / 2**20:.1f} MiB" if n >= 2**20 else f"{n / 2**10:.1f} KiB"

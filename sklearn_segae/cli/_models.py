@@ -1,0 +1,138 @@
+"""Models of the command line: made from names, fitted, loaded, described."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ._console import Advance
+
+UNTRUSTED = re.compile(r"pass load\(path, trusted=\[(.*)\]\)")
+
+
+def load_model(path: Path, trusted: Sequence[str]) -> Any:
+    """Load any saved estimator; the error about types that are not trusted names --trust."""
+    from ..persistence._persist import load
+
+    try:
+        return load(path, trusted=list(trusted))
+    except ValueError as error:
+        raise ValueError(UNTRUSTED.sub(_options, str(error))) from error
+
+
+def load_segmenter(path: Path, trusted: Sequence[str], device: str) -> Any:
+    """Load a fitted segmenter of images, its networks onto a device."""
+    from ..segmentation._segmenter import AESegmenter
+    from ..training._execution import resolve_device
+
+    segmenter = load_model(path, trusted)
+    if not isinstance(segmenter, AESegmenter) or not hasattr(segmenter, "estimator_"):
+        raise ValueError(
+            f"{path}: holds a {type(segmenter).__name__}, and no fitted AESegmenter. Make one with "
+            "segae fit."
+        )
+    if segmenter.rows_:
+        raise ValueError(f"{path}: was fitted to rows. Make a model of images with segae fit.")
+    where = resolve_device(device)
+    for encoder in (segmenter.encoder_, segmenter._fitted.coder):
+        if hasattr(encoder, "net_"):
+            encoder.net_.module_.to(where)
+            encoder.net_.device = where
+    return segmenter
+
+
+def _options(found: re.Match[str]) -> str:
+    return "pass " + " ".join(f"--trust {name}" for name in re.findall(r"'([^']+)'", found[1]))
+
+
+class Estimator(StrEnum):
+    """Names of clusterers and classifiers."""
+
+    auto = "auto"
+    forest = "forest"
+    head = "head"
+    logistic = "logistic"
+    boosting = "boosting"
+    kmeans = "kmeans"
+    mixture = "mixture"
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it cannot do without labels."""
+        return self.value in ("forest", "head", "logistic", "boosting")
+
+
+def make_estimator(name: Estimator, supervised: bool) -> Any:
+    """Return what `AESegmenter(estimator=...)` takes; "auto" is a head if there are labels."""
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.mixture import GaussianMixture
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    makers: dict[str, Callable[[], Any]] = {
+        "auto": lambda: "head" if supervised else None,
+        "forest": RandomForestClassifier,
+        "head": lambda: "head",
+        "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        "boosting": HistGradientBoostingClassifier,
+        "kmeans": lambda: KMeans(n_init=20),
+        "mixture": lambda: GaussianMixture(n_init=5),
+    }
+    return makers[name]()
+
+
+def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
+    """Return an unfitted segmenter; parameters that are None stay at their defaults."""
+    # Imported here and below: torch takes seconds, and `segae --help` should not.
+    from ..segmentation._segmenter import AESegmenter
+
+    segmenter = AESegmenter(estimator=estimator)
+    segmenter.encoder = segmenter._default_encoder  # so that parameters of it can be set
+    return segmenter.set_params(**{k: v for k, v in parameters.items() if v is not None})
+
+
+def learn(
+    segmenter: Any, images: Sequence[Any], maps: Sequence[Any] | None, advance: Advance
+) -> Any:
+    """Fit to images and perhaps to label maps, by which a clusterer's segments are named."""
+    from ..training._callbacks import OnEpoch
+
+    has_epochs = hasattr(segmenter.encoder, "callbacks")
+    step = "classifying" if segmenter._is_supervised else "clustering"
+
+    def tell(epoch: int, n_epochs: int, loss: float) -> None:
+        advance("training", epoch, n_epochs)
+        if epoch == n_epochs:
+            advance(step, 0, 1)
+
+    if has_epochs:
+        segmenter.encoder.callbacks = [OnEpoch(tell)]
+    advance("training", 0, 1)
+    segmenter.fit(images, maps)
+    if maps is not None and not segmenter._is_supervised:
+        segmenter.name_segments(images, maps)
+    advance(step, 1, 1)
+    if has_epochs:  # a model on disk has no functions in it
+        for encoder in (segmenter.encoder, segmenter.encoder_, segmenter._fitted.coder):
+            encoder.callbacks = None
+    return segmenter
+
+
+def summary(segmenter: Any) -> dict[str, Any]:
+    """Say in plain data what was learnt."""
+    encoder = segmenter.encoder_
+    found = {
+        "n_channels": segmenter.n_features_in_,
+        "classes": segmenter.classes_.tolist() if hasattr(segmenter, "classes_") else None,
+        "n_segments": getattr(segmenter, "n_segments_", None),
+        "cue": getattr(encoder, "cue_", None),
+        "pooling": getattr(encoder, "pooling_", None),
+        "epochs": getattr(encoder, "n_iter_", None),
+        "device": getattr(encoder, "device_", None),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,183 @@
+"""What a command line means by its inputs and outputs: files, folders, globs, and their names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from ..storage._formats import PICTURES, READABLE, STACKABLE, is_image, is_zarr
+
+SHOWN = 3  # names in an error
+
+
+def expand(arguments: Iterable[str]) -> list[Path]:
+    """Return the files that are meant, each once: names, folders, globs; "-" is standard input."""
+    found: list[Path] = []
+    for argument in arguments:
+        if argument == "-":
+            found += expand(line for line in map(str.strip, sys.stdin) if line and line != "-")
+        else:
+            found += _expand_one(argument)
+    unique = {path.resolve(): path for path in reversed(found)}
+    files = [path for path in found if unique.get(path.resolve()) is path]
+    if not files:
+        raise ValueError("no input: standard input names no file.")
+    return list(dict.fromkeys(files))
+
+
+def _expand_one(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.is_dir() and not is_zarr(path):
+        inside = sorted(p for p in path.iterdir() if is_image(p))
+        if not inside:
+            known = ", ".join((*READABLE, ".zarr"))
+            raise ValueError(f"{path}: no images in this folder. Known formats: {known}.")
+        return inside
+    if path.exists():
+        return [path]
+    if not has_magic(argument):
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    matches = [Path(match) for match in sorted(glob(argument, recursive=True))]
+    if not matches:
+        raise FileNotFoundError(f"{argument}: matches no file.")
+    return [p for p in matches if is_image(p)] or matches
+
+
+def is_folder(out: Path, n_inputs: int) -> bool:
+    """Tell whether outputs go into a folder of that name, or are that file."""
+    if out.suffix.lower() == ".zarr":
+        return n_inputs > 1
+    return n_inputs > 1 or out.is_dir() or not out.suffix
+
+
+def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[Path]:
+    """Return the file of every label map: `out`, or one in it that is named after its image."""
+    if not is_folder(out, len(inputs)):
+        _refuse_two_formats(out, suffix)
+        return [out]
+    _refuse_one_file(out, len(inputs), "--out")
+    _refuse_clashes(inputs)
+    return [out / f"{path.stem}{suffix or label_suffix(path)}" for path in inputs]
+
+
+def overlay_files(
+    inputs: Sequence[Path], overlay: Path, n_pages: Sequence[int]
+) -> list[list[Path]]:
+    """Return the pictures of every input, one a page."""
+    if is_folder(overlay, len(inputs)):
+        _refuse_one_file(overlay, len(inputs), "--overlay")
+        _refuse_clashes(inputs)
+        names = [overlay / f"{path.stem}.png" for path in inputs]
+    elif overlay.suffix.lower() in PICTURES:
+        names = [overlay]
+    else:
+        raise ValueError(
+            f"{overlay}: {overlay.suffix} is no format of pictures. Use {', '.join(PICTURES)}."
+        )
+    return [_numbered(name, n) for name, n in zip(names, n_pages, strict=True)]
+
+
+def _refuse_two_formats(out: Path, suffix: str | None) -> None:
+    if suffix and out.suffix.lower().replace(".tiff", ".tif") != suffix:
+        raise ValueError(
+            f"{out}: is no {suffix} file, as --format {suffix[1:]} asks. Leave --format out, or "
+            "pass a folder as --out."
+        )
+
+
+def _refuse_one_file(folder: Path, n_inputs: int, option: str) -> None:
+    """Raise an error for the name of a file where a folder is meant, unless it is one."""
+    if folder.suffix.lower() in (*PICTURES, *STACKABLE) and not folder.is_dir():
+        raise ValueError(
+            f"{option} {folder}: is one file, but there are {n_inputs} images. Pass a folder."
+        )
+
+
+def refuse_name_of_model(path: Path) -> None:
+    """Raise an error for a model that is named like an image."""
+    if path.suffix.lower() in (*PICTURES, *STACKABLE):
+        raise ValueError(f"{path}: {path.suffix} is a format of images, not of models. Use .segae.")
+
+
+def _numbered(path: Path, n: int) -> list[Path]:
+    if n == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, n + 1)]
+
+
+def label_suffix(image: Path) -> str:
+    """Return the format of a label map: that of its image, or PNG where that is lossy."""
+    suffix = image.suffix.lower()
+    return suffix if suffix in STACKABLE else ".png"
+
+
+def refuse_to_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: bool) -> None:
+    """Raise an error before any work if an output is there, is an input, or has no place."""
+    read = {path.resolve() for path in inputs}
+    written: set[Path] = set()
+    for path in outputs:
+        place = path.resolve()
+        if place in read:
+            raise ValueError(f"{path}: would overwrite an input. Pass another --out.")
+        if place in written:
+            raise ValueError(f"{path}: would be written twice. Pass another --out or --overlay.")
+        if path.exists() and not force:
+            raise FileExistsError(f"{path}: exists. Pass --force to overwrite it.")
+        if path.is_dir() and not is_zarr(path):
+            raise IsADirectoryError(f"{path}: is a folder, but a file is to be written there.")
+        above = next(p for p in place.parents if p.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(f"{path}: cannot be made, for {above} is a file.")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(f"{path}: cannot be made, for you may not write into {above}.")
+        written.add(place)
+
+
+def partners(
+    inputs: Sequence[Path], others: Sequence[Path], *, what: str, all_needed: bool
+) -> list[Path | None]:
+    """Return the other file of every input: of the same name, or else in order.
+
+    Parameters
+    ----------
+    inputs, others : sequence of Path
+        Images and their label maps, say.
+    what : str
+        The option that named the others, for errors.
+    all_needed : bool
+        Whether every input needs one; None stands for those without.
+    """
+    _refuse_clashes(inputs)
+    _refuse_clashes(others)
+    by_name = {path.stem: path for path in others}
+    without = [path for path in inputs if path.stem not in by_name]
+    if len(without) == len(inputs) and len(inputs) == len(others):
+        return list(others)
+    n_used = len(inputs) - len(without)
+    if without and (all_needed or n_used < len(others)):
+        raise ValueError(
+            f"{what}: none of its {len(others)} files is named {_listed(without)}. Give files of "
+            f"the same names as the {len(inputs)} inputs, or as many of other names in order."
+        )
+    return [by_name.get(path.stem) for path in inputs]
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    names = ", ".join(f"{path.stem}.*" for path in paths[:SHOWN])
+    return names if len(paths) <= SHOWN else f"{names} (and {len(paths) - SHOWN} more)"
+
+
+def _refuse_clashes(paths: Sequence[Path]) -> None:
+    """Raise an error if two inputs have one name, so that their outputs would too."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        # Many file systems do not tell capitals from small letters.
+        other = seen.setdefault(path.stem.lower(), path)
+        if other is not path:
+            raise ValueError(
+                f"{other} and {path}: two files of one name, but outputs are named after them. "
+                "Rename one, or give them to two calls."
+            )

@@ -1,0 +1,1 @@
+"""PixelEncoder: images to a code for every pixel."""

@@ -1,0 +1,47 @@
+"""What an encoder of pixels is trained on: crops of the images, or rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..imaging._scaling import scaled
+from ..imaging._tiles import read_tile, sample_tiles
+from ..training._batches import Samples
+
+CROP = 96  # side in pixels
+
+
+def crop_samples(
+    images: Sequence[np.ndarray], scale: np.ndarray, n_crops: int, rng: np.random.Generator
+) -> Samples:
+    """Return batches of crops, each batch from one image."""
+    return Samples(partial(_random_crops, images, scale, n_crops, rng), min(4 * len(images), 8))
+
+
+def row_samples(rows: np.ndarray, scale: np.ndarray) -> Samples:
+    """Return rows (n, 1, C) as images of one pixel."""
+    x = _tensor(scaled(rows, scale)[:, None])
+    return Samples(lambda i: x[i], len(x))
+
+
+def _random_crops(
+    images: Sequence[np.ndarray],
+    scale: np.ndarray,
+    n_crops: int,
+    rng: np.random.Generator,
+    index: Any,
+) -> torch.Tensor:
+    """Draw crops (n_crops, C, CROP, CROP) of one random image, new ones whatever the index."""
+    (i, _), *_ = sample_tiles(images, CROP, 1, rng)
+    chosen = sample_tiles([images[i]], CROP, n_crops, rng)
+    return _tensor(np.stack([scaled(read_tile(images[i], tile, 0), scale) for _, tile in chosen]))
+
+
+def _tensor(x: np.ndarray) -> torch.Tensor:
+    """(N, H, W, C) -> (N, C, H, W), in memory as it was."""
+    return torch.from_numpy(x.astype(np.float32, copy=False)).movedim(-1, 1)

@@ -1,0 +1,78 @@
+"""Local structure at several scales: slope, curvature and value of Gaussian averages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ._pooling import pool, pool_radius
+
+SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
+RADIUS = pool_radius(SIGMAS[-1])
+WIDE = 8.0  # from here on values are left out: slow changes of light, which tell no segments
+N_JETS = sum(3 if sigma >= WIDE else 4 for sigma in SIGMAS)  # of every channel
+TINY = 1e-30
+FRAME = 4  # pixels beyond the tile that derivatives need
+
+
+def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
+    """Return what a neighbourhood looks like to second order, whichever way it is turned.
+
+    Length of the gradient, both eigenvalues of the Hessian, larger first, and below `WIDE` the
+    value, of every channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale
+    [1]_. Thin lines and blobs of some width stand out in them.
+
+    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, C * N_JETS, len(rows), len(columns)); rows and
+    columns, each of consecutive pixels, count the H x W pixels inside.
+
+    References
+    ----------
+    .. [1] T. Lindeberg, "Feature detection with automatic scale selection", International Journal
+       of Computer Vision 30, 1998, doi:10.1023/A:1008045108935.
+    """
+
+    def smooth(sigma: float, beyond: int) -> Tensor:
+        first, after = FRAME - beyond, FRAME + beyond
+        return pool(x, sigma, *(range(r.start + first, r.stop + after) for r in (rows, columns)))
+
+    return jets_of(smooth)
+
+
+def jets_of(smooth: Callable[[float, int], Tensor]) -> Tensor:
+    """Return the jets of a `smooth(sigma, beyond)` image that goes `beyond` the h x w pixels."""
+    return torch.cat([jet for sigma in SIGMAS for jet in _jet(smooth, sigma)], 1)
+
+
+def _jet(smooth: Callable[[float, int], Tensor], sigma: float) -> Iterator[Tensor]:
+    """Yield slope, curvatures and perhaps value (N, C, h, w), differences of smoothed pixels."""
+    # Of neighbours at a wide scale they would be differences of nearly equal floats.
+    apart = max(1, round(sigma / 4))
+    above, middle, below = _thirds(smooth(sigma, apart), apart, axis=2)
+    area = apart**2
+    left, here, right = _thirds(middle, apart, axis=3)
+    up, down = (part[..., apart:-apart] for part in (above, below))
+    slope = _length(down - up, right - left) / (2 * apart)
+    bend_down, bend_across = (down + up - 2 * here) / area, (right + left - 2 * here) / area
+    (top_left, _, top_right), (low_left, _, low_right) = (
+        _thirds(part, apart, axis=3) for part in (above, below)
+    )
+    twist = (low_right - low_left - top_right + top_left) / (4 * area)
+    mean = (bend_down + bend_across) / 2
+    spread = _length((bend_down - bend_across) / 2, twist)
+    yield from (sigma * slope, sigma**2 * (mean + spread), sigma**2 * (mean - spread))
+    if sigma < WIDE:
+        yield here
+
+
+def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return maps `apart` pixels before, at, and after every pixel that has both."""
+    n = maps.shape[axis] - 2 * apart
+    before, here, after = (maps.narrow(axis, k * apart, n) for k in range(3))
+    return before, here, after
+
+
+def _length(a: Tensor, b: Tensor) -> Tensor:
+    """Return the length of a vector; its gradient is 0 where the length is, not NaN."""
+    return (a * a + b * b).clamp_min(TINY).sqrt()  # not torch.hypot, which ONNX does not know

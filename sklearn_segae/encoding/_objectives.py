@@ -1,0 +1,86 @@
+"""What training minimises, as functions of a module and a batch of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..networks._pixel_autoencoder import PixelAutoencoder, crop
+from ..training._losses import LOSSES
+from ._pooling import pool
+
+
+class PatchReconstruction:
+    """The loss between the patches around a grid of pixels and what their features say of them."""
+
+    def __init__(self, loss: str = "mse", step: int = 4) -> None:
+        self.loss = LOSSES[loss]
+        self.step = step
+
+    def __call__(self, module: PixelAutoencoder, x: Tensor) -> Tensor:
+        """Return the mean over all patches of the batch, a scalar."""
+        return self.of_features(module, x, module.activations(x)[-1])
+
+    def of_features(self, module: PixelAutoencoder, x: Tensor, last: Tensor) -> Tensor:
+        """Return the loss, given the activations of the last layer."""
+        inner = crop(x, module.margin - module.patch_size // 2)
+        patches = functional.unfold(inner, module.patch_size, stride=self.step)
+        reconstructed = module.decode(last[..., :: self.step, :: self.step])
+        return self.loss(reconstructed.flatten(2), patches)
+
+
+class CoherentReconstruction:
+    """Patch reconstruction, less the coherence of the pooled features.
+
+    What segments is what neighbouring pixels share once features are pooled. Training to
+    reconstruct alone does not favour such features; this objective asks for them directly,
+    at a scale drawn anew for every batch. A batch must come from one image: what distinguishes
+    images is shared by all neighbours in them, and would count as coherence.
+    """
+
+    def __init__(self, loss: str = "mse", sigmas: Sequence[float] = (2, 3, 4, 6, 8)) -> None:
+        self.reconstruction = PatchReconstruction(loss)
+        self.sigmas = sigmas
+
+    def __call__(self, module: PixelAutoencoder, x: Tensor) -> Tensor:
+        """Return the loss of a batch of crops of one image, a scalar."""
+        maps = module.activations(x)
+        sigma = self.sigmas[int(torch.randint(len(self.sigmas), ()))]
+        reconstruction = self.reconstruction.of_features(module, x, maps[-1])
+        return reconstruction - coherence(module.features(maps), sigma)
+
+
+def coherence(features: Tensor, sigma: float, shrinkage: float = 0.02) -> Tensor:
+    r"""Return the sum of squared autocorrelations of pooled features (N, F, H, W).
+
+    With C the covariance of the features after Gaussian pooling and S their covariance between
+    pixels 2.5 sigma apart, that is :math:`\|L^{-1} S L^{-T}\|_F^2` with :math:`L L^T = C`: the
+    squared eigenvalues of min/max autocorrelation factors [1]_, without computing them. It is a
+    nonlinear slow feature analysis [2]_ over space; whitening keeps features from collapsing.
+
+    References
+    ----------
+    .. [1] P. Switzer, A. Green, "Min/max autocorrelation factors for multivariate spatial
+       imagery", Stanford technical report 6, 1984.
+    .. [2] L. Wiskott, T. Sejnowski, "Slow feature analysis: unsupervised learning of
+       invariances", Neural Computation 14, 2002, doi:10.1162/089976602317318938.
+    """
+    step = max(2, round(1.25 * sigma))  # pairs are two steps apart, across and down
+    pooled = pool(features, sigma, *(range(0, size, step) for size in features.shape[-2:]))
+    pooled = pooled - pooled.mean((0, 2, 3), keepdim=True)
+    first = _rows(pooled[:, :, :-2], pooled[:, :, :, :-2])
+    second = _rows(pooled[:, :, 2:], pooled[:, :, :, 2:])
+    covariance = (first @ first.T + second @ second.T) / (2 * first.shape[1])
+    lagged = (first @ second.T + second @ first.T) / (2 * first.shape[1])
+    ridge = shrinkage * covariance.diagonal().mean() + 1e-6
+    root = torch.linalg.cholesky(covariance + ridge * torch.eye(len(covariance)).to(covariance))
+    half = torch.linalg.solve_triangular(root, lagged, upper=False)
+    return torch.linalg.solve_triangular(root, half.T, upper=False).square().sum()
+
+
+def _rows(down: Tensor, across: Tensor) -> Tensor:
+    """(N, F, ...) twice -> (F, n), the values of every feature in a row."""
+    return torch.cat([maps.movedim(1, 0).flatten(1) for maps in (down, across)], 1)

@@ -1,0 +1,66 @@
+"""Any row transformer as an encoder of pixels: it sees the patch around a pixel as one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ..imaging._pixel_sampling import choose_pixels, gather
+from ..imaging._tiled_inference import Cost
+from ..imaging._tiles import Tile, read_tile
+
+
+class PatchEncoder:
+    """Encode the pixels of images by what a transformer makes of the square patches around them.
+
+    Parameters
+    ----------
+    transformer : estimator or "passthrough"
+        Fitted in `fit`, not cloned; "passthrough" hands the patches on.
+    patch_size : int
+        Side of the patches, odd, in pixels. 1 is the pixel itself.
+    """
+
+    def __init__(self, transformer: Any, patch_size: int) -> None:
+        self.transformer = transformer
+        self.patch_size = patch_size
+
+    def fit(self, images: Sequence[np.ndarray], n_patches: int, rng: np.random.Generator) -> Self:
+        """Fit the transformer on the patches around random pixels."""
+        if self.transformer != "passthrough":
+            chosen = choose_pixels(images, n_patches, rng)
+            self.transformer.fit(gather(self._patches, images, chosen))
+        return self
+
+    def cost(self, image: np.ndarray) -> Cost:
+        """Return what a tile takes, if the transformer makes no more than some copies of it."""
+        n_bytes = 8 * 4 * image.shape[2] * self.patch_size**2
+        return Cost(self.patch_size // 2, n_bytes, n_bytes)
+
+    def encode_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return the codes (h, w, n) of one tile of an image."""
+        patches = self._patches(image, tile)
+        height, width = patches.shape[:2]
+        codes = patches.reshape(height * width, -1)
+        if self.transformer != "passthrough":
+            codes = self.transformer.transform(codes)
+        return np.asarray(codes).reshape(height, width, -1)
+
+    def _patches(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return the patches (h, w, n_channels * patch_size**2) of one tile, as floats."""
+        size = self.patch_size
+        pixels = read_tile(image, tile, size // 2)
+        windows = sliding_window_view(pixels, (size, size), (0, 1))
+        dtype = np.float64 if image.dtype == np.float64 else np.float32
+        return windows.reshape(*windows.shape[:2], -1).astype(dtype)
+
+
+def fit_row_encoder(
+    encoder: Any, images: list[np.ndarray], patch_size: int, n_patches: int, seed: int
+) -> Any:
+    """Fit a transformer on patches, in one call that can be cached."""
+    rng = np.random.default_rng(seed)
+    return PatchEncoder(encoder, patch_size).fit(images, n_patches, rng).transformer

@@ -1,0 +1,1 @@
+"""Images and label maps as arrays: validated, normalized, lazy, tiled, sampled, rendered."""

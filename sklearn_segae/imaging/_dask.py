@@ -1,0 +1,152 @@
+"""Dask arrays of images in, lazy dask arrays of answers out: computed by the user's scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._compat import require
+from ._lazy_images import Window, refuse_gaps
+from ._normalization import Exposed, span_of, telling_tiles
+from ._tiled_inference import Cost, Work, tile_side
+
+Answer = Callable[[Any, np.ndarray, Work], np.ndarray]  # of a model, an image, and how to work
+Extremes = tuple[Any, Any]  # lowest and highest value of every image and channel, (n, C) each
+
+
+def is_dask(X: Any) -> bool:
+    """Tell a dask array, or a list of them, without importing dask."""
+    first = X[0] if isinstance(X, list | tuple) and len(X) > 0 else X
+    return type(first).__module__.split(".")[0] == "dask" and hasattr(first, "dask")
+
+
+def lazy_answer(
+    images: Any,
+    model: Any,
+    answer: Answer,
+    cost: Cost,
+    max_memory: int,
+    typical: np.ndarray | None = None,
+) -> Any:
+    """Return the dask array of `answer(model, image, work)`, one task a chunk.
+
+    A chunk comes with the pixels around it that its answer depends on, and knows its place in the
+    image: borders are treated as in one process, tiles are the same, and so are the answers.
+
+    Parameters
+    ----------
+    images : dask array of shape (n, H, W, C)
+    model : object
+        Sent to every worker once.
+    answer : function
+        Its second argument looks like a whole image; asked for is the part `work.within`.
+    cost : Cost
+        Of a tile; chunks are made of whole tiles.
+    max_memory : int
+        In bytes, for each task.
+    typical : ndarray of shape (C,) or None
+        Where images are exposed: the range that is typical.
+    """
+    delayed, overlap = require("dask", "scale").delayed, require("dask.array.overlap", "scale")
+    side, halo = tile_side(max_memory, cost), cost.halo
+    chunks = [_chunks(size, own, side, halo) for size, own in zip(*_sides(images), strict=True)]
+    images = images.rechunk((1, *map(tuple, chunks), images.shape[3]))
+    # What is in one piece needs nothing around it; dask would ask it to be longer than the halo.
+    depth = {axis + 1: halo if len(sizes) > 1 else 0 for axis, sizes in enumerate(chunks)}
+    around = overlap.overlap(images, depth, boundary="none", allow_rechunk=False)
+    example = _example(model, answer, images, typical)
+    axes = len(example.shape) - 2
+    options: dict[str, Any] = {
+        "chunks": (images.chunks[0], *images.chunks[1:3], *((n,) for n in example.shape[2:])),
+        "drop_axis": [] if axes else [3],
+        "dtype": example.dtype,
+        "meta": np.empty((0,) * (3 + axes), example.dtype),
+    }
+    return around.map_blocks(
+        _answer_chunk,
+        delayed(model, pure=False, traverse=False),
+        answer=answer,
+        extremes=None if typical is None else _extremes(images),
+        typical=typical,
+        starts=[np.cumsum([0, *sizes]).tolist() for sizes in chunks],
+        halo=halo,
+        max_memory=max_memory,
+        **options,
+    )
+
+
+def as_stacks(X: Any, out: Any = None) -> list[Any]:
+    """Return dask arrays of shape (n, H, W, C): one for a stack, one for every image of a list."""
+    if out is not None:
+        raise ValueError(
+            "out is written at once, but X is a dask array, whose answer is computed later. Leave "
+            "out away, and store the answer: dask.array.store(model.predict(X), out)."
+        )
+    if not isinstance(X, list | tuple):
+        return [X if X.ndim == 4 else X[..., None]]
+    return [image[None] if image.ndim == 3 else image[None, ..., None] for image in X]
+
+
+def like_stacks(X: Any, answers: list[Any]) -> Any:
+    """Put answers for stacks into the container that `X` came in."""
+    if isinstance(X, list | tuple):
+        return [answer[0] for answer in answers]
+    return require("dask.array", "scale").concatenate(answers) if len(answers) > 1 else answers[0]
+
+
+def _answer_chunk(
+    block: np.ndarray,
+    model: Any,
+    *,
+    answer: Answer,
+    extremes: Extremes | None,
+    typical: np.ndarray,
+    starts: list[list[int]],
+    halo: int,
+    max_memory: int,
+    block_id: tuple[int, ...],
+) -> np.ndarray:
+    """Answer for one chunk of one image, (1, h, w, C) with the pixels around it."""
+    i, *places = block_id[:3]
+    refuse_gaps(block, f"X[{i}]")
+    rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
+    origin = max(0, rows.start - halo), max(0, columns.start - halo)
+    image: Any = Window(block[0], origin, (starts[0][-1], starts[1][-1]))
+    if extremes is not None:
+        low, high = (values[i].astype(np.float64) for values in extremes)
+        image = Exposed(image, low, span_of(low, high, typical))
+    return answer(model, image, Work(max_memory, within=(rows, columns)))[None]
+
+
+def _sides(images: Any) -> tuple[tuple[int, int], list[int]]:
+    """Height and width, and how long chunks are along either."""
+    return images.shape[1:3], [max(sizes) for sizes in images.chunks[1:3]]
+
+
+def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
+    """Return chunks about as long as they are, of whole tiles, and none shorter than the halo."""
+    length = side * max(round(own / side), -(-halo // side), 1)
+    n, rest = divmod(size, length)
+    if n == 0:
+        return [size]
+    chunks = [length] * n
+    if rest >= max(halo, 1):
+        return [*chunks, rest]
+    chunks[-1] += rest
+    return chunks
+
+
+def _example(model: Any, answer: Answer, images: Any, typical: np.ndarray | None) -> np.ndarray:
+    """Answer for a few black pixels: tells type and shape."""
+    dtype = images.dtype if typical is None else np.float32
+    return answer(model, np.zeros((4, 4, images.shape[3]), dtype), Work())
+
+
+def _extremes(images: Any) -> Extremes:
+    """Lowest and highest values, of the tiles that tell them in one process as well."""
+    array = require("dask.array", "scale")
+    parts = [images[:, rows, columns] for rows, columns in telling_tiles(images.shape[1:3])]
+    low = array.stack([part.min((1, 2)) for part in parts]).min(0)
+    return low, array.stack([part.max((1, 2)) for part in parts]).max(0)

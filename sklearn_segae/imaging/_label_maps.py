@@ -1,0 +1,73 @@
+"""Label maps: checked, cleaned, their boundaries. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from ._validation import refuse_no_array
+
+
+def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the label maps of `y` as a list of integer (H, W) arrays that fit the images."""
+    refuse_no_array(y, "y")
+    if not hasattr(y, "__len__"):
+        raise TypeError(f"y={y!r:.60} is no label map. Pass one for every image, as X holds them.")
+    maps = [np.asarray(labels) for labels in y]
+    if len(maps) != len(images):
+        raise ValueError(f"y holds {len(maps)} label maps, but X holds {len(images)} images.")
+    for i, (labels, image) in enumerate(zip(maps, images, strict=True)):
+        if labels.shape != image.shape[:2]:
+            raise ValueError(
+                f"y[{i}] has shape {labels.shape}, but X[{i}] has {image.shape[:2]} pixels. "
+                "A label map holds one integer for every pixel."
+            )
+        if labels.dtype.kind not in "biu":
+            raise ValueError(
+                f"y[{i}] has dtype {labels.dtype}, but label maps hold integers (-1: unlabelled). "
+                f"Pass y[{i}].astype(int)."
+            )
+    return maps
+
+
+def as_stored(labels: np.ndarray) -> np.ndarray:
+    """Return a label map in the smallest type that image formats know."""
+    highest = labels.max()
+    if labels.min() < 0:
+        return labels.astype(np.int32)
+    return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.int32)
+
+
+def absorb_specks(labels: np.ndarray, min_size: int) -> np.ndarray:
+    """Give every connected patch below `min_size` pixels the label of the nearest larger patch.
+
+    Pixels are neighbours if they share an edge. A map that has small patches only stays as it is.
+    """
+    small = _in_specks(labels, min_size)
+    if small.all():
+        return labels.copy()
+    while small.any():  # parts of a speck may join different neighbours across a corner: rarely
+        nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
+        labels = labels[tuple(nearest)]
+        small = _in_specks(labels, min_size)
+    return labels.copy()
+
+
+def _in_specks(labels: np.ndarray, min_size: int) -> np.ndarray:
+    small = np.zeros(labels.shape, bool)
+    for value in np.unique(labels):
+        patches, _ = ndimage.label(labels == value)
+        sizes = np.bincount(patches.ravel())
+        small |= (patches > 0) & (sizes[patches] < min_size)
+    return small
+
+
+def borders(labels: np.ndarray) -> np.ndarray:
+    """Return True where a pixel's label differs from that of the pixel below or to the right."""
+    edge = np.zeros(labels.shape, bool)
+    edge[:-1] |= labels[:-1] != labels[1:]
+    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return edge

@@ -1,0 +1,121 @@
+"""Samples of the pixels of a set of images, and what is computed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from ._tiles import TILE, Tile, image_tiles
+
+BUDGET = 24 * TILE**2  # a sample of a large set comes from so many pixels: not all are computed
+
+
+def random_tiles(
+    images: Sequence[np.ndarray], rng: np.random.Generator
+) -> Iterator[tuple[int, Tile]]:
+    """Yield (image index, tile) in random order, no more once they hold `BUDGET` pixels."""
+    every = [(i, tile) for i, image in enumerate(images) for tile in image_tiles(image)]
+    left = BUDGET
+    for i, tile in (every[c] for c in rng.permutation(len(every))):
+        if left <= 0:
+            break
+        yield i, tile
+        left -= (tile[0].stop - tile[0].start) * (tile[1].stop - tile[1].start)
+
+
+def choose_pixels(
+    images: Sequence[np.ndarray], n_pixels: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Draw pixels at random, without replacement: flat indices (m,) for every image.
+
+    From random tiles of `BUDGET` pixels at most, so that a sample costs the same however large the
+    set is.
+    """
+    pools = [[np.empty(0, int)] for _ in images]
+    for i, (rows, columns) in random_tiles(images, rng):
+        first = np.arange(rows.start, rows.stop)[:, None] * images[i].shape[1]
+        pools[i].append((first + np.arange(columns.start, columns.stop)).ravel())
+    return _draw([np.sort(np.concatenate(pool)) for pool in pools], n_pixels, rng)
+
+
+def choose_labelled(
+    targets: Sequence[np.ndarray],
+    known: Sequence[np.ndarray],
+    n_pixels: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Draw known pixels in proportion to their classes, at least one of each class."""
+    pools = [np.flatnonzero(k) for k in known]
+    total = sum(map(len, pools))
+    if total <= n_pixels:
+        return pools
+    parts = [[np.empty(0, int)] for _ in pools]
+    for value in np.unique(
+        np.concatenate([np.unique(t[k]) for t, k in zip(targets, known, strict=True)])
+    ):
+        of_class = [pool[t.ravel()[pool] == value] for t, pool in zip(targets, pools, strict=True)]
+        share = -(-n_pixels * sum(map(len, of_class)) // total)
+        for part, drawn in zip(parts, _draw(of_class, share, rng), strict=True):
+            part.append(drawn)
+    return [np.concatenate(part) for part in parts]
+
+
+def gather(
+    function: Callable[[np.ndarray, Tile], np.ndarray],
+    images: Sequence[np.ndarray],
+    chosen: Sequence[np.ndarray],
+) -> np.ndarray:
+    """Return rows (n, F) of the maps `function(image, tile)` -> (h, w, F) at the chosen pixels.
+
+    Rows come in the order of the images and of the flat indices; only what surrounds the chosen
+    pixels of a tile is computed.
+    """
+    return np.concatenate(
+        [_gather(function, image, c) for image, c in zip(images, chosen, strict=True) if len(c)]
+    )
+
+
+def pick(maps: Sequence[np.ndarray], chosen: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the values (n,) of maps (H, W) at the chosen pixels, in the order of `gather`."""
+    return np.concatenate([m.ravel()[c] for m, c in zip(maps, chosen, strict=True)])
+
+
+def _gather(
+    function: Callable[[np.ndarray, Tile], np.ndarray], image: np.ndarray, chosen: np.ndarray
+) -> np.ndarray:
+    y, x = np.divmod(chosen, image.shape[1])
+    parts, places = [], []
+    for tile in image_tiles(image):
+        rows, columns = tile
+        here = np.flatnonzero(
+            (rows.start <= y) & (y < rows.stop) & (columns.start <= x) & (x < columns.stop)
+        )
+        if len(here):
+            box = _bounds(y[here]), _bounds(x[here])  # of a few strokes it is small
+            maps = function(image, box)
+            parts.append(maps[y[here] - box[0].start, x[here] - box[1].start])
+            places.append(here)
+    gathered = np.concatenate(parts)
+    result = np.empty_like(gathered)
+    result[np.concatenate(places)] = gathered
+    return result
+
+
+def _bounds(places: np.ndarray) -> slice:
+    return slice(int(places.min()), int(places.max()) + 1)
+
+
+def _draw(pools: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw `n` of all members of the pools, keeping each with its pool, in order."""
+    sizes = np.array([len(pool) for pool in pools])
+    total = int(sizes.sum())
+    drawn = np.sort(rng.choice(total, n, replace=False)) if n < total else np.arange(total)
+    ends = np.cumsum(sizes)
+    bounds = np.searchsorted(drawn, ends)
+    return [
+        pool[part - (end - size)]
+        for pool, part, end, size in zip(
+            pools, np.split(drawn, bounds[:-1]), ends, sizes, strict=True
+        )
+    ]

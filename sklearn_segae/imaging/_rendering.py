@@ -1,0 +1,97 @@
+"""Label maps, feature maps and boundaries as RGB pictures (H, W, 3) uint8."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+
+from ._label_maps import borders
+
+# Okabe and Ito's palette, which colour-blind people can tell apart.
+PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
+LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
+
+
+def colours(n: int) -> np.ndarray:
+    """Return `n` distinct RGB colours (n, 3) uint8: the palette, then evenly turning hues."""
+    fixed = [tuple(bytes.fromhex(name)) for name in PALETTE]
+    golden = 0.618034
+    more = [colorsys.hsv_to_rgb(golden * i % 1, 0.55, 0.6 + 0.3 * (i % 2)) for i in range(n)]
+    every = fixed + [tuple(int(255 * c) for c in rgb) for rgb in more]
+    return np.array(every[:n], np.uint8).reshape(n, 3)
+
+
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """Show an image of any dtype and channels: its first three channels, or one as grey."""
+    channels = np.atleast_3d(image)
+    channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
+    if channels.dtype != np.uint8:
+        channels = (255 * stretch(channels)).astype(np.uint8)
+    return np.broadcast_to(channels, (*channels.shape[:2], 3)).copy()
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """Show an image of any dtype and channels, none of them left out: (H, W, 3) uint8.
+
+    One channel is grey, two are magenta and green, three are colours as they are; of more, their
+    three principal components are.
+    """
+    channels = np.atleast_3d(image)
+    n_channels = channels.shape[2]
+    if n_channels == 2:
+        magenta_green = stretch(channels)[..., [0, 1, 0]]
+        return (255 * magenta_green).astype(np.uint8)
+    if n_channels > 3:
+        rows = channels.reshape(-1, n_channels).astype(np.float32)
+        _, axes = np.linalg.eigh(np.cov(rows.T))  # the last ones have the largest variance
+        channels = (rows @ axes[:, :-4:-1]).reshape(*channels.shape[:2], 3)
+    return to_rgb(channels)
+
+
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """Show how bright an image is, so that colours can be laid over it: (H, W, 3) uint8."""
+    brightness = as_picture(image) @ np.array(LUMA)
+    return to_rgb(brightness.astype(np.uint8))
+
+
+def stretch(channels: np.ndarray) -> np.ndarray:
+    """Bring every channel to [0, 1], its lowest and highest percentile to the ends."""
+    channels = channels.astype(np.float32)
+    low, high = np.percentile(channels, (1, 99), axis=(0, 1))
+    return np.clip((channels - low) / np.where(high > low, high - low, 1), 0, 1)
+
+
+def show_labels(labels: np.ndarray) -> np.ndarray:
+    """Give every label of a map its colour; -1 is white."""
+    palette = np.append(
+        colours(int(labels.max()) + 1), np.array([[255, 255, 255]], np.uint8), axis=0
+    )
+    return palette[labels]  # -1 is the last colour
+
+
+def show_overlay(image: np.ndarray, labels: np.ndarray, opacity: float = 0.4) -> np.ndarray:
+    """Lay the colours of the labels over the image, and the borders on top in white."""
+    mixed = (1 - opacity) * to_rgb(image) + opacity * show_labels(labels)
+    mixed[borders(labels)] = 255
+    return mixed.astype(np.uint8)
+
+
+def show_borders(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Draw the borders between labels in yellow over the darkened image."""
+    picture = (0.6 * to_rgb(image)).astype(np.uint8)
+    picture[borders(labels)] = (255, 230, 0)
+    return picture
+
+
+def show_features(codes: np.ndarray, n_columns: int = 4, gap: int = 4) -> np.ndarray:
+    """Lay the components of a feature map (H, W, n) out as grey pictures, first one top left."""
+    grey = (255 * stretch(codes)).astype(np.uint8)
+    height, width, n = grey.shape
+    n_columns = min(n, n_columns)
+    n_rows = -(-n // n_columns)
+    sheet = np.full((n_rows * (height + gap), n_columns * (width + gap)), 255, np.uint8)
+    for i in range(n):
+        top, left = i // n_columns * (height + gap), i % n_columns * (width + gap)
+        sheet[top : top + height, left : left + width] = grey[..., i]
+    return to_rgb(sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap])

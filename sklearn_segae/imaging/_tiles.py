@@ -1,0 +1,133 @@
+"""Cut images into tiles with a halo: nothing above needs a whole image at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import numpy as np
+
+TILE = 256  # side of the tiles that samples come from, in pixels
+ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
+
+
+def image_tiles(image: np.ndarray, side: int = TILE) -> Iterator[Tile]:
+    """Yield the tiles that an image is worked on in."""
+    return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else side)
+
+
+Tile = tuple[slice, slice]
+
+STRIDE = 2  # pixels: what is read of an image, but not everywhere, lies on this grid in all tiles
+
+
+def tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
+    """Yield the (rows, columns) of tiles of at most `side` pixels that partition an image."""
+    height, width = shape[:2]
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield (
+                slice(top, min(top + side, height)),
+                slice(left, min(left + side, width)),
+            )
+
+
+def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Tile]:
+    """Yield tiles that lie evenly all over an image, `apart` * `side` pixels from each other."""
+    starts = (
+        np.unique(
+            np.linspace(0, max(0, size - side), max(2, round(size / (apart * side)))).astype(int)
+        )
+        for size in shape[:2]
+    )
+    for top, left in product(*starts):
+        yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
+
+
+def whole(shape: tuple[int, ...]) -> Tile:
+    """Return all of an image as one tile."""
+    return slice(0, shape[0]), slice(0, shape[1])
+
+
+def some_tiles(shape: tuple[int, ...], side: int, n_most: float) -> list[Tile]:
+    """Return the whole image as one tile; of one with more pixels than that, about `n_most` tiles.
+
+    They lie evenly all over it.
+    """
+    excess = shape[0] * shape[1] / (n_most * side**2)
+    if excess <= 1:
+        return [whole(shape)]
+    return list(spread_tiles(shape, side, excess**0.5))
+
+
+def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
+    """Return a copy of the tile with `halo` more pixels on every side, mirrored at the borders.
+
+    (H, W, C) -> (h + 2 * halo, w + 2 * halo, C). A tile may reach beyond the image; what is there
+    is the mirror image, so that neighbouring tiles agree on every pixel they both see.
+    """
+    rows = _mirrored(tile[0].start - halo, tile[0].stop + halo, image.shape[0])
+    columns = _mirrored(tile[1].start - halo, tile[1].stop + halo, image.shape[1])
+    top, left = rows.min(), columns.min()
+    part = np.asarray(image[top : rows.max() + 1, left : columns.max() + 1])
+    return part[np.ix_(rows - top, columns - left)]
+
+
+def widen(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
+    """Return the tile with `reach` or more pixels on every side, as far as there are any.
+
+    It begins with a row and a column of the grid that all tiles share, every `STRIDE` pixels.
+    """
+    rows, columns = (
+        slice(max(0, part.start - reach) // STRIDE * STRIDE, min(part.stop + reach, size))
+        for part, size in zip(tile, shape[:2], strict=True)
+    )
+    return rows, columns
+
+
+def places(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]:
+    """Return the rows and columns of every `step`-th pixel of a tile, counted in a wider one."""
+    rows, columns = (
+        range(part.start - outer.start, part.stop - outer.start, step)
+        for part, outer in zip(tile, within, strict=True)
+    )
+    return rows, columns
+
+
+def inside(tile: Tile, shape: tuple[int, ...]) -> Tile:
+    """Cut off what lies beyond the image."""
+    rows, columns = (
+        slice(max(0, part.start), min(part.stop, size))
+        for part, size in zip(tile, shape[:2], strict=True)
+    )
+    return rows, columns
+
+
+def sample_tiles(
+    images: Sequence[np.ndarray], side: int, n_tiles: int, rng: np.random.Generator
+) -> list[tuple[int, Tile]]:
+    """Draw `n_tiles` (image index, tile) at random places, from large images more often.
+
+    A tile wider than its image is centred on it and reaches beyond the borders on both sides.
+    """
+    n_pixels = np.array([image.shape[0] * image.shape[1] for image in images], dtype=float)
+    chosen = rng.choice(len(images), n_tiles, p=n_pixels / n_pixels.sum())
+    return [(int(i), _random_tile(images[i].shape, side, rng)) for i in chosen]
+
+
+def _random_tile(shape: tuple[int, ...], side: int, rng: np.random.Generator) -> Tile:
+    top, left = (_random_start(size, side, rng) for size in shape[:2])
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _random_start(size: int, side: int, rng: np.random.Generator) -> int:
+    return int(rng.integers(size - side + 1)) if size > side else (size - side) // 2
+
+
+def _mirrored(start: int, stop: int, size: int) -> np.ndarray:
+    """Return indices start..stop of a line of `size` pixels mirrored about its border pixels."""
+    if size == 1:
+        return np.zeros(stop - start, dtype=int)
+    period = 2 * (size - 1)
+    index = np.arange(start, stop) % period
+    return np.where(index < size, index, period - index)

@@ -1,0 +1,181 @@
+"""Which arrays are images, which are rows, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ._lazy_images import Slot, Stored, View, is_stored, refuse_gaps
+
+# `X` may be a stack (one array) or a list of images of different sizes.
+Images = Any
+
+
+def is_rows(X: Any) -> bool:
+    """Tell rows (n_samples, n_features) from images, without copying anything.
+
+    Whatever is neither an image stack nor a list of image arrays is left to scikit-learn's own
+    validation of rows, which has the right words for it.
+    """
+    refuse_no_array(X, "X")
+    if sparse.issparse(X) or hasattr(X, "columns"):
+        return True
+    if _is_image_list(X):
+        return False
+    ndim = X.ndim if hasattr(X, "ndim") else _ndim_of_nested_lists(X)
+    return not (ndim >= 3)
+
+
+def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -> list[np.ndarray]:
+    """Return the images of `X` as a list of (H, W, C) views, or say what is wrong with them.
+
+    Parameters
+    ----------
+    X : array of shape (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
+        A stack, or a list of images of different sizes, of any real dtype. Never written to. An
+        array is whatever has `shape`, `dtype` and slicing.
+    n_channels : int, default=None
+        The number of channels every image must have; None takes that of the first image.
+    owner : str, default=""
+        The estimator that was fitted with `n_channels`, for the error.
+
+    Returns
+    -------
+    images : list of ndarray of shape (H, W, C)
+        Views of the input in its own dtype. What is not in memory stays there: in its place comes a
+        `View`, which is read where it is sliced, and then refuses NaN.
+    """
+    images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(X))]
+    expected = images[0].shape[2] if n_channels is None else n_channels
+    for i, image in enumerate(images):
+        if image.shape[2] != expected:
+            rule = (
+                f"X[0] has {expected}"
+                if n_channels is None
+                else f"{owner} was fitted with {expected}"
+            )
+            raise ValueError(
+                f"X[{i}] has {image.shape[2]} channels, but {rule}. "
+                "Every image needs the same channels, in the same order."
+            )
+    return images
+
+
+def refuse_no_array(value: Any, name: str) -> None:
+    """Raise an error for nothing, for paths, and for tensors that numpy cannot read."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    if first is None or isinstance(first, str | bytes | PathLike):
+        raise TypeError(
+            f"{name}={value!r:.60} holds no numbers. Pass an array; read files first, for instance "
+            "with imageio.v3.imread or numpy.load."
+        )
+    if getattr(first, "requires_grad", False) or getattr(first, "is_cuda", False):
+        raise TypeError(
+            f"{name} is a tensor on a GPU or with gradients, which numpy cannot read. Pass "
+            f"{name}.detach().cpu()."
+        )
+
+
+def slots(
+    X: Images, out: Any, images: Sequence[np.ndarray], *tail: int, integers: bool
+) -> list[Any]:
+    """Return where the map (H, W, *tail) of every image goes: into `out`, like X, or nowhere."""
+    if out is None:
+        return [None] * len(images)
+    for part in out if isinstance(out, list | tuple) else [out]:
+        if not (hasattr(part, "shape") and hasattr(part, "dtype")):
+            raise TypeError(
+                f"out={out!r:.60} is no array to write into. Pass an array, a numpy.memmap or a "
+                "zarr array, or a list of them."
+            )
+    if is_rows(X):
+        raise ValueError("out is for images, but X holds rows. Leave it out.")
+    listed = isinstance(out, list | tuple)
+    length = len(out) if listed else out.shape[0]
+    if listed != _is_image_list(X) or length != len(images):
+        raise ValueError(
+            f"out is of type {type(out).__name__} and length {length}, but X is of type "
+            f"{type(X).__name__} and length {len(images)}. Pass a list for a list of images, and "
+            "one array for a stack."
+        )
+    parts = list(out) if listed else [Slot(out, i) for i in range(length)]
+    for i, (part, image) in enumerate(zip(parts, images, strict=True)):
+        expected, kinds = (*image.shape[:2], *tail), "iu" if integers else "f"
+        if tuple(part.shape) != expected or np.dtype(part.dtype).kind not in kinds:
+            raise ValueError(
+                f"out[{i}] has shape {tuple(part.shape)} and dtype {part.dtype}, but shape "
+                f"{expected} and {'integers' if integers else 'floats'} are needed."
+            )
+    return parts
+
+
+def like(X: Images, maps: list[np.ndarray]) -> Any:
+    """Put one map for every image into the container that `X` came in: a stack or a list."""
+    return maps if _is_image_list(X) else np.stack(maps)
+
+
+def _is_image_list(X: Any) -> bool:
+    """Tell a list of image arrays from nested lists of numbers."""
+    return (
+        isinstance(X, list | tuple)
+        and len(X) > 0
+        and all(hasattr(image, "ndim") for image in X)
+        and any(image.ndim >= 2 for image in X)
+    )
+
+
+def _ndim_of_nested_lists(X: Any) -> int:
+    ndim = 0
+    while isinstance(X, list | tuple) and len(X) > 0:
+        ndim, X = ndim + 1, X[0]
+    return ndim
+
+
+def _split(X: Images) -> list[Any]:
+    if _is_image_list(X):
+        return list(X)
+    if (X.shape[0] if hasattr(X, "shape") else len(X)) == 0:
+        raise ValueError("X holds 0 images, but at least one is needed.")
+    try:
+        stack = X if hasattr(X, "ndim") else np.asarray(X)
+    except ValueError as error:  # nested lists of different lengths
+        raise ValueError(
+            "X is a list of unequal lists. Pass images of different sizes as a list of arrays."
+        ) from error
+    if stack.ndim not in (3, 4):
+        raise ValueError(
+            f"X has shape {stack.shape}, but a stack of images has 3 axes (n, H, W) or 4 "
+            "(n, H, W, C). Pass images of different sizes as a list."
+        )
+    if stack.ndim == 3 and stack.shape[2] in (3, 4) and min(stack.shape[:2]) > 4:
+        raise ValueError(
+            f"X has shape {stack.shape}: is this one colour image? Pass X[None] for a stack of "
+            "one image, or X[..., None] if it is a stack of narrow grey images."
+        )
+    if is_stored(stack):
+        return [Stored(stack, i, f"X[{i}]") for i in range(stack.shape[0])]
+    return list(stack)
+
+
+def _check_image(image: Any, name: str) -> Any:
+    if image.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} has shape {image.shape}, but an image has 2 axes (H, W) or 3 (H, W, C)."
+        )
+    if image.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} has dtype {image.dtype}, but images hold real numbers. "
+            "Pass an array of numbers, or a list of arrays for images of different sizes."
+        )
+    if 0 in image.shape:
+        raise ValueError(f"{name} has shape {image.shape}: an image needs at least one pixel.")
+    if isinstance(image, View):
+        return image
+    if is_stored(image):
+        return Stored(image, name=name)
+    refuse_gaps(image, name)
+    return np.asarray(image) if image.ndim == 3 else np.asarray(image)[..., None]

@@ -1,0 +1,30 @@
+"""Scores between label maps, over one contingency table, and scorers for model selection.
+
+Label maps are integer arrays of any shape, or lists of them (images of different sizes). Scores of
+labels (accuracies, IoU, Dice) read these as one long map. Scores of regions (covering, Rand index,
+variation of information) go image by image, with one annotator or several. Pixels whose true label
+is -1 (unlabelled) or `ignore_label` count nowhere.
+"""
+
+from ._boundary import boundary_f1
+from ._overlap import dice_score, match_labels, matched_accuracy, mean_iou, pixel_accuracy
+from ._region_benchmark import region_benchmark
+from ._region_scores import covering, probabilistic_rand_index, variation_of_information
+from ._scorers import make_segmentation_scorer
+from ._unsupervised_scorers import make_stability_scorer, make_unsupervised_scorer
+
+__all__ = [
+    "boundary_f1",
+    "covering",
+    "dice_score",
+    "make_segmentation_scorer",
+    "make_stability_scorer",
+    "make_unsupervised_scorer",
+    "match_labels",
+    "matched_accuracy",
+    "mean_iou",
+    "pixel_accuracy",
+    "probabilistic_rand_index",
+    "region_benchmark",
+    "variation_of_information",
+]

@@ -1,0 +1,202 @@
+"""Scores of labels: accuracy, IoU, Dice, after matching segments to labels or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ._contingency import (
+    Table,
+    contingency,
+    flat,
+    is_list,
+    labelled,
+    names_of,
+)
+
+
+def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> Any:
+    """Rename predicted segments to the true labels that they overlap most.
+
+    One segment gets one label (the assignment with the most agreeing pixels [1]_); segments beyond
+    the number of labels get new ones above the highest.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1. None for no other.
+
+    Returns
+    -------
+    y_matched : as `y_pred`
+        The same segments under other names.
+
+    References
+    ----------
+    .. [1] H. Kuhn, "The Hungarian method for the assignment problem", Naval Research Logistics
+       Quarterly 2, 1955, doi:10.1002/nav.3800020109.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_segae.metrics import match_labels
+    >>> match_labels(np.array([0, 0, 5, 5]), np.array([1, 1, 0, 2]))
+    array([0, 0, 5, 6])
+    """
+    classes, segments, counts = contingency(y_true, y_pred, ignore_label)
+    rows, columns = linear_sum_assignment(counts.toarray(), maximize=True)
+    names = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
+    new_name = int(max(classes.max(), -1 if ignore_label is None else ignore_label)) + 1
+    for segment in names_of(flat(y_pred))[0].tolist():
+        if segment not in names:
+            names[segment] = new_name
+            new_name += 1
+    return [_rename(m, names) for m in y_pred] if is_list(y_pred) else _rename(y_pred, names)
+
+
+def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+    """Return the share of pixels whose predicted label is the true one, by name.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    accuracy : float
+        In [0, 1].
+
+    See Also
+    --------
+    matched_accuracy : For clusters, whose names mean nothing.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import pixel_accuracy
+    >>> pixel_accuracy([0, 0, 1, -1], [0, 1, 1, 1])
+    0.666...
+    """
+    true, pred = labelled(y_true, y_pred, ignore_label)
+    return float(np.mean(true == pred))
+
+
+def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+    """Return the share of right pixels, after the best matching of segments to labels.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes. The names of the segments play no role.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    accuracy : float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import matched_accuracy
+    >>> matched_accuracy([0, 0, 1, 1], [7, 7, 7, 3])
+    0.75
+    """
+    counts = contingency(y_true, y_pred, ignore_label).counts.toarray()
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    return float(counts[rows, columns].sum() / counts.sum())
+
+
+def mean_iou(
+    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: int | None = None
+) -> float:
+    """Return the mean over the true labels of intersection over union.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes.
+    matched : bool, default=True
+        Match segments to labels first, one to one with the largest sum of intersections over
+        unions, as fits clusters; a label left without a segment counts 0. False compares equal
+        names, as fits classes.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    miou : float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import mean_iou
+    >>> mean_iou([0, 0, 1, 1], [1, 1, 0, 0])
+    1.0
+    >>> mean_iou([0, 0, 1, 1], [1, 1, 0, 0], matched=False)
+    0.0
+    """
+    table = contingency(y_true, y_pred, ignore_label)
+    counts = table.counts.toarray()
+    unions = counts.sum(1)[:, None] + counts.sum(0) - counts
+    return _mean_overlap(table, counts / unions, matched)
+
+
+def dice_score(
+    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: int | None = None
+) -> float:
+    """Return the mean over the true labels of Dice's coefficient [1]_, the F1 score of a label.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays of int
+        Label maps of equal shapes.
+    matched : bool, default=True
+        Match segments to labels first, one to one with the largest sum of coefficients, as fits
+        clusters; a label left without a segment counts 0. False compares equal names, as fits
+        classes.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    dice : float
+        In [0, 1]; twice the shared pixels over the sum of both sizes.
+
+    References
+    ----------
+    .. [1] L. Dice, "Measures of the amount of ecologic association between species", Ecology 26,
+       1945, doi:10.2307/1932409.
+
+    Examples
+    --------
+    >>> from sklearn_segae.metrics import dice_score
+    >>> dice_score([0, 0, 1, 1], [1, 1, 0, 0])
+    1.0
+    >>> dice_score([0, 0, 0, 1], [0, 0, 1, 1], matched=False)
+    0.733...
+    """
+    table = contingency(y_true, y_pred, ignore_label)
+    counts = table.counts.toarray()
+    sizes = counts.sum(1)[:, None] + counts.sum(0)
+    return _mean_overlap(table, 2 * counts / sizes, matched)
+
+
+def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
+    """Mean over the true labels of the overlap (n_labels, n_segments) with their own segments."""
+    if matched:
+        rows, columns = linear_sum_assignment(overlap, maximize=True)
+    else:
+        _, rows, columns = np.intersect1d(table.classes, table.segments, return_indices=True)
+    return float(overlap[rows, columns].sum() / len(table.classes))
+
+
+def _rename(labels: Any, names: dict[int, int]) -> np.ndarray:
+    values, index = names_of(np.ravel(labels))
+    return np.array([names[v] for v in values.tolist()])[index].reshape(np.shape(labels))

@@ -1,0 +1,167 @@
+"""The region benchmark of the Berkeley segmentation data, beside answers that look at nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from ._contingency import nothing_labelled
+from ._region_scores import Agreement, agreement, annotated_maps
+
+GRID_SIDES = 2, 4, 8  # cells along each side; the finest flatters the Rand index most
+
+
+@dataclass(frozen=True)
+class RegionScores:
+    """Scores at the best scale for all images (ODS) and at the best of every image (OIS).
+
+    Parameters
+    ----------
+    covering_ods, covering_ois : float
+        Covering, more is better.
+    pri_ods, pri_ois : float
+        Probabilistic Rand index, more is better.
+    vi_ods, vi_ois : float
+        Variation of information in bits, less is better.
+    scale : int
+        Index of the scale that gives `covering_ods`.
+    """
+
+    covering_ods: float
+    covering_ois: float
+    pri_ods: float
+    pri_ois: float
+    vi_ods: float
+    vi_ois: float
+    scale: int
+
+
+@dataclass(frozen=True)
+class RegionBenchmark:
+    """What `region_benchmark` returns; printed, it is a table.
+
+    Parameters
+    ----------
+    segmentation : RegionScores
+        Of the label maps that were given.
+    one_segment : RegionScores
+        Of maps that are one segment.
+    blind_grid : RegionScores
+        Of grids of 2 x 2, 4 x 4 and 8 x 8 cells, the three scales of it.
+    """
+
+    segmentation: RegionScores
+    one_segment: RegionScores
+    blind_grid: RegionScores
+
+    def __str__(self) -> str:
+        lines = [f"{'ODS / OIS':14}{'covering':^15}{'PRI':^15}{'VI (bits)':^15}".rstrip()]
+        for name, row in vars(self).items():
+            pairs = (
+                (row.covering_ods, row.covering_ois),
+                (row.pri_ods, row.pri_ois),
+                (row.vi_ods, row.vi_ois),
+            )
+            cells = (f"{ods:.3f} / {ois:.3f}" for ods, ois in pairs)
+            lines.append(f"{name.replace('_', ' '):14}" + "  ".join(cells))
+        return "\n".join(lines)
+
+
+def region_benchmark(
+    y_true: Iterable[Any], y_scales: Iterable[Any], *, ignore_label: int | None = None
+) -> RegionBenchmark:
+    """Score segmentations at several scales against several annotators [1]_.
+
+    Covering, probabilistic Rand index and variation of information, each at the scale that is best
+    for all images together (ODS) and at the best scale of every image (OIS). The Rand index
+    flatters many regions and the variation of information few, so that answers which do not look
+    at the image are scored too: compare with them.
+
+    Parameters
+    ----------
+    y_true : iterable of arrays (H, W) or of lists of arrays (H, W), of int
+        For every image its label map, or those of its annotators.
+    y_scales : iterable of lists of arrays (H, W), of int
+        For every image its segmentations, from the first scale to the last: equally many for all,
+        such as `[tree.cut(n_segments=k) for k in (2, 4, 8, 16)]`. A generator will do, so that
+        no more than the maps of one image need to be in memory.
+    ignore_label : int, default=None
+        A true label that counts nowhere, besides -1.
+
+    Returns
+    -------
+    benchmark : RegionBenchmark
+        With the scores `segmentation`, `one_segment` and `blind_grid`; `print` shows a table.
+
+    See Also
+    --------
+    covering, probabilistic_rand_index, variation_of_information : The scores of one scale.
+
+    References
+    ----------
+    .. [1] P. Arbelaez, M. Maire, C. Fowlkes, J. Malik, "Contour detection and hierarchical image
+       segmentation", IEEE TPAMI 33, 2011, doi:10.1109/TPAMI.2010.161.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_segae.metrics import region_benchmark
+    >>> halves = np.repeat([[0, 0, 0, 0, 1, 1, 1, 1]], 8, axis=0)
+    >>> stripes = np.repeat([[0, 0, 1, 1, 2, 2, 3, 3]], 8, axis=0)
+    >>> print(region_benchmark([[halves, stripes]], [[halves, stripes]]))
+    ODS / OIS        covering          PRI         VI (bits)
+    segmentation  0.750 / 0.750  0.873 / 0.873  0.500 / 0.500
+    one segment   0.375 / 0.375  0.365 / 0.365  1.500 / 1.500
+    blind grid    0.417 / 0.417  0.746 / 0.746  1.500 / 1.500
+    """
+    rows: dict[str, list] = {"segmentation": [], "one_segment": [], "blind_grid": []}
+    n_scales = n_pixels = 0
+    for i, (truth, maps) in enumerate(zip_longest(y_true, y_scales)):
+        if truth is None or maps is None:
+            shorter = "y_true" if truth is None else "y_scales"
+            raise ValueError(f"{shorter} ends after {i} images. Pass both for the same images.")
+        n_scales, n_pixels = n_scales or len(maps), n_pixels + np.size(maps[:1])
+        if len(maps) == 0 or len(maps) != n_scales:
+            raise ValueError(
+                f"y_scales has {len(maps)} scales for image {i} and {n_scales} for the first. "
+                "Pass the same number for every image, at least one."
+            )
+        if np.ndim(maps[0]) != 2:
+            raise ValueError(
+                f"y_scales[{i}][0] has shape {np.shape(maps[0])}, but is one label map (H, W) of "
+                "an image. Pass for every image a list of its maps, one for each scale."
+            )
+        truths = annotated_maps(truth, maps[0], ignore_label)
+        answers = maps, *_blind_answers(*np.shape(maps[0]))
+        for row, scales in zip(rows.values(), answers, strict=True):
+            if truths:
+                row.append([agreement(truths, labels, ignore_label) for labels in scales])
+    if not rows["segmentation"]:
+        raise ValueError(nothing_labelled(n_pixels, ignore_label))
+    return RegionBenchmark(**{name: _best_scales(row) for name, row in rows.items()})
+
+
+def _blind_answers(height: int, width: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """One segment, and grids, as segmentations of one and of several scales."""
+    y, x = np.indices((height, width))
+    grids = [(y * n // height) * n + x * n // width for n in GRID_SIDES]
+    return [np.zeros((height, width), int)], grids
+
+
+def _best_scales(rows: list[list[Agreement]]) -> RegionScores:
+    # Arrays (n_images, n_scales); areas are the same at every scale.
+    covered, areas, rand, variation = np.moveaxis(np.array(rows), -1, 0)
+    area = areas[:, 0].sum()
+    return RegionScores(
+        covering_ods=float(covered.sum(0).max() / area),
+        covering_ois=float(covered.max(1).sum() / area),
+        pri_ods=float(rand.mean(0).max()),
+        pri_ois=float(rand.max(1).mean()),
+        vi_ods=float(variation.mean(0).min()),
+        vi_ois=float(variation.min(1).mean()),
+        scale=int(covered.sum(0).argmax()),
+    )

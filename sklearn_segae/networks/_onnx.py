@@ -1,0 +1,61 @@
+"""Torch modules as ONNX graphs: plain data that other programs run."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._compat import require
+
+OPSET = 17  # of 2022: old enough for most programs, new enough for all we need
+
+
+def graph_of(
+    module: nn.Module,
+    example: Tensor,
+    names: tuple[str, str],
+    free: Sequence[int],
+) -> bytes:
+    """Trace a module into an ONNX graph of opset `OPSET`, weights included.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With one input and one output.
+    example : Tensor
+        An input.
+    names : (str, str)
+        Of input and output.
+    free : sequence of int
+        Axes of both whose size is left open.
+    """
+    require("onnx", "onnx")
+    buffer: Any = io.BytesIO()
+    axes = {name: {axis: f"{name}_{axis}" for axis in free} for name in names}
+    with warnings.catch_warnings():
+        # The exporter without dynamo is called old, but the new one takes a hundred times as long.
+        warnings.simplefilter("ignore")
+        options: Any = {"opset_version": OPSET, "dynamo": False, "dynamic_axes": axes}
+        torch.onnx.export(
+            module.eval(),
+            (example,),
+            buffer,
+            input_names=[names[0]],
+            output_names=[names[1]],
+            **options,
+        )
+    return buffer.getvalue()
+
+
+def session_of(graph: bytes, n_threads: int = 0) -> Any:
+    """Return what runs a graph on the CPU; 0 threads are as many as torch uses."""
+    runtime = require("onnxruntime", "onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = n_threads or torch.get_num_threads()
+    options.log_severity_level = 3  # errors alone
+    return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,190 @@
+"""Networks as plain data: a description of sizes, and weights; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from ._autoencoders import (
+    ACTIVATIONS,
+    ConvAutoencoder,
+    DenseAutoencoder,
+    Flattened,
+    Shortcut,
+    dense_stack,
+)
+from ._pixel_autoencoder import PixelAutoencoder
+
+Description = dict[str, Any]
+
+MAX_MARGIN = 256  # pixels around a tile that a network may ask for; those of ours ask for 8
+FORMATS = {torch.float32, torch.float64}
+
+
+def describe(module: Any) -> Description:
+    """Return the kind of a network and the arguments that make one like it.
+
+    Plain JSON. Networks of the user's are refused: the code that makes them is not ours to store.
+    """
+    kind = type(module).__name__
+    if kind not in KINDS or type(module) is not KINDS[kind].cls:
+        raise ValueError(
+            f"the network is a {kind}, of an architecture of your own, whose code no file holds. "
+            "Use pickle or joblib, which find it by name and trust the file they load."
+        )
+    return {"kind": kind, **KINDS[kind].describe(module)}
+
+
+def build(description: Any, weights: Mapping[str, np.ndarray]) -> nn.Module:
+    """Return the network that was described, with those weights.
+
+    Nothing is allocated before names, shapes and formats of all weights were found to fit.
+    """
+    try:
+        with torch.device("meta"):
+            module = _build(description)
+    except ValueError:
+        raise
+    except Exception as error:  # whatever layers raise of sizes that are none
+        raise ValueError(f"the network's description is not valid ({error}).") from error
+    tensors = {name: _tensor(name, array) for name, array in weights.items()}
+    formats = {t.dtype for t in tensors.values()}
+    if len(formats) != 1 or not formats <= FORMATS:
+        raise ValueError(f"weights are {formats}, but all should be float32, or all float64.")
+    module.to(formats.pop())
+    expected = {name: tuple(t.shape) for name, t in module.state_dict().items()}
+    found = {name: tuple(t.shape) for name, t in tensors.items()}
+    if expected != found:
+        wrong = sorted(dict(expected.items() ^ found.items()))[0]
+        raise ValueError(
+            f"weight {wrong} has shape {found.get(wrong)}, but the network {expected.get(wrong)}."
+        )
+    # Copied into a network made as usual, whose convolutions keep their channels last.
+    module = module.to_empty(device="cpu")
+    module.load_state_dict(tensors)
+    return module.eval()
+
+
+def input_shape(module: nn.Module) -> tuple[int, ...]:
+    """Return the shape of one sample that an autoencoder takes, channels first."""
+    sizes = describe(module)
+    return tuple(sizes.get("shape") or (sizes["n_features"],))
+
+
+def weights_of(module: nn.Module) -> dict[str, np.ndarray]:
+    """Return copies of all weights and buffers by name, from whatever device."""
+    return {
+        name: tensor.detach().cpu().numpy().copy(order="C")
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def _tensor(name: str, array: Any) -> torch.Tensor:
+    if not isinstance(array, np.ndarray) or not np.isfinite(array).all():
+        raise ValueError(f"weight {name} is no array of finite numbers.")
+    return torch.from_numpy(array)
+
+
+def _build(description: Any) -> nn.Module:
+    if not isinstance(description, dict) or description.get("kind") not in KINDS:
+        raise ValueError(f"the network's description {description!r:.80} names no known kind.")
+    arguments = {key: value for key, value in description.items() if key != "kind"}
+    return KINDS[description["kind"]].build(**arguments)
+
+
+class Kind(NamedTuple):
+    """How networks of a class are described and built."""
+
+    cls: type[nn.Module]
+    describe: Callable[[Any], Description]
+    build: Callable[..., nn.Module]
+
+
+def _describe_stack(module: nn.Sequential) -> Description:
+    linear = [layer for layer in module if isinstance(layer, nn.Linear)]
+    sizes = [linear[0].in_features, *(layer.out_features for layer in linear)]
+    return {"sizes": list(map(int, sizes)), "activation": _activation(module)}
+
+
+def _activation(stack: nn.Sequential) -> str:
+    layer = stack[1] if len(stack) > 1 else nn.ReLU()
+    return next(name for name, cls in ACTIVATIONS.items() if type(layer) is cls)
+
+
+def _describe_dense(module: Any) -> Description:
+    sizes = _describe_stack(module.encoder)["sizes"]
+    return {
+        "n_features": sizes[0],
+        "n_components": int(module.decoder[0].in_features),
+        "hidden_layer_sizes": sizes[1:-1],
+        "activation": _activation(module.encoder),
+        "bounded_output": isinstance(module.output, nn.Sigmoid),
+        "variational": module.variational,
+    }
+
+
+def _describe_conv(module: Any) -> Description:
+    dense = _describe_dense(module.dense)
+    names = ("n_components", "hidden_layer_sizes", "variational")
+    activation = next(n for n, cls in ACTIVATIONS.items() if type(module.down[0][1]) is cls)
+    return {
+        "shape": list(map(int, (module.down[0][0].in_channels, *module.up[-1][1].size))),
+        "widths": [stage[0].out_channels for stage in module.down],
+        "activation": activation,
+        "bounded_output": isinstance(module.output, nn.Sigmoid),
+        **{name: dense[name] for name in names},
+    }
+
+
+def _describe_flattened(module: Any) -> Description:
+    return {"shape": list(map(int, module.shape)), "rows": describe(module.rows)}
+
+
+def _build_flattened(shape: Any, rows: Any) -> nn.Module:
+    built: Any = _build(rows)
+    return Flattened(shape, built)
+
+
+def _describe_shortcut(module: Any) -> Description:
+    return {
+        "layers": describe(module.layers),
+        "shape": list(map(int, module.shape)),
+        "n_components": int(module.there.out_features),
+    }
+
+
+def _build_shortcut(layers: Any, shape: Any, n_components: Any) -> nn.Module:
+    return Shortcut(_build(layers), shape, n_components)
+
+
+def _describe_pixels(module: Any) -> Description:
+    return {
+        "n_channels": int(module.sizes[0]),
+        "width": int(module.sizes[1]),
+        "dilations": [layer.dilation[0] for layer in module.layers],
+        "kernel_size": module.layers[0].kernel_size[0],
+        "patch_size": module.patch_size,
+    }
+
+
+def _build_pixels(**arguments: Any) -> nn.Module:
+    dilations, kernel_size = arguments["dilations"], arguments["kernel_size"]
+    if kernel_size not in (1, 3) or not all(type(d) is int and d > 0 for d in dilations):
+        raise ValueError(f"kernel_size={kernel_size} or dilations={dilations} are not valid.")
+    if sum(dilations) > MAX_MARGIN:
+        raise ValueError(f"dilations={dilations} see further than {MAX_MARGIN} pixels.")
+    return PixelAutoencoder(**arguments)
+
+
+KINDS = {
+    "ConvAutoencoder": Kind(ConvAutoencoder, _describe_conv, ConvAutoencoder),
+    "DenseAutoencoder": Kind(DenseAutoencoder, _describe_dense, DenseAutoencoder),
+    "Flattened": Kind(Flattened, _describe_flattened, _build_flattened),
+    "PixelAutoencoder": Kind(PixelAutoencoder, _describe_pixels, _build_pixels),
+    "Sequential": Kind(nn.Sequential, _describe_stack, dense_stack),
+    "Shortcut": Kind(Shortcut, _describe_shortcut, _build_shortcut),
+}

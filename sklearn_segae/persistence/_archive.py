@@ -1,0 +1,136 @@
+"""One file that holds several named parts: a zip archive, checksummed, from strangers perhaps."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from .._version import __version__
+from ..storage._files import written_whole
+
+FORMAT = "sklearn_segae model"
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+MAX_MEMBERS = 1000
+MAX_JSON = 2**24  # bytes of one JSON text: descriptions are short
+MEMBER_NAME = re.compile(r"[a-z0-9_]{1,40}\.[a-z]{1,20}")  # no folders, so no way out of one
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # the time of all members: equal models make equal files
+
+
+def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write the parts, and a manifest of their sizes and checksums, as one file or not at all."""
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "library_version": __version__,
+        "members": {name: _entry(content) for name, content in members.items()},
+    }
+    with written_whole(path) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
+        for name, content in {MANIFEST: dump_json(manifest), **members}.items():
+            archive.writestr(ZipInfo(name, EARLIEST), content)
+
+
+def read_archive(path: Path) -> dict[str, bytes]:
+    """Return the parts of a file that `write_archive` wrote; refuse any other.
+
+    No more is read than the file is long: members are stored as they are, not compressed.
+    """
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder. Pass the path of a file in it.")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    try:
+        with path.open("rb") as file, ZipFile(file) as archive:
+            refuse_bombs(archive, path.stat().st_size)
+            names = _checked_names(archive)
+            manifest = _checked_manifest(archive, names)
+            members = {name: archive.read(name) for name in names}
+    except BadZipFile as error:
+        raise ValueError(f"{path}: not a saved model, or a damaged one ({error}).") from error
+    # What zipfile raises of bytes that are no archive, beside its own error.
+    except (ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}).") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # struct.error, zlib.error: of no common kind
+        raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}).") from error
+    for name, entry in manifest.items():
+        if entry != _entry(members[name]):
+            raise ValueError(f"{path}: {name} is damaged: size or checksum differ.")
+    return members
+
+
+def refuse_bombs(archive: ZipFile, size: int) -> None:
+    """Raise an error if the members of an archive of `size` bytes claim more than it can hold."""
+    infos = archive.infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise ValueError(f"holds {len(infos)} members, more than {MAX_MEMBERS}.")
+    for info in infos:
+        if info.compress_type != ZIP_STORED or info.compress_size != info.file_size:
+            raise ValueError(f"member {info.filename!r} is compressed, as no saved model is.")
+    if sum(info.file_size for info in infos) > size:
+        raise ValueError("the members claim more bytes than the file has.")
+
+
+def dump_json(value: Any) -> bytes:
+    """Write JSON, strictly: no NaN."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def load_json(content: bytes, name: str) -> Any:
+    """Read JSON, strictly: no NaN, no key twice, not too long or too deep."""
+    if len(content) > MAX_JSON:
+        raise ValueError(f"{name} has {len(content)} bytes, more than {MAX_JSON}.")
+    try:
+        return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is no valid JSON ({error}).") from error
+
+
+def _checked_names(archive: ZipFile) -> list[str]:
+    """Return the names of all members but the manifest."""
+    names = archive.namelist()
+    for name in names:
+        if not MEMBER_NAME.fullmatch(name) or names.count(name) > 1:
+            raise ValueError(f"member {name!r} is there twice, or has a name that none has.")
+    if MANIFEST not in names:
+        raise ValueError(f"not a saved model: it has no {MANIFEST}.")
+    return [name for name in names if name != MANIFEST]
+
+
+def _checked_manifest(archive: ZipFile, names: list[str]) -> dict[str, Any]:
+    """Return the entries of the members, which are those that there are."""
+    manifest = load_json(archive.read(MANIFEST), MANIFEST)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError("not a saved model: its manifest is of something else.")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        written = manifest.get("library_version")
+        raise ValueError(
+            f"format version {version!r}, written by sklearn_segae {written!r:.40}, but this is "
+            f"{__version__}, which reads version {FORMAT_VERSION}. Load it with that one."
+        )
+    entries = manifest.get("members")
+    if not isinstance(entries, dict) or sorted(entries) != sorted(names):
+        raise ValueError("the members are not those of its manifest: some are missing, or added.")
+    return entries
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"size": len(content), "sha256": sha256(content).hexdigest()}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")

@@ -1,0 +1,243 @@
+"""ONNX: fitted estimators as one graph each, and a converter for skl2onnx."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .._compat import require
+from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
+from ..autoencoder._sample_layout import Layout
+from ..encoding._backends import traced_projection
+from ..encoding._codes import Codes, has_bands
+from ..encoding._local_jets import FRAME, jets_of
+from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import LEAST_CONTRAST, pool_radius, stride_of
+from ..networks._onnx import graph_of
+from ..networks._pixel_autoencoder import PixelAutoencoder, crop
+
+
+def register() -> None:
+    """Tell skl2onnx how an AutoencoderTransformer is converted; twice does no harm."""
+    require("skl2onnx", "onnx").update_registered_converter(
+        AutoencoderTransformer, "SegaeAutoencoderTransformer", _set_output_type, _convert
+    )
+
+
+def _set_output_type(operator: Any) -> None:
+    """Tell that codes are float32, n_components for every sample."""
+    from skl2onnx.common.data_types import FloatTensorType
+
+    model = operator.raw_operator
+    operator.outputs[0].type = FloatTensorType([None, model._n_components])
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """Put the graph of the encoder in the place of the estimator."""
+    import onnx
+    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.helpers import add_onnx_graph
+
+    given = operator.inputs[0].type
+    if not isinstance(given, FloatTensorType):
+        raise ValueError(
+            f"the input of AutoencoderTransformer is a {type(given).__name__}, but its graph takes "
+            "float32. Pass initial_types with a FloatTensorType."
+        )
+    graph = autoencoder_graph(operator.raw_operator, "encode")
+    add_onnx_graph(scope, operator, container, onnx.load_from_string(graph))
+
+
+TRACED = 24, 20  # height and width of the image that is traced
+
+
+def encoder_graph(encoder: PixelEncoder) -> bytes:
+    """Return the graph of images (n, H, W, C) -> codes (n, H, W, k); of rows for those of rows."""
+    shape = (2,) if encoder.rows_ else (1, *TRACED)
+    example = torch.zeros(*shape, encoder.n_features_in_)
+    names = ("X", "codes") if encoder.rows_ else ("images", "codes")
+    return graph_of(PixelGraph(encoder), example, names, range(len(shape)))
+
+
+def autoencoder_graph(autoencoder: AutoencoderTransformer, part: str) -> bytes:
+    """Return the graph of samples -> codes ("encode"), or of codes -> samples ("decode")."""
+    graph, names = (
+        (EncodeGraph, ("X", "codes")) if part == "encode" else (DecodeGraph, ("codes", "X"))
+    )
+    shape = autoencoder._layout.shape if part == "encode" else (autoencoder._n_components,)
+    return graph_of(graph(autoencoder), torch.zeros(2, *shape), names, [0])
+
+
+class Scale(nn.Module):
+    """Scale float32 numbers with their features last, as `_scaling.scaled` does."""
+
+    nearest: Tensor
+    rest: Tensor
+    divisor: Tensor
+
+    def __init__(self, scale: np.ndarray) -> None:
+        super().__init__()
+        shift, divisor = scale
+        nearest = shift.astype(np.float32)
+        for name, value in (("nearest", nearest), ("rest", shift - nearest), ("divisor", divisor)):
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return (x - self.nearest - self.rest) / self.divisor
+
+
+class EncodeGraph(nn.Module):
+    """`AutoencoderTransformer.transform` of float32 samples."""
+
+    def __init__(self, autoencoder: AutoencoderTransformer) -> None:
+        super().__init__()
+        self.scale = Scale(autoencoder.scale_)
+        self.module = _on_cpu(autoencoder.net_.module_)
+        self.encode = autoencoder._variant.encode
+        self.layout = autoencoder._layout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, *shape) -> (n, n_components)."""
+        x = self.scale(x if _has_channels(self.layout) else x[..., None])
+        return self.encode(self.module, x.movedim(x.ndim - 1, 1))
+
+
+class DecodeGraph(nn.Module):
+    """`AutoencoderTransformer.inverse_transform` of float32 codes."""
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, autoencoder: AutoencoderTransformer) -> None:
+        super().__init__()
+        for name, value in zip(("shift", "divisor"), autoencoder.scale_, strict=True):
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+        self.module: Any = _on_cpu(autoencoder.net_.module_)
+        self.layout = autoencoder._layout
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(n, n_components) -> (n, *shape)."""
+        x = self.module.decode(codes)
+        x = x.movedim(1, x.ndim - 1) * self.divisor + self.shift
+        return x if _has_channels(self.layout) else x[..., 0]
+
+
+class PixelGraph(nn.Module):
+    """`PixelEncoder.transform` of float32 images, borders included.
+
+    Sizes are left open, so pooling is a convolution here, and its weights at the borders of an
+    image are divided by what there is of them.
+    """
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, encoder: PixelEncoder) -> None:
+        super().__init__()
+        self.scale = Scale(encoder.scale_)
+        self.codes: Codes = encoder.codes_
+        self.rows, self.has_bands = encoder.rows_, has_bands(encoder.n_features_in_)
+        self.network: PixelAutoencoder = _on_cpu(encoder.net_.module_)
+        for name, value in zip(("shift", "divisor"), self.codes.standard(), strict=True):
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, H, W, C) -> (n, H, W, k), or rows (n, C) -> (n, k)."""
+        x = self.scale(images[:, None, None] if self.rows else images).permute(0, 3, 1, 2)
+        light = self.codes.look.light
+        margin = self.network.margin + pool_radius(light)
+        x = _mirrored(_mirrored(x, margin, 2), margin, 3)
+        views = [crop(x, pool_radius(light)), _flatten(x, light)] if light else [x]
+        codes = torch.cat([self._pooled(*stage, views) for stage in self.codes.stages(False)], 1)
+        if self.codes.everything is not None:
+            bands = [crop(x, margin)] if self.has_bands else []
+            jets = _jets(crop(x, margin - FRAME), self.codes.everything.colours)
+            codes = torch.cat([jets, codes, *bands], 1)
+        codes = (codes.permute(0, 2, 3, 1) - self.shift) / self.divisor
+        return codes[:, 0, 0] if self.rows else codes
+
+    def _pooled(self, projection: Any, sigma: float, views: list[Tensor]) -> Tensor:
+        axes = torch.from_numpy(projection.axes.astype(np.float32))
+        if len(axes) < len(views) * self.network.n_features:  # narrow codes see the image alone
+            views = views[:1]
+        parts = zip(views, axes.chunk(len(views)), strict=True)
+        # As `_reading.pixel_codes` does: what is read for the narrowest codes serves all.
+        stride = stride_of(min(sigma for _, sigma in self.codes.stages(False)))
+        projected = [traced_projection(self.network, *part, stride) for part in parts]
+        size = [side - 2 * self.network.margin for side in views[0].shape[-2:]]
+        return _pool(reduce(torch.add, projected), sigma, size, stride)
+
+
+def _jets(framed: Tensor, colours: np.ndarray) -> Tensor:
+    axes = torch.from_numpy(colours.astype(np.float32)).T[:, :, None, None]
+    framed = functional.conv2d(framed, axes)
+    return jets_of(
+        lambda sigma, beyond: crop(_pool(framed, sigma, framed.shape[-2:]), FRAME - beyond)
+    )
+
+
+def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> Tensor:
+    """Do as `_reading.pool` does for all pixels: (N, n, h, w) -> (N, n, *size)."""
+    if not sigma:
+        return maps
+    ones = torch.ones_like(maps[:1, :1])
+    return _spread(maps, sigma, size, stride) / _spread(ones, sigma, size, stride)
+
+
+def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Tensor:
+    """Add up what is around pixels with Gaussian weights; beyond the border are zeros."""
+    radius, weights = pool_radius(sigma), _gaussian(sigma, maps)
+    padded = functional.pad(maps, (0, 1, 0, 1))  # strides leave out what follows the last
+    spread = partial(functional.conv_transpose2d, groups=int(maps.shape[1]))
+    down = spread(padded, weights, stride=(stride, 1), padding=(radius, 0))
+    across = spread(down, weights.mT, stride=(1, stride), padding=(0, radius))
+    return across[..., : size[0], : size[1]]
+
+
+def _smooth(maps: Tensor, sigma: float) -> Tensor:
+    """Average with Gaussian weights, where there is all of them."""
+    weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
+    down = functional.conv2d(maps, weights, groups=n_maps)
+    return functional.conv2d(down, weights.mT, groups=n_maps)
+
+
+def _gaussian(sigma: float, maps: Tensor) -> Tensor:
+    """Return weights (C, 1, n, 1) that sum to 1, the same for all maps."""
+    radius = pool_radius(sigma)
+    weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1).double() / sigma) ** 2)
+    weights = (weights / weights.sum()).float()[None, None]
+    return weights.repeat(int(maps.shape[1]), 1, 1)[..., None]
+
+
+def _flatten(x: Tensor, sigma: float) -> Tensor:
+    """Do as `_reading.flatten` does."""
+    light = x.mean(1, keepdim=True)
+    mean = _smooth(light, sigma)
+    variance = _smooth(light**2, sigma) - mean**2
+    inner = crop(x, pool_radius(sigma))
+    return (inner - mean) / (variance.clamp_min(0).sqrt() + LEAST_CONTRAST)
+
+
+def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
+    """Append the mirror image on both sides, again and again if it is narrower than the margin."""
+    size = x.shape[axis]
+    period = torch.as_tensor(2 * (size - 1)).clamp_min(1)
+    index = torch.remainder(torch.arange(-margin, size + margin), period)
+    return x.index_select(axis, torch.minimum(index, (period - index).abs()))
+
+
+def _has_channels(layout: Layout) -> bool:
+    """Tell whether samples come with their channels, or features, on an axis of their own."""
+    return layout.kind == "rows" or len(layout.shape) == len(layout.net_shape)
+
+
+def _on_cpu(module: Any) -> Any:
+    return copy.deepcopy(module).cpu().eval().requires_grad_(False)

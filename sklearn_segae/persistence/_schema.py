@@ -1,0 +1,174 @@
+"""What may stand in a saved model: our classes, and what kind each of their attributes is."""
+
+from __future__ import annotations
+
+from math import inf
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
+from ..autoencoder._sample_layout import Layout
+from ..autoencoder._variants import VARIANTS, Plain
+from ..encoding._codes import WIDEST_LIGHT, Codes, Everything, Look
+from ..encoding._patch_encoder import PatchEncoder
+from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._projection import Projection
+from ..regions._tree_builder import TreeBuilder
+from ..segmentation._boundary_refinement import Refiner
+from ..segmentation._gaussian_mixture import ShrunkMixture
+from ..segmentation._labeler import Labelling
+from ..segmentation._pixel_head import PixelHead
+from ..segmentation._segment_classes import Names
+from ..segmentation._segmenter import AESegmenter
+from ..training._losses import Loss
+from ..training._net import Net
+
+Array = np.ndarray
+Hints = dict[str, Any]
+
+_OF_ANY_ESTIMATOR: Hints = {
+    "n_features_in_": int,
+    "feature_names_in_": Array,
+    "_sklearn_output_config": dict,
+    "_metadata_request": Any,  # scikit-learn's, made by skops
+}
+_OF_TRAINED: Hints = {
+    "net_": Net,
+    "scale_": Array,
+    "loss_curve_": list[float],
+    "n_iter_": int,
+    "stop_reason_": str,
+}
+
+# What fit learns; the parameters are those of the signature.
+LEARNT: dict[type, Hints] = {
+    AutoencoderTransformer: {
+        **_OF_TRAINED,
+        "_layout": Layout,
+        "_variant": Plain,
+        "_n_components": int,
+        "_codes": Array,
+        "validation_loss_curve_": list[float],
+        "kl_": float,
+        "device_": str,
+    },
+    PixelEncoder: {
+        **_OF_TRAINED,
+        "rows_": bool,
+        "codes_": Codes,
+        "cue_": str,
+        "pooling_": float,
+        "whitening_": float,
+        "light_": float,
+        "coherence_": Array,
+        "validation_loss_curve_": list[float],
+        "device_": str,
+    },
+    PixelHead: {**_OF_TRAINED, "classes_": Array},
+    ShrunkMixture: {
+        "weights_": Array,
+        "means_": Array,
+        "used_": Array,
+        "covariances_": Array,
+        "labels_": Array,
+        "n_iter_": int,
+    },
+    AESegmenter: {
+        "rows_": bool,
+        "typical_range_": Array,
+        "_seed": int,
+        "_fitted": Labelling,
+        "_trees": TreeBuilder | None,
+        "encoder_": Any,
+        "estimator_": Any,
+        "n_segments_": int | list[int],
+        "labels_": Array | list[Array],
+        "classes_": Array,
+        "segment_names_": Array,
+    },
+}
+
+# All that these consist of; named tuples know it themselves.
+PARTS: dict[type, Hints] = {
+    Labelling: {
+        "coder": PixelEncoder | PatchEncoder,
+        "estimator": Any,
+        "n_segments": int | str,
+        "refine": bool,
+        "n_pixels": int,
+        "rng": np.random.Generator,
+        "extension": Any,
+        "refiner": Refiner | None,
+        "names": Names | None,
+        "n_codes": int,
+        "variance": float,
+    },
+    Loss: {"given": str},
+    Net: {
+        "architecture": dict,
+        "weights": dict,
+        "optimizer": str,
+        "epochs": list[dict],
+        "stop_reason": str,
+    },
+    PatchEncoder: {"transformer": Any, "patch_size": int},
+    Refiner: {"encoder": PixelEncoder, "sigma": float, "step": int, "model": Any},
+    TreeBuilder: {"encoder": PixelEncoder, "units": list[float]},
+    **{cls: {"loss": Loss, "strength": float} for cls in VARIANTS.values()},
+    **{cls: get_type_hints(cls) for cls in (Codes, Everything, Layout, Look, Names, Projection)},
+}
+MAY_LACK = {"variance"}  # of k-means alone
+
+# Between what numbers lie, so that nothing is computed over half the world for one pixel.
+LIMITS: dict[tuple[type, str], tuple[float, float]] = {
+    (Look, "pooling"): (0, 100),
+    (Look, "light"): (0, WIDEST_LIGHT),
+    (PatchEncoder, "patch_size"): (1, 1000),
+    (Refiner, "sigma"): (0, 100),
+    (Refiner, "step"): (1, 100),
+}
+
+CLASSES: dict[str, type] = {cls.__name__: cls for cls in [*LEARNT, *PARTS]}
+
+
+def hints_of(cls: type) -> Hints:
+    """Return what every attribute has to be; parameters may be anything that `fit` accepts."""
+    if cls in PARTS:
+        return PARTS[cls]
+    parameters = dict.fromkeys(cls._get_param_names(), Any)  # type: ignore[attr-defined]
+    return parameters | _OF_ANY_ESTIMATOR | LEARNT[cls]
+
+
+def refuse_misfits(cls: type, state: dict[str, Any]) -> None:
+    """Raise an error if the attributes are not those of the class."""
+    hints = hints_of(cls)
+    own = set(cls._get_param_names()) if cls in LEARNT else set(hints) - MAY_LACK  # type: ignore[attr-defined]
+    if not own <= set(state) <= set(hints):
+        wrong = sorted((own - set(state)) | (set(state) - set(hints)))
+        raise ValueError(f"{cls.__name__} has too few or too many attributes: {wrong[:5]}.")
+    for name, value in state.items():
+        if not fits(value, hints[name]):
+            raise ValueError(
+                f"{cls.__name__}.{name} is a {type(value).__name__}, but should be {hints[name]}."
+            )
+        least, most = LIMITS.get((cls, name), (-inf, inf))
+        if (cls, name) in LIMITS and not least <= value <= most:
+            raise ValueError(f"{cls.__name__}.{name}={value} is not in [{least}, {most}].")
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value is what a type hint says, as far as hints above go."""
+    if hint is Any:
+        return True
+    if get_origin(hint) in (Union, UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if get_origin(hint) in (list, tuple):
+        items = get_args(hint)[0]
+        return isinstance(value, get_origin(hint)) and all(fits(v, items) for v in value)
+    if hint is float:
+        return type(value) in (float, int) or isinstance(value, np.floating)
+    if hint is int:
+        return type(value) is int or isinstance(value, np.integer)
+    return isinstance(value, NoneType if hint is None else hint)

@@ -1,0 +1,112 @@
+"""Parts of a model that are scikit-learn's: written and read by skops, which audits types."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+
+from .._compat import require
+from ._archive import load_json, refuse_bombs
+
+MAX_ITEM = 2**20  # bytes of one item of an array; nothing has so long strings
+
+
+def dump_foreign(value: Any) -> bytes:
+    """Return what skops makes of an object."""
+    io_ = require("skops.io", "persistence")
+    try:
+        return io_.dumps(value)
+    except Exception as error:  # whatever it has no way to store
+        raise ValueError(
+            f"{value!r:.100} cannot be saved ({error}). Use pickle or joblib, which trust the file "
+            "they load."
+        ) from error
+
+
+def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[Any]) -> list[Any]:
+    """Return the objects; refuse types that are neither scikit-learn's, ours nor trusted.
+
+    Nothing is imported or made before all parts are known to hold trusted types only.
+    """
+    if not parts:
+        return []
+    io_ = require("skops.io", "persistence")
+    trusted = [*ours, *trusted]
+    names = {t if isinstance(t, str) else f"{t.__module__}.{t.__qualname__}" for t in trusted}
+    unknown: set[str] = set()
+    for part in parts:
+        _refuse_bomb(part)
+        unknown |= set(_quietly(io_.get_untrusted_types, data=part)) - names
+    if unknown:
+        listed = ", ".join(sorted(unknown))
+        raise ValueError(
+            f"the file holds types that are not trusted: {listed}. If you know them to be "
+            f"harmless, pass load(path, trusted={sorted(unknown)})."
+        )
+    return [_quietly(io_.loads, part, trusted=trusted) for part in parts]
+
+
+def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call; whatever a malformed part makes it raise is one kind of error."""
+    try:
+        with warnings.catch_warnings():
+            # Of a file that is not what it was, numpy may warn before it raises.
+            warnings.simplefilter("ignore")
+            return function(*args, **kwargs)
+    except Exception as error:
+        raise ValueError(f"a part is not readable ({type(error).__name__}: {error}).") from error
+
+
+def _refuse_bomb(part: bytes) -> None:
+    """Raise an error if reading a part would take more memory than it has bytes."""
+    try:
+        with ZipFile(io.BytesIO(part)) as archive:
+            refuse_bombs(archive, len(part))
+            load_json(archive.read("schema.json"), "schema.json")
+            for name in archive.namelist():
+                _refuse_bomb_member(name, archive.read(name))
+    except ValueError:
+        raise
+    except Exception as error:  # of bytes that are no archive
+        raise ValueError(f"a part is damaged ({type(error).__name__}: {error}).") from error
+
+
+def _refuse_bomb_member(name: str, content: bytes) -> None:
+    if name.endswith(".npy"):
+        _refuse_false_header(content)
+    elif content[:2] == b"PK":  # sparse matrices are archives themselves
+        _refuse_bomb_npz(content)
+    elif name != "schema.json":
+        raise ValueError(f"a part holds {name!r:.80}, which skops does not write.")
+
+
+def _refuse_bomb_npz(content: bytes) -> None:
+    with ZipFile(io.BytesIO(content)) as archive:
+        infos = archive.infolist()
+        if sum(info.file_size for info in infos) > 1100 * len(content):  # deflate reaches 1032
+            raise ValueError("a sparse matrix claims more bytes than it can have.")
+        for info in infos:
+            _refuse_false_header(archive.read(info))
+
+
+def _refuse_false_header(content: bytes) -> None:
+    """Raise an error if a npy file claims more items than follow: numpy allocates them first."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"an array has format {version}, which numpy does not write.")
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, _, dtype = read(file)
+    n_bytes = dtype.itemsize
+    for side in shape:
+        n_bytes *= side
+    if dtype.hasobject or dtype.itemsize > MAX_ITEM or n_bytes != len(content) - file.tell():
+        raise ValueError(f"an array claims {n_bytes} bytes, but {len(content)} are there.")

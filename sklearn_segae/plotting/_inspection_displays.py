@@ -1,0 +1,220 @@
+"""Pictures of reasons: patches that stand for segments, pixels that made a label."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ..imaging._rendering import as_picture, colours
+from ..inspection._attribution import pixel_attribution
+from ..inspection._prototypes import segment_prototypes
+from ._axes import (
+    DIVERGING,
+    LINES,
+    aspect_of,
+    draw_colour_bar,
+    draw_picture,
+    draw_scale_bar,
+    panels,
+    segment_names,
+)
+
+
+class PrototypeDisplay:
+    """Patches that stand for each segment, a row of them for every one.
+
+    Parameters
+    ----------
+    prototypes : Bunch
+        From :func:`~sklearn_segae.inspection.segment_prototypes`.
+    names : dict of label to str, or list of str in the order of the labels, default=None
+
+    Attributes
+    ----------
+    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of Axes (n_segments, n_prototypes)
+    """
+
+    def __init__(self, prototypes: Bunch, *, names: Any = None) -> None:
+        self.prototypes = prototypes
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        segmenter: Any,
+        images: Any,
+        *,
+        n_prototypes: int = 4,
+        size: int = 32,
+        max_pixels: int | None = 2**18,
+        names: Any = None,
+        **options: Any,
+    ) -> Self:
+        """Find prototypes, and draw them; parameters as in `segment_prototypes` and `plot`."""
+        found = segment_prototypes(
+            segmenter, images, n_prototypes=n_prototypes, size=size, max_pixels=max_pixels
+        )
+        return cls(found, names=names).plot(**options)
+
+    def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
+        """Draw; parameters as in `SegmentationDisplay.plot`.
+
+        Frames have the colours of the segments there, if all labels occur.
+        """
+        found = self.prototypes
+        labels = np.unique(found.segments)
+        members = [np.flatnonzero(found.segments == label) for label in labels]
+        n_most = max(map(len, members))
+        self.figure_, self.axes_ = panels(len(labels), n_most, ax, size=1.3)
+        self.ax_ = self.axes_[0, 0]
+        pictures = _alike(found.patches)
+        names = segment_names(labels.tolist(), self.names, "segment ")
+        palette = colours(len(labels)) / 255
+        for name, own, colour, row in zip(names, members, palette, self.axes_, strict=True):
+            for ax_ in row[len(own) :]:
+                ax_.set_axis_off()
+            for i, ax_ in zip(own, row, strict=False):
+                draw_picture(ax_, pictures[i])
+                ax_.set_title(f"image {found.image_index[i]}: {found.scores[i]:.2f}", fontsize=7)
+                _frame(ax_, colour)
+            row[0].set_ylabel(name)
+        draw_scale_bar(self.ax_, found.patches.shape[2], pixel_size, units)
+        return self
+
+
+class AttributionDisplay:
+    """An image, which of its pixels made one of them its segment, and how much every channel did.
+
+    Parameters
+    ----------
+    attribution : Bunch
+        From :func:`~sklearn_segae.inspection.pixel_attribution`.
+    channel_names : list of str, default=None
+        None counts them.
+    names : dict of label to str, default=None
+        Of segments.
+
+    Attributes
+    ----------
+    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes: image, map, channels
+    """
+
+    def __init__(self, attribution: Bunch, *, channel_names: Any = None, names: Any = None) -> None:
+        self.attribution = attribution
+        self.channel_names = channel_names
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        segmenter: Any,
+        image: Any,
+        pixel: Any,
+        segment: Any = None,
+        *,
+        channel_names: Any = None,
+        names: Any = None,
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
+        """Explain a pixel, and draw why.
+
+        Parameters
+        ----------
+        segmenter, image, pixel, segment, **options : as in `pixel_attribution`
+        channel_names, names : as in the class
+        ax : as in `plot`
+
+        Returns
+        -------
+        display : AttributionDisplay
+        """
+        found = pixel_attribution(segmenter, image, pixel, segment, **options)
+        return cls(found, channel_names=channel_names, names=names).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> Self:
+        """Draw the part of the window where nearly all of the attribution is.
+
+        Parameters
+        ----------
+        ax : Axes, or one for each panel, default=None
+            Where to draw; one is divided. None: a new figure.
+
+        Returns
+        -------
+        self : AttributionDisplay
+        """
+        why = self.attribution
+        # Sums over the channels; the strongest hundredth of the pixels may be off the scale.
+        total = why.attribution.sum(2)
+        place = _where_it_matters(total)
+        total, region = total[place], why.region[place]
+        n_panels = 2 if why.attribution.shape[2] == 1 else 3
+        self.figure_, self.axes_ = panels(
+            1, n_panels, ax, size=3, aspect=aspect_of(total), n_bars=1
+        )
+        self.ax_, heat, *rest = self.axes_.ravel()
+        segment, rival = (self._name(label) for label in (why.segment, why.against))
+        draw_picture(self.ax_, as_picture(why.pixels)[place], f"why {segment}")
+        limit = max(float(np.percentile(np.abs(total), 99)), 1e-12)
+        found = draw_picture(
+            heat, total, f"rather than {rival}", cmap=DIVERGING, vmin=-limit, vmax=limit
+        )
+        for panel in (self.ax_, heat):
+            _mark(panel, region)
+        draw_colour_bar(self.figure_, found, heat, "nats a pixel")
+        for bars in rest:
+            self._draw_channels(bars)
+        return self
+
+    def _draw_channels(self, ax: Any) -> None:
+        channels = self.attribution.channels
+        names = self.channel_names or [f"channel {i}" for i in range(len(channels))]
+        signs = [LINES[1] if value > 0 else LINES[0] for value in channels]
+        ax.barh(np.arange(len(channels)), channels, color=signs)
+        ax.axvline(0, color="0.3", lw=0.8)
+        ax.set_yticks(np.arange(len(channels)), names)
+        ax.invert_yaxis()
+        ax.set_xlabel("log-odds (nats)")
+        ax.spines[["top", "right"]].set_visible(False)
+
+    def _name(self, label: Any) -> str:
+        prefix = "" if isinstance(label, str) else "segment "
+        return segment_names([label], {} if self.names is None else self.names, prefix)[0]
+
+
+def _where_it_matters(total: np.ndarray) -> tuple[slice, slice]:
+    """Return the part of a window that holds nearly all of the attribution, and a margin."""
+    parts = []
+    for axis in (1, 0):
+        mass = np.cumsum(np.abs(total).sum(axis))
+        first, last = np.searchsorted(mass / max(mass[-1], 1e-12), (0.005, 0.995))
+        margin = 2 + (last - first) // 3
+        parts.append(slice(max(0, int(first - margin)), int(last + margin + 1)))
+    return parts[0], parts[1]
+
+
+def _alike(patches: np.ndarray) -> list[np.ndarray]:
+    """Show patches on one scale: between them, differences of brightness count."""
+    m, height, width = patches.shape[:3]
+    sheet = as_picture(np.reshape(patches, (m * height, width, -1)))
+    return list(sheet.reshape(m, height, width, 3))
+
+
+def _frame(ax: Any, colour: Any) -> None:
+    ax.set_axis_on()
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(color=colour, linewidth=2.5)
+
+
+def _mark(ax: Any, region: np.ndarray) -> None:
+    """Draw a cross around one pixel, or the outline of many."""
+    y, x = np.nonzero(region)
+    if len(y) == 1:
+        ax.plot(x, y, "+", color="white", markersize=13, markeredgewidth=3)
+        ax.plot(x, y, "+", color="black", markersize=12, markeredgewidth=1.3)
+    else:
+        ax.contour(region, [0.5], colors="black", linewidths=1.2)

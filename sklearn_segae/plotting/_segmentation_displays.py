@@ -1,0 +1,390 @@
+"""Pictures of what a segmenter says about images: labels, doubts, features, region trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..imaging._rendering import as_grey, as_picture, show_borders, show_overlay
+from ..inspection._reconstruction_error import reconstruction_error
+from ..regions._region_tree import RegionTree
+from ._axes import (
+    SEQUENTIAL,
+    as_list,
+    aspect_of,
+    blank,
+    draw_colour_bar,
+    draw_legend,
+    draw_picture,
+    draw_scale_bar,
+    panels,
+    rows_of,
+    segment_names,
+)
+
+
+class SegmentationDisplay:
+    """Label maps over their images, with borders and a legend.
+
+    Parameters
+    ----------
+    images : list of ndarray of shape (H, W) or (H, W, C)
+    label_maps : list of ndarray of shape (H, W)
+        -1 is unlabelled, and white.
+    names : dict of label to str, or list of str in the order of the labels, default=None
+        For the legend. None: the labels themselves.
+    labels : sequence, default=None
+        All labels that there are, so that colours stay the same. None: those that occur.
+
+    Attributes
+    ----------
+    figure_, ax_, axes_ : matplotlib Figure, Axes of the first image, ndarray of all Axes
+    legend_ : matplotlib Legend or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay
+    >>> labels = np.repeat([[0, 1]], 8, axis=0).repeat(4, axis=1)
+    >>> display = SegmentationDisplay.from_predictions(labels * 0.5, labels, names=["sea", "land"])
+    >>> [text.get_text() for text in display.legend_.get_texts()]
+    ['sea', 'land']
+    """
+
+    def __init__(
+        self,
+        images: Sequence[np.ndarray],
+        label_maps: Sequence[np.ndarray],
+        *,
+        names: Any = None,
+        labels: Any = None,
+    ) -> None:
+        self.images = images
+        self.label_maps = label_maps
+        self.names = names
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(cls, segmenter: Any, X: Any, *, names: Any = None, **options: Any) -> Self:
+        """Segment one image, a stack or a list of images, and draw what comes out.
+
+        Parameters
+        ----------
+        segmenter : AESegmenter
+            A fitted one.
+        X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
+        names : as in the class, default=None
+        **options : as in `plot`
+
+        Returns
+        -------
+        display : SegmentationDisplay
+        """
+        check_is_fitted(segmenter)
+        images = as_list(X, segmenter.n_features_in_)
+        labels = getattr(segmenter, "classes_", None)
+        display = cls(images, segmenter.predict(images), names=names, labels=labels)
+        return display.plot(**options)
+
+    @classmethod
+    def from_predictions(cls, X: Any, labels: Any, *, names: Any = None, **options: Any) -> Self:
+        """Draw label maps that are there already.
+
+        Parameters
+        ----------
+        X : array (H, W) or (H, W, C), or a list of such
+        labels : array (H, W), or a list of such
+        names : as in the class, default=None
+        **options : as in `plot`
+
+        Returns
+        -------
+        display : SegmentationDisplay
+        """
+        one = isinstance(labels, np.ndarray) and labels.ndim == 2
+        images, maps = ([X], [labels]) if one else (list(X), list(labels))
+        return cls(images, maps, names=names).plot(**options)
+
+    def plot(
+        self,
+        *,
+        ax: Any = None,
+        opacity: float = 0.4,
+        colour: bool = False,
+        legend: bool = True,
+        titles: Sequence[str] | None = None,
+        n_columns: int | None = None,
+        pixel_size: float | None = None,
+        units: str = "µm",
+    ) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, or one for each image, default=None
+            Where to draw; one for several images is divided. None: a new figure.
+        opacity : float, default=0.4
+            Of the colours of the labels, in [0, 1].
+        colour : bool, default=False
+            Show images in their own colours, too, which mix with those of the labels; else in grey.
+        legend : bool, default=True
+        titles : list of str, default=None
+            One for each image.
+        n_columns : int, default=None
+            Panels side by side; None is four at most.
+        pixel_size : float, default=None
+            Side of a pixel in `units`, for a scale bar. None: no bar.
+        units : str, default="µm"
+
+        Returns
+        -------
+        self : SegmentationDisplay
+        """
+        shape = rows_of(len(self.images), n_columns)
+        self.figure_, self.axes_ = panels(*shape, ax, aspect=aspect_of(self.label_maps[0]))
+        self.ax_ = self.axes_.ravel()[0]
+        labels = self._known_labels()
+        blank(self.axes_)
+        for i, (image, own) in enumerate(zip(self.images, self.label_maps, strict=True)):
+            index = np.searchsorted(labels, np.where(own < 0, labels[0], own))
+            index = np.where(own < 0, -1, index)
+            below = as_picture(image) if colour else as_grey(image)
+            picture = show_overlay(below, index, opacity)
+            draw_picture(self.axes_.ravel()[i], picture, titles[i] if titles else "")
+            draw_scale_bar(self.axes_.ravel()[i], own.shape[1], pixel_size, units)
+        named = self.labels is not None or self.names is not None
+        names = segment_names(labels.tolist(), self.names, "" if named else "segment ")
+        self.legend_ = None
+        if legend:
+            last = self.axes_.ravel()[len(self.images) - 1]
+            self.legend_ = draw_legend(self.figure_, last, names, own_figure=ax is None)
+        return self
+
+    def _known_labels(self) -> np.ndarray:
+        if self.labels is not None:
+            return np.unique(self.labels)
+        found = np.unique(np.concatenate([np.unique(own) for own in self.label_maps]))
+        found = found[found >= 0]
+        return found if len(found) else np.zeros(1, int)
+
+
+class UncertaintyDisplay:
+    """Maps of doubt beside their images.
+
+    Parameters
+    ----------
+    images : list of ndarray of shape (H, W) or (H, W, C)
+    maps : list of ndarray of shape (H, W)
+        0 is sure.
+    measure : str, default="entropy"
+        What the numbers are.
+
+    Attributes
+    ----------
+    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of Axes (2, n_images)
+    """
+
+    def __init__(
+        self,
+        images: Sequence[np.ndarray],
+        maps: Sequence[np.ndarray],
+        *,
+        measure: str = "entropy",
+    ) -> None:
+        self.images = images
+        self.maps = maps
+        self.measure = measure
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, measure: str = "entropy", **options: Any
+    ) -> Self:
+        """Ask a segmenter how unsure its labels are, or its encoder what it does not know.
+
+        Parameters
+        ----------
+        estimator : AESegmenter, or PixelEncoder for "reconstruction_error"
+            A fitted one.
+        X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
+        measure : {"entropy", "margin", "least_confidence", "reconstruction_error"}, \
+default="entropy"
+        **options : as in `plot`
+
+        Returns
+        -------
+        display : UncertaintyDisplay
+        """
+        check_is_fitted(estimator)
+        images = as_list(X, estimator.n_features_in_)
+        if measure == "reconstruction_error":
+            maps = reconstruction_error(estimator, images)
+        else:
+            maps = estimator.uncertainty(images, measure=measure)
+        return cls(images, maps, measure=measure).plot(**options)
+
+    def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
+        """Draw; parameters as in `SegmentationDisplay.plot`."""
+        self.figure_, self.axes_ = panels(
+            2, len(self.images), ax, aspect=aspect_of(self.maps[0]), n_bars=1
+        )
+        self.ax_ = self.axes_[0, 0]
+        # A hundredth of the pixels may be brighter than that: single ones do not dim the others.
+        highest = max(float(np.percentile(own, 99)) for own in self.maps)
+        if self.measure != "reconstruction_error":
+            highest = 1.0
+        for image, own, (above, below) in zip(self.images, self.maps, self.axes_.T, strict=True):
+            draw_picture(above, image)
+            draw_scale_bar(above, own.shape[1], pixel_size, units)
+            found = draw_picture(below, own, cmap=SEQUENTIAL, vmin=0, vmax=highest)
+        draw_colour_bar(self.figure_, found, self.axes_[1], self.measure.replace("_", " "))
+        return self
+
+
+class FeatureMapDisplay:
+    """Components of the codes of an image, side by side.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (H, W, n_components)
+    coherence : array of shape (n_components,), default=None
+        Autocorrelation of every component, for the titles.
+
+    Attributes
+    ----------
+    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes
+    """
+
+    def __init__(self, maps: np.ndarray, *, coherence: Any = None) -> None:
+        self.maps = maps
+        self.coherence = coherence
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, image: Any, **options: Any) -> Self:
+        """Encode an image, and draw its codes.
+
+        Parameters
+        ----------
+        estimator : PixelEncoder or AESegmenter
+            A fitted one.
+        image : array (H, W) or (H, W, C)
+        **options : as in `plot`
+
+        Returns
+        -------
+        display : FeatureMapDisplay
+        """
+        check_is_fitted(estimator)
+        (maps,) = estimator.transform([np.asarray(image)])
+        encoder = getattr(estimator, "encoder_", estimator)
+        coherence = getattr(encoder, "coherence_", None)
+        told = coherence is not None and len(coherence) == maps.shape[2]
+        return cls(maps, coherence=coherence if told else None).plot(**options)
+
+    def plot(self, *, ax: Any = None, n_components: int = 16, n_columns: int | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, or one for each component, default=None
+        n_components : int, default=16
+            The first so many, at most.
+        n_columns : int, default=None
+            Panels side by side; None is four at most.
+
+        Returns
+        -------
+        self : FeatureMapDisplay
+        """
+        n = min(n_components, self.maps.shape[2])
+        self.figure_, self.axes_ = panels(
+            *rows_of(n, n_columns), ax, size=1.8, aspect=aspect_of(self.maps)
+        )
+        self.ax_ = self.axes_.ravel()[0]
+        blank(self.axes_)
+        for i in range(n):
+            own = self.maps[..., i]
+            low, high = np.percentile(own, (1, 99))
+            title = f"code {i}"
+            if self.coherence is not None:
+                title += f", coherence {self.coherence[i]:.2f}"
+            draw_picture(self.axes_.ravel()[i], own, cmap=SEQUENTIAL, vmin=low, vmax=high)
+            self.axes_.ravel()[i].set_title(title, fontsize="small")
+        return self
+
+
+class RegionTreeDisplay:
+    """An image, the strength of all borders in it, and segmentations that cut the tree.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W) or (H, W, C)
+    tree : RegionTree
+        Of that image.
+
+    Attributes
+    ----------
+    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes
+    cuts_ : list of ndarray of shape (H, W)
+        The label maps that were drawn.
+    """
+
+    def __init__(self, image: np.ndarray, tree: RegionTree) -> None:
+        self.image = image
+        self.tree = tree
+
+    @classmethod
+    def from_estimator(cls, segmenter: Any, image: Any, **options: Any) -> Self:
+        """Build the region tree of an image, and draw it.
+
+        Parameters
+        ----------
+        segmenter : AESegmenter
+            A fitted one, with `scope="image"`.
+        image : array (H, W) or (H, W, C)
+        **options : as in `plot`
+
+        Returns
+        -------
+        display : RegionTreeDisplay
+        """
+        image = np.asarray(image)
+        return cls(image, segmenter.region_tree(image)).plot(**options)
+
+    def plot(
+        self,
+        *,
+        ax: Any = None,
+        n_segments: Sequence[int] = (4, 12),
+        pixel_size: float | None = None,
+        units: str = "µm",
+    ) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, or one for each panel, default=None
+        n_segments : sequence of int, default=(4, 12)
+            Cuts with so many segments, whatever the strength of borders.
+        pixel_size, units : as in `SegmentationDisplay.plot`
+
+        Returns
+        -------
+        self : RegionTreeDisplay
+        """
+        self.cuts_ = [self.tree.cut(n_segments=n, floor=0) for n in n_segments]
+        self.figure_, self.axes_ = panels(
+            1, 2 + len(self.cuts_), ax, aspect=aspect_of(self.image), n_bars=1
+        )
+        picture, contours, *cuts = self.axes_.ravel()
+        self.ax_ = picture
+        draw_picture(picture, self.image)
+        draw_scale_bar(picture, self.image.shape[1], pixel_size, units)
+        found = draw_picture(contours, self.tree.contours(), "borders", cmap="gray_r")
+        draw_colour_bar(self.figure_, found, contours, "strength")
+        for own, panel in zip(self.cuts_, cuts, strict=True):
+            title = f"{len(np.unique(own))} segments"
+            draw_picture(panel, show_borders(as_picture(self.image), own), title)
+        return self

@@ -1,0 +1,1 @@
+"""Region trees: hierarchical segmentation of one image."""

@@ -1,0 +1,1 @@
+"""AESegmenter: codes to label maps."""

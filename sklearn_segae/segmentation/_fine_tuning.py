@@ -1,0 +1,181 @@
+"""Train an encoder and its head together: by labelled pixels, and by all images without labels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .._base import seeded
+from ..encoding._objectives import CoherentReconstruction
+from ..encoding._pixel_encoder import PixelEncoder
+from ..imaging._scaling import scaled
+from ..imaging._tiles import Tile, inside, read_tile, sample_tiles, widen
+from ..networks._pixel_autoencoder import crop
+from ..training._batches import Samples
+from ..training._net import Net
+from ..training._parameters import training_parameters
+from ..training._train import reraise_interrupt, train
+from ._pixel_head import PixelHead, weigh_classes
+from ._targets import Targets
+
+SIDE = 64  # of the tiles whose labels count, in pixels
+N_STEPS = 8  # in an epoch
+SLOWDOWN = 0.1  # of the encoder's learning rate: it has learnt already
+UNLABELLED = -1.0
+
+
+class Joint(nn.Module):
+    """An encoder's network and a head, from scaled images to the logits of their pixels.
+
+    Projection and scales stay as they are.
+    """
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, encoder: PixelEncoder, head: PixelHead) -> None:
+        super().__init__()
+        self.codes = encoder.codes_
+        self.network: Any = copy.deepcopy(encoder.net_.module_)
+        self.head = copy.deepcopy(head.net_.module_).float()
+        shift, divisor = self.codes.standard()
+        centre, spread = head.scale_
+        # The codes are standardised twice, once by the encoder and once by the head.
+        self.register_buffer("shift", torch.tensor(shift + divisor * centre).float())
+        self.register_buffer("divisor", torch.tensor(divisor * spread).float())
+
+    @property
+    def reader(self) -> Any:
+        """What reads images with the network."""
+        return self.codes.look.reader(self.network)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H + 2 * margin, W + 2 * margin) -> (N, H, W, n_classes)."""
+        height, width = (size - 2 * self.reader.margin for size in x.shape[-2:])
+        encode = self.codes.encoder(range(height), range(width), False, np.float32, x.device)
+        codes = encode(self.reader, x).movedim(1, -1)
+        return self.head((codes - self.shift) / self.divisor)
+
+
+class SemiSupervised:
+    """Cross-entropy of labelled pixels plus `strength` times what the encoder itself minimises.
+
+    Labels and weights of the pixels travel as the last two channels of the images.
+    """
+
+    def __init__(self, strength: float, loss: str) -> None:
+        self.strength = strength
+        self.unsupervised = CoherentReconstruction(loss)
+
+    def __call__(self, module: Joint, x: Tensor) -> Tensor:
+        """Return the loss of a tile, a scalar."""
+        images, (labels, weights) = x[:, :-2], crop(x[:, -2:], module.reader.margin).unbind(1)
+        known = labels >= 0
+        loss = self.strength * self.unsupervised(module.network, images) if self.strength else 0
+        if not known.any():
+            return loss + 0 * sum(p.sum() for p in module.head.parameters())
+        logits = module(images)[known]
+        losses = functional.cross_entropy(logits, labels[known].long(), reduction="none")
+        return loss + (weights[known] * losses).mean()
+
+
+def fine_tune(
+    encoder: PixelEncoder,
+    head: PixelHead,
+    images: Sequence[np.ndarray],
+    targets: Targets,
+    strength: float,
+    seed: int,
+) -> tuple[PixelEncoder, PixelHead]:
+    """Return copies of a fitted encoder and head that were trained on together.
+
+    As many epochs as the encoder's, with a tenth of its learning rate. Half of the tiles lie
+    around labelled pixels, the others anywhere.
+    """
+    marked = _marked(images, targets, head)
+    parameters = training_parameters(encoder) | {"batch_size": 1, "one_cycle": True}
+    # A threshold of the encoder's own loss says nothing here, and every tile is drawn anew.
+    parameters |= {"loss_threshold": None, "early_stopping": False, "lr": SLOWDOWN * encoder.lr}
+    with seeded(seed) as rng:
+        joint = Joint(encoder, head)
+        take = partial(_take_tile, joint, encoder.scale_, images, marked, targets.known, rng)
+        objective = SemiSupervised(strength, encoder.loss)
+        net = train(joint, Samples(take, N_STEPS), objective, rng=rng, **parameters)
+    reraise_interrupt(net)
+    trained: Any = net.module_
+    encoder, head = copy.copy(encoder), copy.copy(head)
+    encoder.net_ = _with_module(encoder.net_, trained.network)
+    head.net_ = _with_module(head.net_, trained.head)
+    return encoder, head
+
+
+def _marked(images: Sequence[np.ndarray], targets: Targets, head: PixelHead) -> list[np.ndarray]:
+    """Return maps (H, W, 2) of class indices, or `UNLABELLED`, and of weights of mean 1."""
+    weights = targets.weights or [np.ones(image.shape[:2]) for image in images]
+    y = np.concatenate([m[k] for m, k in zip(targets.maps, targets.known, strict=True)])
+    own = np.concatenate([w[k] for w, k in zip(weights, targets.known, strict=True)])
+    own = own * weigh_classes(head.class_weight, y, own)
+    values = np.column_stack([np.searchsorted(head.classes_, y), own / own.mean()])
+    ends = np.cumsum([known.sum() for known in targets.known])[:-1]
+    maps = []
+    for known, part in zip(targets.known, np.split(values, ends), strict=True):
+        marks = np.full((*known.shape, 2), UNLABELLED)
+        marks[known] = part
+        maps.append(marks)
+    return maps
+
+
+def _take_tile(
+    joint: Joint,
+    scale: np.ndarray,
+    images: Sequence[np.ndarray],
+    marked: Sequence[np.ndarray],
+    known: Sequence[np.ndarray],
+    rng: np.random.Generator,
+    index: Any,
+) -> Tensor:
+    """Draw a tile (1, C + 2, h, w), a new one whatever the index, with all that its codes see."""
+    i, tile = _labelled_tile(known, rng) if rng.random() < 0.5 else _any_tile(images, rng)
+    around = widen(tile, joint.codes.reach, images[i].shape)
+    marks = np.full((*_size(around), 2), UNLABELLED)
+    inner = tuple(
+        slice(part.start - outer.start, part.stop - outer.start)
+        for part, outer in zip(tile, around, strict=True)
+    )
+    marks[inner] = marked[i][tile]
+    margin = joint.reader.margin
+    marks = np.pad(marks, [(margin, margin), (margin, margin), (0, 0)], constant_values=UNLABELLED)
+    pixels = scaled(read_tile(images[i], around, margin), scale)
+    x = np.concatenate([pixels, marks], axis=2).astype(np.float32)
+    return torch.from_numpy(x).movedim(-1, 0)[None]
+
+
+def _labelled_tile(known: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
+    """Draw a tile around a labelled pixel."""
+    counts = np.array([k.sum() for k in known])
+    i = int(rng.choice(len(known), p=counts / counts.sum()))
+    y, x = divmod(int(rng.choice(np.flatnonzero(known[i]))), known[i].shape[1])
+    rows, columns = (slice(middle - SIDE // 2, middle + SIDE // 2) for middle in (y, x))
+    return i, inside((rows, columns), known[i].shape)
+
+
+def _any_tile(images: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
+    ((i, tile),) = sample_tiles(images, min(SIDE, *images[0].shape[:2]), 1, rng)
+    return i, inside(tile, images[i].shape)
+
+
+def _size(tile: Tile) -> tuple[int, int]:
+    return tile[0].stop - tile[0].start, tile[1].stop - tile[1].start
+
+
+def _with_module(net: Net, module: nn.Module) -> Net:
+    net = copy.deepcopy(net)  # in its own number format
+    net.module_.load_state_dict(module.state_dict())
+    return net

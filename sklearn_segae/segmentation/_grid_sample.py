@@ -1,0 +1,80 @@
+"""Wide and narrow codes of a grid of places in random tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from scipy import ndimage
+
+from ..encoding._feature_sampling import evaluate_tile
+from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import TwiceRead, flat_patches
+from ..imaging._label_maps import borders
+from ..imaging._pixel_sampling import random_tiles
+
+GRID = 0.25  # poolings between the places that are looked at
+
+
+class Survey:
+    """Wide and narrow codes of a grid of places in random tiles of the images.
+
+    Parameters
+    ----------
+    encoder : PixelEncoder
+        A fitted one, with `codes_.finer`.
+    images : list of ndarray of shape (H, W, C)
+    rng : numpy.random.Generator
+        Chooses the tiles, as many as a bounded number of pixels asks for.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_places, n_wide + n_narrow)
+    wide, narrow : views of its columns
+    """
+
+    def __init__(
+        self, encoder: PixelEncoder, images: Sequence[np.ndarray], rng: np.random.Generator
+    ) -> None:
+        self.encoder = encoder
+        self.pooling = encoder.pooling_
+        self.step = grid_step(self.pooling)
+        self.tiles = [(images[i], tile) for i, tile in random_tiles(images, rng)]
+        maps = [encoder.encode_tile(*t, finely=True, step=self.step) for t in self.tiles]
+        self.shapes = [m.shape[:2] for m in maps]
+        self.codes = np.concatenate([m.reshape(-1, m.shape[2]) for m in maps])
+        self.wide, self.narrow = np.split(self.codes, [len(encoder.coherence_)], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def patches(self, size: int) -> np.ndarray:
+        """Return square patches (n_places, size**2), local brightness and contrast taken away."""
+        reader = TwiceRead(self.encoder.net_.module_, 2 * self.pooling)
+        look = partial(flat_patches, size=size, step=self.step)
+        scale = self.encoder.scale_
+        maps = [evaluate_tile(reader, look, image, scale, tile) for image, tile in self.tiles]
+        return np.concatenate([m.reshape(-1, size**2) for m in maps])
+
+    def away_from_borders(self, labels: np.ndarray) -> np.ndarray:
+        """Return how far every place is from a border between `labels` (n_places,), in poolings."""
+        ends = np.cumsum([height * width for height, width in self.shapes])
+        parts = np.split(labels, ends[:-1])
+        away = [_away(p.reshape(s)).ravel() for p, s in zip(parts, self.shapes, strict=True)]
+        return np.concatenate(away) * (self.step / self.pooling)
+
+
+def grid_step(pooling: float) -> int:
+    """Return how many pixels apart codes are looked at, which are smooth."""
+    return max(1, int(GRID * pooling))
+
+
+def _away(labels: np.ndarray) -> np.ndarray:
+    """Distance to the nearest pixel at a border, on whichever side; inf where there is none."""
+    edge = borders(labels)
+    edge[1:] |= labels[1:] != labels[:-1]
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    if not edge.any():
+        return np.full(labels.shape, np.inf)
+    return ndimage.distance_transform_edt(~edge)

@@ -1,0 +1,775 @@
+"""AESegmenter: images to feature maps to label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+    is_classifier,
+    is_regressor,
+)
+from sklearn.cluster import KMeans
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    FitTask,
+    all_or_nothing,
+    draw_seed,
+    refuse_unknown,
+    seeded_clone,
+)
+from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
+from ..encoding._pixel_encoder import PixelEncoder
+from ..imaging._dask import as_stacks, is_dask, lazy_answer, like_stacks
+from ..imaging._label_maps import absorb_specks
+from ..imaging._lazy_images import too_many
+from ..imaging._normalization import expose, typical_range
+from ..imaging._tiled_inference import Work, to_bytes
+from ..imaging._validation import check_images, is_rows, like, slots
+from ..regions._region_tree import RegionTree
+from ..regions._tree_builder import TreeBuilder
+from ._gaussian_mixture import ShrunkMixture
+from ._labeler import Labelling
+from ._pixel_head import PixelHead
+from ._targets import Targets, check_targets
+from ._uncertainty import MEASURES
+
+Question = Callable[[Labelling, np.ndarray, Work], Any]
+
+
+def _can_tell_probabilities(segmenter: Any) -> bool:
+    """Tell whether the estimator has probabilities, or distances to make them of."""
+    estimator = getattr(segmenter, "estimator_", segmenter.estimator)
+    by_name = estimator is None or isinstance(estimator, str)
+    return by_name or hasattr(estimator, "predict_proba") or hasattr(estimator, "transform")
+
+
+def _has_decision_function(segmenter: Any) -> bool:
+    return hasattr(getattr(segmenter, "estimator_", segmenter.estimator), "decision_function")
+
+
+def _has_score(segmenter: Any) -> bool:
+    by_name = segmenter.estimator is None or isinstance(segmenter.estimator, str)
+    return by_name or hasattr(segmenter.estimator, "score")
+
+
+class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """The methods of a fitted segmenter; whoever mixes it in learns the attributes below."""
+
+    scope: str
+    encoder: Any
+    estimator: Any
+    estimator_: Any
+    exposure: str
+    min_size: int
+    max_memory: int | str
+    unlabelled: int
+    ignore_label: int | None
+    rows_: bool
+    n_features_in_: int
+    _fitted: Labelling
+    _trees: TreeBuilder | None
+    _seed: int
+    _labellings: Callable[[list[np.ndarray]], list[Labelling]]  # one for each image
+
+    def predict(self, X: Any, out: Any = None) -> Any:
+        """Segment images.
+
+        Parameters
+        ----------
+        X : as in `fit`; images may have any size
+            What is not in memory (a memory map, zarr, HDF5) is read tile by tile.
+        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
+            Where label maps of images are put, tile by tile: a memory map or a zarr array, say.
+            Needs `min_size=0`.
+
+        Returns
+        -------
+        labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
+            In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
+            classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
+        """
+        return self._ask(X, Labelling.label_map, out, cleaned=True)
+
+    @available_if(_can_tell_probabilities)
+    def predict_proba(self, X: Any) -> Any:
+        """Return how likely each segment is for every pixel.
+
+        The estimator's own probabilities. For k-means, those of the mixture that it is the limit
+        of: equal weights, and Gaussians with one variance, the mean within segments. Where borders
+        are refined, those of the discriminant analysis. Where segments have names, a class has
+        the sum of its segments.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
+            In the order of the labels, or of `classes_`; sums to 1.
+        """
+        return self._ask(X, Labelling.probability_map)
+
+    @available_if(_has_decision_function)
+    def decision_function(self, X: Any) -> Any:
+        """Return the estimator's decision function of the code of every pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        scores : array (n, H, W[, k]), list of arrays (H, W[, k]), or array (n_samples[, k])
+            One score for two classes, else one for each of `classes_`.
+        """
+        return self._ask(X, Labelling.decision_map)
+
+    @available_if(_can_tell_probabilities)
+    def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
+        """Return how unsure the label of every pixel is: where to look, or to label next.
+
+        Computed from `predict_proba`, and as good as that is: it knows of classes that are alike,
+        not of things that the estimator never saw [1]_.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        measure : {"entropy", "margin", "least_confidence"}, default="entropy"
+            Entropy of the probabilities; one minus the lead of the likeliest class over the second;
+            or what the likeliest lacks to be sure. All run from 0 (sure) to 1 (all are equally
+            likely).
+
+        Returns
+        -------
+        uncertainty : array (n, H, W), list of arrays (H, W), or array (n_samples,)
+
+        References
+        ----------
+        .. [1] B. Settles, "Active learning literature survey", University of Wisconsin-Madison
+           technical report 1648, 2009.
+        """
+        if measure not in MEASURES:
+            raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
+        doubt = MEASURES[measure]
+        return self._ask(X, partial(Labelling.probability_map, then=doubt))
+
+    def transform(self, X: Any, out: Any = None) -> Any:
+        """Encode every pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        out : writable array-like (n, H, W, k) of floats, or list of these, default=None
+            Where codes of images are put, tile by tile.
+
+        Returns
+        -------
+        codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
+            Feature maps.
+        """
+        return self._ask(X, Labelling.code_map, out)
+
+    def name_segments(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Give the segments of a clusterer the names of classes, by a few labelled pixels.
+
+        A segment is named after most of the labelled pixels in it; one without any like the named
+        segment whose mean code is nearest. From then on `predict`, `labels_` and `predict_proba`
+        speak of classes; several segments may stand for one. More segments than classes, cheaply
+        named, follow classes that consist of unlike parts. Another `fit` forgets the names.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Images with labelled pixels, of the fit or not.
+        y : label maps of the same sizes, or array (n_samples,) for rows
+            Pixels that are `unlabelled` or have the `ignore_label` play no role.
+        sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
+            How often every labelled pixel counts, >= 0.
+
+        Returns
+        -------
+        self : AESegmenter
+        """
+        check_is_fitted(self)
+        if is_classifier(self.estimator_) or self.scope == "image":
+            raise ValueError(
+                f"name_segments is for segments that mean the same in every image and have no "
+                f"names, but scope={self.scope!r} and estimator={self.estimator_!r}. Fit with "
+                "scope='dataset' and a clusterer."
+            )
+        if y is None:
+            raise ValueError("y=None, but names come from pixels with labels. Pass label maps.")
+        images = self._check(X, reset=False)
+        targets = self._check_targets(X, y, images, sample_weight)
+        names = self._fitted.name(images, targets)
+        self.segment_names_, self.classes_ = names.classes, np.unique(names.classes)
+        return self
+
+    def region_tree(self, image: Any) -> RegionTree:
+        """Return all segmentations of one image into connected regions, coarse to fine.
+
+        Small regions join, weakest border first. How strongly a border parts its two sides is told
+        by colour gradients, by how rarely their colours and codes meet elsewhere in the image, and
+        by the eigenvectors of the graph of regions. Needs `scope="image"`.
+
+        Parameters
+        ----------
+        image : array (H, W) or (H, W, C)
+            Of any size.
+
+        Returns
+        -------
+        tree : RegionTree
+            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` are label maps, `tree.contours()`
+            is the map of all borders.
+        """
+        check_is_fitted(self)
+        if self._trees is None:
+            raise ValueError(
+                f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
+                f"fitted to images (in memory, if large), but scope={self.scope!r} and "
+                f"encoder={self.encoder!r}."
+            )
+        (checked,) = self._check([image], reset=False)
+        return self._trees.tree(checked, self._seed)
+
+    @available_if(_has_score)
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the accuracy on labelled pixels, or the score of the clusterer on its codes.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : as in `fit`; ignored by a clusterer
+
+        Returns
+        -------
+        score : float
+            A clusterer's own `score`, on at most `n_fit_pixels` pixels.
+        """
+        check_is_fitted(self)
+        images = self._check(X, reset=False)
+        pairs = list(zip(self._labellings(images), images, strict=True))
+        if is_classifier(self.estimator_):
+            targets = self._check_targets(X, y, images)
+            maps = zip(pairs, targets.maps, targets.known, strict=True)
+            right = [(self._label_map(*pair) == true)[known] for pair, true, known in maps]
+            return float(np.mean(np.concatenate(right)))
+        if self.scope == "dataset":
+            return self._fitted.score(images)
+        return float(np.mean([own.score([image]) for own, image in pairs]))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._fitted.n_codes
+
+    def _ask(self, X: Any, question: Question, out: Any = None, *, cleaned: bool = False) -> Any:
+        """Answer for every image, in the container that `X` came in, or in `out`.
+
+        `cleaned` are maps of labels, without specks.
+        """
+        check_is_fitted(self)
+        if cleaned and self.min_size and (out is not None or is_dask(X)):
+            raise ValueError(
+                f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
+                "by tile. Pass min_size=0, or an X in memory and no out."
+            )
+        if is_dask(X) and not is_rows(X):
+            return self._ask_lazily(X, question, out)
+        images = self._check(X, reset=False)
+        tail = () if cleaned else (self._n_features_out,)
+        targets = slots(X, out, images, *tail, integers=cleaned)
+        max_memory = to_bytes(self.max_memory)
+        trios = zip(self._labellings(images), images, targets, strict=True)
+        maps = [question(own, image, Work(max_memory, t)) for own, image, t in trios]
+        if out is not None:
+            return out
+        return self._output(X, [self._clean(m) for m in maps] if cleaned else maps)
+
+    def _ask_lazily(self, X: Any, question: Question, out: Any) -> Any:
+        """Return a dask array, or a list of them, that answers when it is computed."""
+        images = self._check(X, reset=False, exposed=self.scope == "image")
+        stacks = as_stacks(X, out)
+        labellings = [self._fitted] * len(stacks)
+        if self.scope == "image":  # each is partitioned now, by a sample of its own
+            stacks = [stack[i : i + 1] for stack in stacks for i in range(stack.shape[0])]
+            labellings = self._labellings(images)
+        typical = self.typical_range_ if self.exposure == "image" else None
+        max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labellings, strict=True)
+        answers = [
+            lazy_answer(stack, own, question, own.cost(images[0]), max_memory, typical)
+            for stack, own in pairs
+        ]
+        return like_stacks(X, answers)
+
+    def _check(self, X: Any, *, reset: bool, exposed: bool = True) -> list[Any]:
+        """Return images (H, W, C); rows become one image, a pixel wide."""
+        rows = is_rows(X)
+        if reset:
+            self.rows_ = rows
+        elif rows != self.rows_:
+            was, now = ("rows", "images") if self.rows_ else ("images", "rows")
+            raise ValueError(f"X holds {now}, but AESegmenter was fitted with {was}.")
+        if rows:
+            floats = [np.float64, np.float32]
+            return [validate_data(self, X, dtype=floats, reset=reset)[:, None]]
+        n_channels = None if reset else self.n_features_in_
+        images = check_images(X, n_channels=n_channels, owner="AESegmenter")
+        if reset:
+            self.n_features_in_ = images[0].shape[2]
+            self.typical_range_ = typical_range(images)
+        if exposed and self.exposure == "image":
+            return [expose(image, self.typical_range_) for image in images]
+        return images
+
+    def _check_targets(
+        self, X: Any, y: Any, images: Sequence[np.ndarray], sample_weight: Any = None
+    ) -> Targets:
+        codes = self.unlabelled, self.ignore_label
+        return check_targets(X, y, images, *codes, self.estimator, sample_weight)
+
+    def _label_map(self, labelling: Labelling, image: np.ndarray) -> np.ndarray:
+        return self._clean(labelling.label_map(image, Work(to_bytes(self.max_memory))))
+
+    def _clean(self, labels: np.ndarray) -> np.ndarray:
+        return absorb_specks(labels, self.min_size) if self.min_size and not self.rows_ else labels
+
+    def _output(self, X: Any, maps: list[np.ndarray]) -> Any:
+        return maps[0][:, 0] if self.rows_ else like(X, maps)
+
+
+def look_inside(segmenter: Any, images: Any) -> list[tuple[Labelling, np.ndarray]]:
+    """Return for every image what labels it, and its pixels (H, W, C) as that sees them.
+
+    Rows come as one image, a pixel wide.
+    """
+    seen = look_through(segmenter, images)
+    return list(zip(segmenter._labellings(seen), seen, strict=True))
+
+
+def look_through(estimator: Any, images: Any) -> list[np.ndarray]:
+    """Return images (H, W, C) as a fitted segmenter sees them."""
+    check_is_fitted(estimator)
+    return estimator._check(images, reset=False)
+
+
+def refuse_no_estimators(encoder: Any, estimator: Any) -> None:
+    """Raise an error for classes in place of instances, and for estimators without labels."""
+    for name, value in (("encoder", encoder), ("estimator", estimator)):
+        if isinstance(value, type):
+            raise TypeError(
+                f"{name}={value.__name__} is a class. Pass an instance: {name}={value.__name__}()."
+            )
+    if estimator is None or isinstance(estimator, str):
+        return
+    labels = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
+    if not labels or is_regressor(estimator):
+        raise TypeError(
+            f"estimator={estimator!r:.80} gives no labels. Pass a clusterer, a mixture or a "
+            "classifier."
+        )
+
+
+# Learnt by clusterers or by classifiers alone.
+PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_names_")
+
+
+class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
+    """Segment images: encode every pixel, then cluster or classify the codes.
+
+    Parameters
+    ----------
+    n_segments : int or "auto", default=8
+        Number of segments. "auto" is 2 to 12, the number at which the variance within clusters
+        drops most (jump method [1]_); see `n_segments_`. It sets `n_clusters` (or, of a mixture,
+        `n_components`) of a clusterer that was left at its default; a classifier has its classes
+        from `y`.
+    encoder : estimator, "passthrough" or None, default=None
+        None is :class:`PixelEncoder` with its defaults, or for classifiers
+        `PixelEncoder(8, cue="all", batch_size=4, max_epochs=3)`. Any other transformer sees the
+        patch around a pixel as one row; "passthrough" hands the pixels on as they are.
+    estimator : estimator, "head" or None, default=None
+        Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
+        with shrunk covariances where the encoder's `cue_` is "colour", else k-means from twenty
+        starts. If borders are refined, codes of narrower pooling have a say in which of its
+        optima is taken: that with the shortest description length [2]_. A clusterer without
+        `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
+        the nearest code. A classifier needs `y` and learns from its labelled pixels; "head" is a
+        :class:`PixelHead`. Those of :mod:`sklearn.semi_supervised` get unlabelled pixels too, up
+        to `n_fit_pixels` together (2,000 for graphs of label spreading), at least half of them
+        unlabelled if there are so many.
+    scope : {"dataset", "image"}, default="dataset"
+        "dataset": a label means the same in every image. "image": the encoder's network learns from
+        all images, but each image is projected and partitioned on its own, the fitted ones and
+        those of `predict` alike, and labels mean nothing across images; clusterers only.
+    exposure : {"image", "set"}, default="image"
+        "image" maps every channel of an image from its own range to [0, 1] before anything else, as
+        fits images that were lit or exposed differently; one with less than a quarter of the
+        typical contrast is left dull. "set" keeps the differences between images, as fits
+        calibrated values. Rows are never changed.
+    patch_size : int, default=9
+        Side in pixels, odd, of the patches that an ordinary transformer sees.
+    n_fit_pixels : int, default=20_000
+        The estimator is fitted on so many random pixels at most, and predicts all of them.
+    refine : bool or "auto", default="auto"
+        Sharpen borders: pixels well inside the segments teach a discriminant analysis of codes of
+        narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with cue
+        "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
+        is not a classifier.
+    fine_tune : float or None, default=None
+        A number trains the head through the encoder's network: the cross-entropy of the labelled
+        pixels, plus this weight times what the encoder minimises, on all images; 0 forgets the
+        images without labels. Needs images, a :class:`PixelEncoder` and the estimator "head" or a
+        :class:`PixelHead`. None leaves the encoder as it was learnt without labels.
+    min_size : int, default=0
+        Connected patches of a label map with fewer pixels join a neighbour. 0 keeps all.
+    ignore_label : int or None, default=None
+        Pixels with this label in `y` are left out of the fit, besides unlabelled ones.
+    unlabelled : int, default=-1
+        The label in `y` of pixels without one; imaging tools use 0.
+    memory : str, joblib.Memory or None, default=None
+        Where fitted encoders are cached, so that a search over `n_segments` or `estimator__*`
+        trains each of them once. Give `random_state` too. Not used for images on disk, whose
+        pixels are not all read.
+    max_memory : int or str, default="1GiB"
+        Of `predict` and `transform`, in bytes or with a unit, beside their input and output: tiles
+        are made so small that they need no more. Codes are the same to rounding.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the encoder and the estimator, where theirs is None, and the choice of pixels.
+    verbose : int, default=0
+        1 prints a line an epoch while the default encoder trains.
+
+    Attributes
+    ----------
+    encoder_ : estimator
+        The fitted encoder.
+    estimator_ : estimator
+        The fitted clusterer or classifier; with scope "image", that of the last fitted image.
+    n_segments_ : int or list of int
+        What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
+    labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
+        Label maps of the images that were fitted, int32; clusterers only.
+        They keep the numbers of the segments when these get names. Not there if images on disk
+        have more than 16 million pixels: `fit` does not read them all. Call `predict`.
+    classes_ : ndarray
+        Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
+    segment_names_ : ndarray of shape (`n_segments_`,)
+        The class that every segment stands for, after `name_segments`.
+    typical_range_ : ndarray of shape (`n_features_in_`,)
+        Median over the fitted images of the range of every channel; images only.
+    n_features_in_ : int
+        Number of channels.
+
+    References
+    ----------
+    .. [1] C. Sugar, G. James, "Finding the number of clusters in a dataset: an
+       information-theoretic approach", Journal of the American Statistical Association 98, 2003,
+       doi:10.1198/016214503000000666.
+    .. [2] J. Rissanen, "Modeling by shortest data description", Automatica 14, 1978,
+       doi:10.1016/0005-1098(78)90005-5.
+
+    Examples
+    --------
+    >>> from sklearn_segae import AESegmenter, PixelEncoder
+    >>> from sklearn_segae.datasets import make_shapes
+    >>> from sklearn_segae.metrics import matched_accuracy
+    >>> images, truth = make_shapes(2, size=64, random_state=0)
+    >>> segmenter = AESegmenter(3, encoder=PixelEncoder(max_epochs=2), random_state=0)
+    >>> labels = segmenter.fit_predict(images)
+    >>> labels.shape, matched_accuracy(truth, labels) > 0.8
+    ((2, 64, 64), True)
+    """
+
+    n_features_in_: int
+
+    # Not in the signature: there, scikit-learn's checks expect weighted and repeated rows to give
+    # equal labels, which a random sample of the pixels cannot.
+    __metadata_request__fit = {"sample_weight": None}
+
+    _parameter_constraints: dict = {
+        "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
+        "estimator": [HasMethods(["fit"]), StrOptions({"head"}), None],
+        "scope": [StrOptions({"dataset", "image"})],
+        "exposure": [StrOptions({"image", "set"})],
+        "patch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
+        "refine": ["boolean", StrOptions({"auto"})],
+        "fine_tune": [Interval(Real, 0, None, closed="left"), None],
+        "min_size": [Interval(Integral, 0, None, closed="left")],
+        "ignore_label": [Integral, None],
+        "unlabelled": [Integral],
+        "memory": [str, HasMethods(["cache"]), None],
+        "max_memory": [Interval(Integral, 1, None, closed="left"), str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_segments: int | str = 8,
+        *,
+        encoder: Any = None,
+        estimator: Any = None,
+        scope: str = "dataset",
+        exposure: str = "image",
+        patch_size: int = 9,
+        n_fit_pixels: int = 20_000,
+        refine: bool | str = "auto",
+        fine_tune: float | None = None,
+        min_size: int = 0,
+        ignore_label: int | None = None,
+        unlabelled: int = -1,
+        memory: Any = None,
+        max_memory: int | str = "1GiB",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_segments = n_segments
+        self.encoder = encoder
+        self.estimator = estimator
+        self.scope = scope
+        self.exposure = exposure
+        self.patch_size = patch_size
+        self.n_fit_pixels = n_fit_pixels
+        self.refine = refine
+        self.fine_tune = fine_tune
+        self.min_size = min_size
+        self.ignore_label = ignore_label
+        self.unlabelled = unlabelled
+        self.memory = memory
+        self.max_memory = max_memory
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @all_or_nothing
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
+        """Learn the encoder from all of `X`, then the estimator from a sample of the pixels.
+
+        Parameters
+        ----------
+        X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
+(n_samples, n_features)
+            A stack of images, images of different sizes, or rows (pixels x bands).
+        y : label maps of the same sizes, or array (n_samples,) for rows, default=None
+            Needed by a classifier, ignored by a clusterer.
+        sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
+            How much every labelled pixel counts, >= 0; by keyword, for classifiers that take it.
+
+        Returns
+        -------
+        self : AESegmenter
+        """
+        supervised = self._refuse_contradictions(metadata)
+        images = self._check(X, reset=True)
+        if self.fine_tune is not None and self.rows_:
+            raise ValueError(
+                f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=None."
+            )
+        self._seed = draw_seed(self.random_state)
+        weight = metadata.get("sample_weight")
+        targets = self._check_targets(X, y, images, weight) if supervised else None
+        task = FitTask(self, 1, X=X, y=y, metadata=metadata)
+        encoder = self._fit_encoder(images, self._seed, task)
+        if targets is None:
+            learnt = self._fit_clusterer(X, encoder, images)
+        else:
+            labelling = self._labelling(encoder).fit_classifier(images, targets)
+            if self.fine_tune is not None:
+                encoder = labelling.fine_tune(images, targets, self.fine_tune, self._seed)
+            learnt = {"_fitted": labelling, "classes_": labelling.estimator.classes_}
+        for name in PER_REGIME:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(learnt, encoder_=encoder, estimator_=learnt["_fitted"].estimator)
+        grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
+        self._trees = TreeBuilder(encoder, images) if grows_trees and not too_many(images) else None
+        task.finish()
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None) -> Any:
+        """Fit, and return the label maps of the same images.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        Returns
+        -------
+        labels : as `predict` returns them
+        """
+        self.fit(X, y)
+        return self.labels_ if hasattr(self, "labels_") else self.predict(X)
+
+    def _refuse_contradictions(self, metadata: dict[str, Any]) -> bool:
+        """Return whether there is a classifier; raise an error for what does not go together."""
+        refuse_no_estimators(encoder=self.encoder, estimator=self.estimator)
+        if self.patch_size % 2 == 0:
+            raise ValueError(
+                f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
+                f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
+            )
+        to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
+        supervised = self._is_supervised
+        if supervised and self.scope == "image":
+            raise ValueError(
+                "scope='image' partitions every image on its own, but the labels of the classifier "
+                f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
+            )
+        if self.fine_tune is not None and not self._has_head:
+            raise ValueError(
+                f"fine_tune={self.fine_tune} trains a PixelEncoder and a PixelHead together, but "
+                f"encoder={self.encoder!r} and estimator={self.estimator!r}. Pass "
+                "estimator='head', or fine_tune=None."
+            )
+        refuse_unknown(metadata, type(self).__name__)
+        if metadata.get("sample_weight") is not None and not supervised:
+            raise ValueError(
+                "sample_weight weighs the labelled pixels of a classifier, but "
+                f"estimator={self.estimator!r} is a clusterer. Leave it out."
+            )
+        return supervised
+
+    def _fit_clusterer(self, X: Any, encoder: Any, images: list[np.ndarray]) -> dict[str, Any]:
+        """Return what is learnt without labels, by attribute."""
+        labellings = self._cluster(encoder, images)
+        numbers = [int(own.n_segments) for own in labellings]
+        learnt = {
+            "_fitted": labellings[-1],
+            "n_segments_": numbers if self.scope == "image" else numbers[0],
+        }
+        if not too_many(images):
+            maps = map(self._label_map, labellings, images)
+            learnt["labels_"] = self._output(X, list(maps))
+        return learnt
+
+    def _new_estimator(self, encoder: Any) -> Any:
+        """Return the estimator; None for the k-means that narrow codes have a say in."""
+        if self.estimator is not None:
+            estimator = PixelHead() if self.estimator == "head" else self.estimator
+            return seeded_clone(estimator, self._seed)
+        if self._refines(encoder):
+            return None
+        # Colours of segments differ in spread; whitened codes are many.
+        colours = getattr(encoder, "cue_", None) == "colour"
+        return seeded_clone(ShrunkMixture() if colours else KMeans(n_init=20), self._seed)
+
+    @property
+    def _has_head(self) -> bool:
+        learns = self.encoder is None or isinstance(self.encoder, PixelEncoder)
+        return learns and (self.estimator == "head" or isinstance(self.estimator, PixelHead))
+
+    @property
+    def _is_supervised(self) -> bool:
+        if self.estimator is None or isinstance(self.estimator, str):
+            return self.estimator == "head"
+        return is_classifier(self.estimator)
+
+    @property
+    def _patch_size(self) -> int:
+        return 1 if self.rows_ or self.encoder == "passthrough" else self.patch_size
+
+    def _fit_encoder(self, images: list[np.ndarray], seed: int, task: FitTask) -> Any:
+        if self.encoder == "passthrough":
+            return "passthrough"
+        encoder = seeded_clone(
+            self._default_encoder if self.encoder is None else self.encoder, seed
+        )
+        on_disk = any(getattr(image, "on_disk", False) for image in images)
+        memory = check_memory(None if on_disk else self.memory)
+        if isinstance(encoder, PixelEncoder):
+            # Who listens has no part in what is learnt, nor in the name it is cached under.
+            fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
+            return fit(encoder, images, self.rows_, task)
+        fit = memory.cache(fit_row_encoder)
+        return fit(encoder, images, self._patch_size, self.n_fit_pixels, seed)
+
+    @property
+    def _default_encoder(self) -> PixelEncoder:
+        if self._is_supervised:
+            # Classifiers choose for themselves among all there is. Much of it needs no training, so
+            # that this is short; and with few labels, more components are more to be misled by.
+            return PixelEncoder(8, cue="all", batch_size=4, max_epochs=3, verbose=self.verbose)
+        return PixelEncoder(verbose=self.verbose)
+
+    def _coder(self, encoder: Any) -> Any:
+        """Return what has `encode_tile`."""
+        known = isinstance(encoder, PixelEncoder)
+        return encoder if known else PatchEncoder(encoder, self._patch_size)
+
+    def _labelling(self, encoder: Any) -> Labelling:
+        """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
+        return Labelling(
+            self._coder(encoder),
+            self._new_estimator(encoder),
+            self.n_segments,
+            self._refines(encoder),
+            self.n_fit_pixels,
+            np.random.default_rng(self._seed),
+        )
+
+    def _refines(self, encoder: Any) -> bool:
+        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.sharpens
+        if self.refine is True and not possible:
+            raise ValueError(
+                "refine=True needs codes of narrower pooling, which only a PixelEncoder with cue "
+                f"'texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
+                "refine='auto', or encoder=PixelEncoder(cue='texture')."
+            )
+        if self.refine == "auto":
+            return possible and not self._is_supervised
+        return bool(self.refine)
+
+    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[Labelling]:
+        """Fit one labelling to all images, or one to each."""
+        if self.scope == "dataset":
+            return [self._labelling(encoder).fit_clusterer(images)] * len(images)
+        return [self._partition(encoder, image) for image in images]
+
+    def _partition(self, encoder: Any, image: np.ndarray) -> Labelling:
+        if isinstance(encoder, PixelEncoder) and not self.rows_:
+            encoder = encoder.reread([image])
+        return self._labelling(encoder).fit_clusterer([image])
+
+    def _labellings(self, images: list[np.ndarray]) -> list[Labelling]:
+        """Return the fitted labelling for each image; with scope "image", made for it."""
+        if self.scope == "dataset":
+            return [self._fitted] * len(images)
+        return [self._partition(self.encoder_, image) for image in images]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        if self._is_supervised:
+            tags.estimator_type = "classifier"
+            head = PixelHead() if self.estimator == "head" else self.estimator
+            tags.classifier_tags = get_tags(head).classifier_tags
+            tags.target_tags.required = True
+        else:
+            tags.estimator_type = "clusterer"
+        return tags
+
+
+def _fit_pixel_encoder(
+    encoder: PixelEncoder, images: list[np.ndarray], rows: bool, task: FitTask
+) -> PixelEncoder:
+    with task.of_part("encoder", encoder):
+        return encoder.fit(images[0][:, 0] if rows else images)

@@ -1,0 +1,93 @@
+"""What a classifier learns from: label maps or labels of rows, which are known, their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from ..imaging._label_maps import check_label_maps
+from ..imaging._pixel_sampling import pick
+from ..imaging._validation import is_rows
+
+
+class Targets(NamedTuple):
+    """Label maps (H, W), masks of their labelled pixels, and weights of all pixels if there are."""
+
+    maps: list[np.ndarray]
+    known: list[np.ndarray]
+    weights: list[np.ndarray] | None = None
+
+    def pick(self, chosen: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return labels and weights of chosen pixels, flat indices of every map."""
+        weights = None if self.weights is None else pick(self.weights, chosen)
+        return pick(self.maps, chosen), weights
+
+
+def check_targets(
+    X: Any,
+    y: Any,
+    images: Sequence[np.ndarray],
+    unlabelled: int,
+    ignore_label: int | None,
+    estimator: Any,
+    sample_weight: Any = None,
+) -> Targets:
+    """Return targets that fit the images; pixels without weight count as unlabelled.
+
+    Rows `X` are one image, a pixel wide.
+    """
+    if y is None:
+        raise ValueError(
+            f"estimator={estimator!r} is a classifier: fit requires y to be passed, but the target "
+            "y is None. Pass label maps (-1: unlabelled), or a clusterer."
+        )
+    maps = _row_labels(X, y) if is_rows(X) else check_label_maps(y, images)
+    known = [_known(m, unlabelled, ignore_label) for m in maps]
+    weights = None if sample_weight is None else _check_weights(sample_weight, X, maps)
+    if weights is not None:
+        known = [k & (w > 0) for k, w in zip(known, weights, strict=True)]
+    if not any(k.any() for k in known):
+        raise ValueError(
+            f"y has no labelled pixel: all are unlabelled={unlabelled} or "
+            f"ignore_label={ignore_label}{' or of weight 0' * (weights is not None)}. Label some "
+            "pixels of every class."
+        )
+    return Targets(maps, known, weights)
+
+
+def _row_labels(X: Any, y: Any) -> list[np.ndarray]:
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    check_classification_targets(y)
+    return [y[:, None]]
+
+
+def _known(labels: np.ndarray, unlabelled: int, ignore_label: int | None) -> np.ndarray:
+    if labels.dtype.kind in "OUS":
+        return np.ones(labels.shape, bool)
+    known = labels != unlabelled
+    return known if ignore_label is None else known & (labels != ignore_label)
+
+
+def _check_weights(sample_weight: Any, X: Any, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return a weight map for every label map."""
+    every = [sample_weight] if is_rows(X) else list(sample_weight)
+    weights = [np.asarray(w, dtype=np.float64) for w in every]
+    if is_rows(X):
+        weights = [w.reshape(-1, 1) for w in weights]
+    shapes, needed = [w.shape for w in weights], [m.shape for m in maps]
+    if shapes != needed:
+        raise ValueError(
+            f"sample_weight has shapes {shapes}, but y has {needed}. It holds a weight for every "
+            "pixel, in the container of y."
+        )
+    lowest = min(w.min() for w in weights)
+    if not lowest >= 0 or not all(np.isfinite(w).all() for w in weights):
+        raise ValueError(
+            f"sample_weight must be finite and not negative, but its minimum is {lowest:.3g}."
+        )
+    return weights

@@ -1,0 +1,8 @@
+"""Images and label maps that stay on disk and are read and written in pieces."""
+
+from ._out_of_core import create_labels, open_image
+
+__all__ = [
+    "create_labels",
+    "open_image",
+]

@@ -1,0 +1,163 @@
+"""Images and label maps that stay on disk and are read and written in pieces."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._compat import require
+from ..imaging._lazy_images import release
+from ._files import read_image
+from ._formats import TIFF
+
+SIDE = 512  # of the pieces that label maps are stored in, in pixels
+
+
+def open_image(path: str | os.PathLike[str]) -> Any:
+    """Open an image without reading it.
+
+    Parameters
+    ----------
+    path : path
+        A zarr array (a directory), a TIFF or a npy file: these are read where they are sliced, a
+        TIFF best if it is tiled. A TIFF of several pages is a stack. Other formats are read.
+
+    Returns
+    -------
+    image : array-like of shape (H, W) or (H, W, C)
+        Give a list of them to `fit` and `predict`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_segae.storage import open_image
+    >>> path = Path(tempfile.mkdtemp()) / "image.npy"
+    >>> np.save(path, np.zeros((40, 60, 3), np.uint8))
+    >>> open_image(path).shape
+    (40, 60, 3)
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    if path.is_dir():
+        return require("zarr", "scale").open_array(path, mode="r")
+    if path.suffix.lower() in TIFF:
+        store = require("tifffile", "io").imread(path, aszarr=True)
+        image = require("zarr", "scale").open_array(store, mode="r")
+        weakref.finalize(image, store.close)
+        return image
+    if path.suffix.lower() == ".npy":
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    return read_image(path)
+
+
+def create_labels(
+    path: str | os.PathLike[str], shape: tuple[int, int], dtype: Any = np.int32
+) -> Any:
+    """Create a label map on disk, to be written by `predict(images, out=[labels])`.
+
+    Parameters
+    ----------
+    path : path
+        Ending in .zarr, .tif, .tiff or .npy; what is there is replaced. A TIFF is a BigTIFF in
+        tiles, uncompressed.
+    shape : (int, int)
+        Height and width in pixels.
+    dtype : dtype, default=int32
+        Of integers; "uint8" has room for segments 0 to 255.
+
+    Returns
+    -------
+    labels : writable array-like of shape (H, W)
+        0 everywhere, and on disk as soon as it is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_segae.storage import create_labels, open_image
+    >>> path = Path(tempfile.mkdtemp()) / "labels.npy"
+    >>> create_labels(path, (40, 60), "uint8")[:20, :20] = 3
+    >>> int(open_image(path).max())
+    3
+    """
+    path, dtype = Path(path), np.dtype(dtype)
+    if path.suffix.lower() == ".zarr":
+        chunks = tuple(min(SIDE, size) for size in shape)
+        zarr = require("zarr", "scale")
+        return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True)
+    if path.suffix.lower() in TIFF:
+        return TiledTiff(path, shape, dtype)
+    if path.suffix.lower() == ".npy":
+        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    raise ValueError(
+        f"{path}: a label map cannot be written to it in pieces. Pass a path that ends in .zarr, "
+        ".tif, .tiff or .npy."
+    )
+
+
+class TiledTiff:
+    """A label map in an uncompressed tiled TIFF, written where it is sliced.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced.
+    shape : (int, int)
+        In pixels.
+    dtype : numpy.dtype
+        Of integers.
+    extra_tags : sequence of tuple, default=()
+        As tifffile's `extratags`: a georeference, say.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int],
+        dtype: np.dtype,
+        extra_tags: Sequence[tuple[Any, ...]] = (),
+    ) -> None:
+        self.shape = tuple(shape)
+        self.dtype = dtype
+        self.ndim = 2
+        tifffile = require("tifffile", "io")
+        tifffile.imwrite(
+            path,
+            shape=self.shape,
+            dtype=dtype,
+            tile=(SIDE, SIDE),
+            bigtiff=True,
+            photometric="minisblack",
+            extratags=extra_tags,
+        )
+        with tifffile.TiffFile(path) as file:  # its tiles follow each other without gaps
+            offset = file.pages[0].dataoffsets[0]
+        grid = tuple(-(-size // SIDE) for size in shape)
+        self._tiles = np.memmap(path, dtype, "r+", offset, (*grid, SIDE, SIDE))
+
+    def __setitem__(self, key: tuple[slice, slice], values: Any) -> None:
+        """Write some rows and columns, given by their bounds."""
+        rows, columns = (
+            slice(*part.indices(size)[:2]) for part, size in zip(key, self.shape, strict=True)
+        )
+        values = np.broadcast_to(values, (rows.stop - rows.start, columns.stop - columns.start))
+        for i, in_tile_rows, in_value_rows in _pieces(rows):
+            for j, in_tile, in_values in _pieces(columns):
+                self._tiles[i, j, in_tile_rows, in_tile] = values[in_value_rows, in_values]
+        release(self._tiles)
+
+
+def _pieces(part: slice) -> Iterator[tuple[int, slice, slice]]:
+    """Yield the tiles that a part of a line of pixels is in: number, what there, what of it."""
+    for i in range(part.start // SIDE, -(-part.stop // SIDE)):
+        start, stop = max(part.start, i * SIDE), min(part.stop, (i + 1) * SIDE)
+        yield (
+            i,
+            slice(start - i * SIDE, stop - i * SIDE),
+            slice(start - part.start, stop - part.start),
+        )

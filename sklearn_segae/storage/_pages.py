@@ -1,0 +1,160 @@
+"""The images in a file: pages of a TIFF, of a stack or of a zarr array; in memory, unless large."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._compat import require
+from ._files import first_line, read_image
+from ._formats import TIFF, is_zarr
+from ._out_of_core import open_image
+
+LARGE = 2**27  # bytes of a file's pixels: below, they are read; above, opened where they are
+CHANNELS = "SC"  # tifffile's letters for samples of a pixel and for channels
+GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)  # GeoTIFF 1.1, and RPC coefficients
+
+
+class Pages(NamedTuple):
+    """What is in an image file, before it is read."""
+
+    path: Path
+    n_pages: int
+    stacked: bool  # whether label maps of it have an axis of pages, be it of length 1
+    stored: bool  # whether the images stay on disk, and are read where they are sliced
+    geo_tags: list[tuple[Any, ...]]  # as tifffile's `extratags`
+    load: Callable[[], list[Any]]  # images (H, W) or (H, W, C), of one size
+
+
+class Turned:
+    """One image (H, W[, C]) of an array with axes in another order, read where it is sliced.
+
+    Parameters
+    ----------
+    source : array-like
+        Has `shape`, `dtype` and slicing.
+    place : sequence of int or None
+        The index of every axis; None for rows, columns and channels.
+    order : sequence of int
+        Where rows, columns and perhaps channels are among the axes that are left.
+    """
+
+    def __init__(self, source: Any, place: Sequence[int | None], order: Sequence[int]) -> None:
+        self.source = source
+        self.place = tuple(place)
+        self.order = tuple(order)
+        kept = [size for size, i in zip(source.shape, place, strict=True) if i is None]
+        self.shape = tuple(kept[i] for i in order)
+        self.dtype = np.dtype(source.dtype)
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Read some rows and columns."""
+        slices = [slice(None)] * self.ndim
+        for axis, part in zip(self.order, key, strict=False):
+            slices[axis] = part
+        left = iter(slices)
+        part = self.source[tuple(next(left) if i is None else i for i in self.place)]
+        return np.moveaxis(np.asarray(part), self.order, range(self.ndim))
+
+
+def open_pages(path: Path, limit: int = LARGE) -> Pages:
+    """Look at the images of a file; those of more than `limit` bytes will stay on disk."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    if path.suffix.lower() in TIFF and path.is_file():
+        return _open_tiff(path, limit)
+    if not (path.suffix.lower() == ".npy" or is_zarr(path)):
+        return Pages(path, 1, False, False, [], lambda: [read_image(path)])
+    array = _open_array(path)
+    axes = {2: "YX", 3: "YXS", 4: "QYXS"}.get(array.ndim)
+    if axes is None:
+        raise ValueError(
+            f"{path}: has shape {array.shape}, but an image (H, W[, C]) or a stack of them "
+            "(n, H, W, C) is needed."
+        )
+    return _pages(path, axes, array, lambda: array, limit, [])
+
+
+def _open_array(path: Path) -> Any:
+    try:
+        return open_image(path)
+    except (ImportError, FileNotFoundError):
+        raise
+    except Exception as error:  # of a zarr group, or of a broken file
+        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+
+
+def _open_tiff(path: Path, limit: int) -> Pages:
+    tifffile = require("tifffile", "io")
+    try:
+        with tifffile.TiffFile(path) as file:
+            series, geo_tags = file.series[0], _geo_tags(file.pages[0])
+            others = [s for s in file.series[1:] if not s.pages[0].is_reduced]
+    except Exception as error:
+        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+    if others:
+        warnings.warn(
+            f"{path}: only its first {len(series.pages)} pages are read; the others are of another "
+            "size or type.",
+            stacklevel=2,
+        )
+
+    def read() -> Any:
+        return _open_array(path) if _n_bytes(series) > limit else _read_tiff(path)
+
+    return _pages(path, series.axes, series, read, limit, geo_tags)
+
+
+def _read_tiff(path: Path) -> Any:
+    try:
+        return require("tifffile", "io").imread(path, series=0)
+    except Exception as error:
+        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+
+
+def _n_bytes(array: Any) -> int:
+    return prod(array.shape) * np.dtype(array.dtype).itemsize
+
+
+def _geo_tags(page: Any) -> list[tuple[Any, ...]]:
+    tags = [page.tags[code] for code in GEO_TAGS if code in page.tags]
+    return [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in tags]
+
+
+def _pages(
+    path: Path,
+    axes: str,
+    array: Any,
+    read: Callable[[], Any],
+    limit: int,
+    geo_tags: list[tuple[Any, ...]],
+) -> Pages:
+    """Part an array into images: axes of rows, of columns, perhaps of channels; others are pages.
+
+    An axis of tifffile's letter "S" or "C" holds channels, the last of them if there are two.
+    """
+    if "Y" not in axes or "X" not in axes or 0 in array.shape:
+        raise ValueError(f"{path}: has shape {array.shape} and axes {axes}, which is no image.")
+    channels = max(axes.rfind(letter) for letter in CHANNELS)
+    kept = [axes.index("Y"), axes.index("X"), *([channels] if channels >= 0 else [])]
+    others = [i for i in range(len(axes)) if i not in kept]
+    order = [sorted(kept).index(axis) for axis in kept]
+    stored = _n_bytes(array) > limit
+
+    def load() -> list[Any]:
+        source, images = read(), []
+        for index in product(*(range(array.shape[i]) for i in others)):
+            place = dict(zip(others, index, strict=True))
+            view = Turned(source, [place.get(i) for i in range(len(axes))], order)
+            images.append(view if stored else np.ascontiguousarray(view[:, :]))
+        return images
+
+    n_pages = prod(array.shape[i] for i in others)
+    return Pages(path, n_pages, bool(others), stored, geo_tags, load)

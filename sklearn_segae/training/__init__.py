@@ -1,0 +1,1 @@
+"""How a network is trained: samples and an objective become a net."""

@@ -1,0 +1,118 @@
+"""How objectives and modules are called: number format, device, compiled or not."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def resolve_device(device: str) -> str:
+    """Turn "auto" into the fastest device there is: CUDA, then MPS, then the CPU."""
+    if device != "auto":
+        _refuse_missing(device)
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _refuse_missing(device: str) -> None:
+    """Raise an error if torch cannot compute on a device, for whatever reason it gives."""
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
+        raise ValueError(
+            f"device={device!r} cannot be used: {reason}. Pass 'auto', 'cpu', "
+            "or a torch device that this machine has, such as 'cuda:0'."
+        ) from error
+
+
+PRECISIONS: dict[str, torch.dtype] = {
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float32": torch.float32,
+}
+
+# A forked child has torch's record of a pool of threads, but not the threads: it would wait for
+# them for ever. One thread needs no pool.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
+
+def cast(module: nn.Module, precision: str, device: str) -> Cast | None:
+    """Return what an objective calls in place of the module; None for float32."""
+    if precision == "float32":
+        return None
+    return Cast(module, PRECISIONS[precision], torch.device(device).type)
+
+
+def compiled(objective: Callable[..., Tensor], compile: bool | str) -> Callable[..., Tensor] | None:
+    """Return the objective, compiled by torch's default backend or the one named, if any.
+
+    All of it: one graph from the batch to the loss.
+    """
+    if not compile:
+        return None
+    backend = compile if isinstance(compile, str) else "inductor"
+    known = torch.compiler.list_backends(exclude_tags=())
+    if backend not in known:
+        raise ValueError(f"compile={compile!r} is no backend of torch's. Pass one of {known}.")
+    return torch.compile(type(objective).__call__.__get__(objective), backend=backend)
+
+
+class Cast:
+    """Stand in for a module: its methods in 16 bits (autocast), answering in float32.
+
+    The module stays as it is, with float32 weights of its own, so it pickles. Losses are computed
+    outside, in float32: torch refuses cross-entropy under autocast, and 16 bits are too few to sum.
+    """
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype, device_type: str) -> None:
+        self.module: Any = module
+        self.dtype = dtype
+        self.device_type = device_type
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Run the module's `encode`."""
+        with torch.autocast(self.device_type, self.dtype):
+            return self.module.encode(x).float()
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Run the module's `decode`."""
+        with torch.autocast(self.device_type, self.dtype):
+            return self.module.decode(codes).float()
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the module's `posterior`."""
+        with torch.autocast(self.device_type, self.dtype):
+            mean, log_variance = self.module.posterior(x)
+            return mean.float(), log_variance.float()
+
+
+def evaluate(
+    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray
+) -> np.ndarray:
+    """Return `function(module, x)`, in the precision of `x`."""
+    return next(evaluate_blocks(module, function, [x]))
+
+
+@torch.inference_mode()
+def evaluate_blocks(
+    module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], blocks: Iterable[np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Yield `function(module, x)` for every x, in their precision."""
+    module.eval()  # in the middle of training, too; skorch sets it back at every step
+    some = next(module.parameters())
+    where, dtype = some.device, some.dtype
+    for x in blocks:
+        if x.dtype == np.float64 and dtype != torch.float64 and where.type != "mps":
+            module, dtype = copy.deepcopy(module).double(), torch.float64
+        yield function(module, torch.from_numpy(x).to(where, dtype)).cpu().numpy()

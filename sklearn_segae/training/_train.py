@@ -1,0 +1,167 @@
+"""Training: a module, samples and an objective become a net."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from .._base import Epochs
+from .._compat import out_of_memory
+from ._batches import Batches, Samples, spread_evenly
+from ._callbacks import StopRules, TellEpochs, rise_and_fall
+from ._execution import resolve_device
+from ._net import Net, Objective, TrainingEnd, given
+from ._optimizers import OPTIMIZERS, optimizer_options
+
+# Samples that a module sees before training. Their principal axes take milliseconds.
+N_LOOKED_AT = 1000
+
+
+def train(
+    module: nn.Module,
+    samples: Samples,
+    objective: Objective,
+    *,
+    rng: np.random.Generator,
+    net: Net | None = None,
+    optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+    lr: float = 1e-3,
+    batch_size: int = 128,
+    max_epochs: int = 100,
+    loss_threshold: float | None = None,
+    tol: float = 1e-4,
+    n_iter_no_change: int = 10,
+    early_stopping: bool = False,
+    validation_fraction: float = 0.1,
+    device: str = "auto",
+    callbacks: list[Any] | tuple[Any, ...] | None = None,
+    verbose: int | bool = 0,
+    one_cycle: bool = False,
+    precision: str = "float32",
+    compile: bool | str = False,
+    tasks: Epochs | None = None,
+) -> Net:
+    """Minimise `objective` over the samples and return the net, its `stop_reason` set.
+
+    `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
+    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` and `compile`
+    say how the module is run; `tasks` is told of epochs.
+
+    Call inside `seeded`: whatever randomness the module and the objective use is torch's global
+    generator, which that restores. A Ctrl-C ends training with the reason "interrupted"; the
+    caller publishes the net, then calls `reraise_interrupt`.
+    """
+    _refuse_strangers(callbacks)
+    training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
+    monitor = "valid_loss" if early_stopping else "train_loss"
+    rules = StopRules(loss_threshold, tol, n_iter_no_change, monitor)
+    n_steps = max_epochs * -(-len(training) // batch_size)
+    own = [rules, rise_and_fall(n_steps)] if one_cycle else [rules]
+    # Before the rules: once they end training, nobody after them hears of the epoch.
+    own = [TellEpochs(tasks), *own] if tasks else own
+    net = net or _new_net(module, training, objective, optimizer, resolve_device(device))
+    net.criterion_ = objective  # a continued training may have another one
+    net.set_params(
+        callbacks=[*own, *copy.deepcopy(list(callbacks or []))],
+        lr=lr,
+        max_epochs=max_epochs,
+        verbose=int(verbose),
+    )
+    net.initialize_callbacks()
+    batches = Batches(training, batch_size, rng)
+    with net.run_as(precision, compile):
+        _run(net, batches, Batches(validation, batch_size) if validation else None)
+    return net
+
+
+def _new_net(
+    module: Any,
+    training: Samples,
+    objective: Objective,
+    optimizer: str | Callable[..., torch.optim.Optimizer],
+    device: str,
+) -> Net:
+    """Make a net of the module, which may look at some samples before training."""
+    if hasattr(module, "start_from"):
+        module.start_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
+    net = Net(
+        module.to(device),
+        criterion=partial(given, objective),
+        **optimizer_options(optimizer, device),
+        device=device,
+    )
+    try:
+        return net.initialize()
+    except TypeError as error:
+        raise TypeError(
+            f"optimizer={optimizer!r:.80} cannot be called as one of torch's ({error}). Pass one "
+            f"of {sorted(OPTIMIZERS)}, or a class such as torch.optim.NAdam."
+        ) from error
+
+
+def _refuse_strangers(callbacks: Any) -> None:
+    """Raise an error if one of the callbacks is none of skorch's."""
+    for i, callback in enumerate(callbacks or []):
+        given = callback[1] if isinstance(callback, tuple) else callback  # (name, callback)
+        kind = given if isinstance(given, type) else type(given)
+        if not issubclass(kind, Callback):
+            raise TypeError(
+                f"callbacks[{i}]={given!r:.80} is no skorch.callbacks.Callback. Pass one of those; "
+                "callbacks of scikit-learn's go to set_callbacks."
+            )
+
+
+def _run(net: Net, training: Batches, validation: Batches | None) -> None:
+    net.stop_reason = "max_epochs"
+    n_before = len(net.history)
+    net.notify("on_train_begin", X=(training, validation), y=None)
+    n_resumed = len(net.history) - n_before  # epochs that a checkpoint brought
+    try:
+        net.fit_loop((training, validation), epochs=net.max_epochs - n_resumed)
+    except TrainingEnd as end:
+        net.stop_reason = str(end)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"Training ran out of memory with batches of {training.batch_size}. Lower batch_size, "
+            "or the sizes of the net."
+        ) from error
+    except KeyboardInterrupt:
+        net.stop_reason = "interrupted"
+    net.notify("on_train_end", X=None, y=None)
+    net.module_.eval()
+
+
+def reraise_interrupt(net: Net) -> None:
+    """Raise the Ctrl-C that ended training, once the estimator is usable."""
+    if net.stop_reason == "interrupted":
+        raise KeyboardInterrupt("training was interrupted; the estimator keeps what it had learnt")
+
+
+def loss_curve(net: Net, name: str = "train_loss") -> list[float]:
+    """Return the losses of all epochs so far."""
+    return [float(epoch[name]) for epoch in net.history if name in epoch]
+
+
+def _split(
+    samples: Samples, fraction: float, rng: np.random.Generator
+) -> tuple[Samples, Samples | None]:
+    if not fraction:
+        return samples, None
+    n = len(samples)
+    if n < 2:
+        raise ValueError(
+            f"n_samples={n} is too few for early_stopping=True, which sets some samples aside for "
+            "validation. Pass at least 2 samples, or early_stopping=False."
+        )
+    order = rng.permutation(n)
+    n_held_out = min(max(1, round(fraction * n)), n - 1)
+    return samples.subset(order[n_held_out:]), samples.subset(order[:n_held_out])
