@@ -8,6 +8,9 @@ from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic, make_shapes
 
 
+collect_ignore = ["nets.py", "pretend_device.py"]  # imported by tests, and once alone
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print what tests have to tell, whichever process they ran in."""
     reports = terminalreporter.stats.get("passed", [])
