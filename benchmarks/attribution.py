@@ -3,7 +3,7 @@
     python benchmarks/attribution.py [--seeds 2] [--pixels 2] [--cases 0 1 2 3 4 5]
                                      [--size 96] [--epochs 5] [--others noise]
 
-Segments differ in one channel alone, by colour or by texture; the others are noise of the same
+Segments differ in one channel alone, by color or by texture; the others are noise of the same
 spread. Of every pixel that is explained, the table gives the share that the deciding channel has
 of the absolute attribution, in the map and of whole channels (`why.channels`), and the share of
 the map that lies within three poolings of the pixel. Means over seeds and pixels, with the lowest
@@ -32,7 +32,7 @@ DECIDES = 1
 INSIDE = 4  # pixels between an explained pixel and the nearest border
 
 
-def by_colour(size, seed, noise):
+def by_color(size, seed, noise):
     """Three channels of noise; in one of them, shapes are brighter by five standard deviations."""
     _, labels = make_shapes(2, size=size, random_state=seed)
     labels = (labels > 0).astype(int)
@@ -56,9 +56,9 @@ def forest():
 
 
 CASES = {  # what differs, cue, estimator, methods
-    ("colour", "colour", "mixture"): (by_colour, None, ("integrated_gradients", "occlusion")),
-    ("colour", "all", "head"): (by_colour, "head", ("integrated_gradients", "occlusion")),
-    ("colour", "colour", "forest"): (by_colour, forest(), ("occlusion",)),
+    ("color", "color", "mixture"): (by_color, None, ("integrated_gradients", "occlusion")),
+    ("color", "all", "head"): (by_color, "head", ("integrated_gradients", "occlusion")),
+    ("color", "color", "forest"): (by_color, forest(), ("occlusion",)),
     ("texture", "texture", "k-means"): (by_texture, None, ("integrated_gradients", "occlusion")),
     ("texture", "texture", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),
     ("texture", "all", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),

@@ -132,9 +132,9 @@ def plot(table, path):
 
     plt.rcParams.update({"font.size": 12, "axes.spines.top": False, "axes.spines.right": False})
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), sharex=True, layout="constrained")
-    for name, colour, marker in ((CODES, "C0", "o"), (PCA_PATCHES, "C1", "s")):
+    for name, color, marker in ((CODES, "C0", "o"), (PCA_PATCHES, "C1", "s")):
         rows = [table[name, n] for n in COMPONENTS]
-        look = {"color": colour, "marker": marker}
+        look = {"color": color, "marker": marker}
         left.plot(COMPONENTS, [1 / row["cluster_gain"] for row in rows], **look)
         left.plot(COMPONENTS, [1 / row["label_gain"] for row in rows], "--", mfc="white", **look)
         scores, spreads = zip(*((row["score"], row["spread"]) for row in rows), strict=True)
@@ -146,7 +146,7 @@ def plot(table, path):
     ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick > left.get_ylim()[0]]
     left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     left.plot([], [], "k-", marker=".", label=f"clustering {N_FIT_PIXELS:,} pixels")
-    left.plot([], [], "k--", marker=".", mfc="white", label="labelling all pixels")
+    left.plot([], [], "k--", marker=".", mfc="white", label="labeling all pixels")
     left.legend(loc="upper left", bbox_to_anchor=(0, 0.93), frameon=False)
     right.set(ylim=(0, 1), ylabel="mean IoU")
     for axes in (left, right):

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_segae import AESegmenter, PixelEncoder
 
-COLOURS = np.array([[60, 60, 90], [120, 80, 60], [90, 140, 90]], np.float32)
+COLORS = np.array([[60, 60, 90], [120, 80, 60], [90, 140, 90]], np.float32)
 
 
 def make_chunk(block_info=None):
@@ -32,7 +32,7 @@ def make_chunk(block_info=None):
     y, x = np.arange(top, bottom)[:, None], np.arange(left, right)
     labels = np.digitize(np.sin(y / 37) + np.sin(x / 53) + np.sin((x + 2 * y) / 91), [-0.6, 0.6])
     noise = np.random.default_rng([top, left]).normal(0, 12, (*labels.shape, 3))
-    return np.clip(COLOURS[labels] + noise, 0, 255).astype(np.uint8)[None]
+    return np.clip(COLORS[labels] + noise, 0, 255).astype(np.uint8)[None]
 
 
 def plain(segmenter, chunk, n_chunks, n_processes):
@@ -69,7 +69,7 @@ def main():
     sizes = tuple(min(512, side - start) for start in range(0, side, 512))
     image = da.map_blocks(make_chunk, chunks=((1,), sizes, sizes, (3,)), dtype=np.uint8)
     corner = image[:, :1000, :1000].compute(scheduler="sync")
-    encoder = PixelEncoder(cue="colour", max_epochs=2)
+    encoder = PixelEncoder(cue="color", max_epochs=2)
     segmenter = AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(corner)
     n_bytes = len(pickle.dumps(segmenter._fitted))  # what travels
     print(f"{side**2 / 1e6:.1f} megapixels, model of {n_bytes / 1e3:.0f} kB")

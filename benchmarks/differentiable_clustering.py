@@ -6,7 +6,7 @@
 W. Kim, A. Kanezaki, M. Tanaka, "Unsupervised learning of image segmentation based on
 differentiable feature clustering", IEEE Transactions on Image Processing 29, 2020: a network
 labels the pixels of one image by its largest response, and learns to agree with its own labels
-while neighbours' responses draw together, until no more than the wanted number of labels is
+while neighbors' responses draw together, until no more than the wanted number of labels is
 left. Prints a table: matched mean IoU and seconds of both, an image a row, in one process.
 """
 

@@ -23,7 +23,7 @@ from sklearn_segae.inspection._prototypes import segment_prototypes
 
 CASES = {  # cue, what follows
     "texture, head": ("texture", "head"),
-    "colour, mixture": ("colour", None),
+    "color, mixture": ("color", None),
     "all, head": ("all", "head"),
     "all, forest": ("all", RandomForestClassifier(50, random_state=0)),
 }

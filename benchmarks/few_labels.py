@@ -4,7 +4,7 @@
 
 Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
 counts nowhere (or -1). Straight strokes, each of one class, are drawn until a share of all pixels
-is labelled, at least one of every class. All methods get the same strokes and the same random
+is labeled, at least one of every class. All methods get the same strokes and the same random
 forest; the score is the mean IoU over the classes and all pixels. Sets named "*mosaic*" or
 "*outex*" hold images whose labels mean nothing elsewhere: one fit an image, the mean over them.
 

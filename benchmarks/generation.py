@@ -7,7 +7,7 @@ samples: every variant of AutoencoderTransformer learns 1,197 of scikit-learn's 
 600; scores against the other 600, see `sklearn_segae.generation`. "pixels" draws in the same way
 about the training digits themselves, "prior" decodes standard normal codes.
 
-pairs: FOLDER/NAME.npz as for few_labels.py. Five images are labelled, by their whole label maps or
+pairs: FOLDER/NAME.npz as for few_labels.py. Five images are labeled, by their whole label maps or
 by strokes on a share of their pixels; the others are predicted (--limit of them at most). Mean IoU,
 and its gain from 50 more pairs, generated or made by the classical recipe: mirrored, turned,
 resized, bent and of another contrast and brightness, up to a third of a standard deviation. Images
@@ -40,7 +40,7 @@ from sklearn_segae.generation._sample_metrics import (
 )
 from sklearn_segae.metrics import mean_iou
 
-N_LABELLED, N_NEW = 5, 50
+N_LABELED, N_NEW = 5, 50
 LIGHT = 0.3  # of the classical recipe: contrast (log) and brightness (standard deviations)
 
 
@@ -102,7 +102,7 @@ def load(path, side):
             strict=True,
         )
         void = int(arrays["void"])
-    if len({image.shape[2] for image in images}) > 1:  # some grey, some in colour
+    if len({image.shape[2] for image in images}) > 1:  # some gray, some in color
         images = [image[..., :3].mean(2, keepdims=True).astype(np.uint8) for image in images]
     return list(images), list(maps), void
 
@@ -117,9 +117,9 @@ def shrunk(image, labels, side):
 
 
 def compare(images, maps, void, seed, arguments):
-    """Mean IoU by (estimator, way) for one draw of the labelled images."""
+    """Mean IoU by (estimator, way) for one draw of the labeled images."""
     order = np.random.default_rng(seed).permutation(len(images))
-    given, held_out = order[:N_LABELLED], order[N_LABELLED:][: arguments.limit]
+    given, held_out = order[:N_LABELED], order[N_LABELED:][: arguments.limit]
     X, y = [images[i] for i in given], [maps[i] for i in given]
     if arguments.strokes:
         y = scribble(y, void, arguments.strokes, np.random.default_rng(seed))
@@ -175,7 +175,7 @@ def main():
     part.add_argument("--data", type=Path, required=True)
     part.add_argument("--sets", nargs="+")
     part.add_argument("--seeds", type=int, default=5)
-    part.add_argument("--strokes", type=float, default=0, help="share of labelled pixels; 0: all")
+    part.add_argument("--strokes", type=float, default=0, help="share of labeled pixels; 0: all")
     part.add_argument("--side", type=int, default=192, help="of an image in pixels, at most")
     part.add_argument("--limit", type=int, default=8, help="images to predict, at most")
     arguments = parser.parse_args()

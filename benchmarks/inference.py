@@ -43,7 +43,7 @@ def seen_by(name, image):
 def contestants(image):
     """Yield (name, function of the image)."""
     part = image[:, :256, :256]
-    for cue in ("colour", "texture", "all"):
+    for cue in ("color", "texture", "all"):
         encoder = PixelEncoder(cue=cue, whitening=1, max_epochs=1, random_state=0).fit(part)
         for backend in ("torch", "onnx", "bfloat16"):
             yield f"{cue}, {backend}", copy.deepcopy(encoder).set_params(backend=backend).transform
@@ -54,8 +54,8 @@ def contestants(image):
         4, encoder=PixelEncoder(cue="texture", whitening=1, max_epochs=1), random_state=0
     )
     yield "AESegmenter, texture", ours.fit(part).predict
-    ours = AESegmenter(4, encoder=PixelEncoder(cue="colour", max_epochs=1), random_state=0)
-    yield "AESegmenter, colour", ours.fit(part).predict
+    ours = AESegmenter(4, encoder=PixelEncoder(cue="color", max_epochs=1), random_state=0)
+    yield "AESegmenter, color", ours.fit(part).predict
 
 
 def measure(function, image, n_threads):
@@ -83,7 +83,7 @@ def main():
             for name, function in todo:
                 wall, processor, result = measure(function, seen_by(name, image), n_threads)
                 times.setdefault((name, n_threads), []).append((wall, processor))
-                if n_threads == 1 and name.startswith(("colour", "texture", "all")):
+                if n_threads == 1 and name.startswith(("color", "texture", "all")):
                     times["codes", name] = result
     names = f"{'1 thread':>9s} {'2':>6s} {'per CPU second':>15s} {'difference':>11s} {'share':>9s}"
     print(f"{'MP/s':32s} {names}")

@@ -3,7 +3,7 @@
     python benchmarks/large_images.py [--sides 1000 4000] [--max-memory 512MiB] [--suffix zarr]
 
 For every side, in a process of its own: writes an image of so many pixels squared (three bands of
-bytes: soft blobs of three colours, and noise) to the disk in tiles, fits to a sample of it, and
+bytes: soft blobs of three colors, and noise) to the disk in tiles, fits to a sample of it, and
 predicts it from disk to disk. Prints seconds per megapixel, and how much the resident memory of the
 process rose above what it was after the imports: at most, in `fit` and in `predict`. Then the share
 of pixels of a corner that get the same label when the corner alone is in memory.
@@ -24,7 +24,7 @@ from sklearn_segae.storage import create_labels, open_image
 
 TILE = 1000
 CORNER = 1024
-COLOURS = np.array([[60, 60, 90], [120, 80, 60], [90, 140, 90]], np.float32)
+COLORS = np.array([[60, 60, 90], [120, 80, 60], [90, 140, 90]], np.float32)
 
 
 def resident(what):
@@ -44,7 +44,7 @@ def tile_of(top, left, side):
     wave = np.sin(y / 37) + np.sin(x / 53) + np.sin((x + 2 * y) / 91)
     labels = np.digitize(wave, [-0.6, 0.6])
     noise = np.random.default_rng([top, left]).normal(0, 12, (side, side, 3))
-    return np.clip(COLOURS[labels] + noise, 0, 255).astype(np.uint8)
+    return np.clip(COLORS[labels] + noise, 0, 255).astype(np.uint8)
 
 
 def write_image(path, side):
@@ -91,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sides", type=int, nargs="+", default=[1000, 2000, 4000])
     parser.add_argument("--max-memory", default="512MiB")
-    parser.add_argument("--cue", default="colour")
+    parser.add_argument("--cue", default="color")
     parser.add_argument("--suffix", default="zarr", help="of the label map: zarr, tif or npy")
     parser.add_argument("--folder", type=Path, help="where images are kept; else a temporary one")
     parser.add_argument("--measure", action="store_true", help="one image that is there already")

@@ -35,8 +35,8 @@ def ours(images, k, seed, **parameters):
 
 
 def clustered(features, images, k, seed):
-    """K-means on 20,000 of the rows of all images, standardised beforehand."""
-    maps = features(standardised([unit_range(image) for image in images]), seed)
+    """K-means on 20,000 of the rows of all images, standardized beforehand."""
+    maps = features(standardized([unit_range(image) for image in images]), seed)
     rows = np.concatenate([m.reshape(-1, m.shape[2]) for m in maps])
     sample = np.random.default_rng(seed).permutation(len(rows))[:20_000]
     labels = KMeans(k, n_init=10, random_state=seed).fit(rows[sample]).predict(rows)
@@ -45,7 +45,7 @@ def clustered(features, images, k, seed):
     return [part.reshape(m.shape[:2]) for part, m in parts]
 
 
-def standardised(maps):
+def standardized(maps):
     rows = np.concatenate([m.reshape(-1, m.shape[2]) for m in maps])
     mean, spread = rows.mean(0), np.maximum(rows.std(0), 1e-9)
     return [(m - mean) / spread for m in maps]
@@ -72,8 +72,8 @@ def patches(image):
 
 
 def filters(images, seed):
-    """Return scikit-image's features, standardised."""
-    return standardised([filter_responses(image) for image in images])
+    """Return scikit-image's features, standardized."""
+    return standardized([filter_responses(image) for image in images])
 
 
 METHODS = {

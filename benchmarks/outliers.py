@@ -90,7 +90,7 @@ def main():
     X, y = load(arguments.data)
     classes = np.unique(y)
     detectors = {f"ours, {variant}": ours(variant) for variant in arguments.variants}
-    detectors["ours, plain, standardised"] = ours("plain", "standard")
+    detectors["ours, plain, standardized"] = ours("plain", "standard")
     detectors |= {"IsolationForest": isolation_forest}
     detectors |= {"PCA": pca(False), "PCA, scaled": pca(True)}
     if AutoEncoder is None:

@@ -36,22 +36,22 @@ def graph(image):
 
 
 def ward(image):
-    """Superpixels, merged with their neighbours by mean colour."""
+    """Superpixels, merged with their neighbors by mean color."""
     from skimage.color import rgb2lab
     from skimage.segmentation import slic
 
     pixels = slic(image, n_segments=400, compactness=10, start_label=0)
-    colours = rgb2lab(image).reshape(-1, 3)
+    colors = rgb2lab(image).reshape(-1, 3)
     sizes = np.bincount(pixels.ravel())
-    means = np.stack([np.bincount(pixels.ravel(), c) / sizes for c in colours.T], axis=1)
-    touching = neighbours(pixels)
+    means = np.stack([np.bincount(pixels.ravel(), c) / sizes for c in colors.T], axis=1)
+    touching = neighbors(pixels)
     return [
         AgglomerativeClustering(k, connectivity=touching).fit_predict(means)[pixels]
         for k in NUMBERS
     ]
 
 
-def neighbours(pixels):
+def neighbors(pixels):
     """Which superpixels touch, as a sparse matrix."""
     edges = grid_to_graph(*pixels.shape)
     pairs = np.stack([pixels.ravel()[edges.row], pixels.ravel()[edges.col]])

@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py [--largest 16] [--cue texture] [--runs 1] [--plot figure.png]
 
-One square grey image a size, float32, tiled from a 1024 x 1024 mosaic, segmented into five. Every
+One square gray image a size, float32, tiled from a 1024 x 1024 mosaic, segmented into five. Every
 step runs in a fresh process. Prints a table: seconds of `fit_predict` and of `predict` (medians
 over runs), megapixels a second of `predict`, and peak memory of the process while predicting, less
 the image and its label map; below it what the libraries and the model take of that memory, and
@@ -124,7 +124,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--largest", type=float, default=16, help="megapixels")
-    parser.add_argument("--cue", choices=("auto", "colour", "texture", "both"), default="texture")
+    parser.add_argument("--cue", choices=("auto", "color", "texture", "both"), default="texture")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--plot", metavar="PATH")
     args = parser.parse_args()

@@ -72,7 +72,7 @@ def print_memory(n_fits):
     images, _ = make_shapes(2, size=48, random_state=0)
     print(f"\n{'fits':>5s} {'MiB':>7s}")
     for i in range(1, n_fits + 1):
-        encoder = PixelEncoder(4, cue="colour", pooling=0, width=8, max_epochs=1)
+        encoder = PixelEncoder(4, cue="color", pooling=0, width=8, max_epochs=1)
         segmenter = AESegmenter(3, encoder=encoder, estimator=KMeans(n_init=1), random_state=i)
         segmenter.fit(images).predict(images)
         if i == 1 or i % max(1, n_fits // 4) == 0:

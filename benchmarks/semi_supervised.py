@@ -23,7 +23,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_segae import AESegmenter
 
-N_LABELLED = 3
+N_LABELED = 3
 
 
 def methods(seed):
@@ -46,13 +46,13 @@ def compare(images, labels, void, fraction, draws):
     with TemporaryDirectory() as cache:
         for draw in range(draws):
             rng = np.random.default_rng(draw)
-            strokes = scribble(labels[:N_LABELLED], void, fraction, rng)
-            strokes += [np.full(truth.shape, -1) for truth in labels[N_LABELLED:]]
+            strokes = scribble(labels[:N_LABELED], void, fraction, rng)
+            strokes += [np.full(truth.shape, -1) for truth in labels[N_LABELED:]]
             for name, (seen, parameters) in methods(draw).items():
-                n = N_LABELLED if seen == "three" else len(images)
+                n = N_LABELED if seen == "three" else len(images)
                 segmenter = AESegmenter(memory=cache, random_state=0, **parameters)
-                maps = segmenter.fit(images[:n], strokes[:n]).predict(images[N_LABELLED:])
-                scores.setdefault(name, []).append(score(labels[N_LABELLED:], maps, void))
+                maps = segmenter.fit(images[:n], strokes[:n]).predict(images[N_LABELED:])
+                scores.setdefault(name, []).append(score(labels[N_LABELED:], maps, void))
     return scores
 
 
@@ -69,7 +69,7 @@ def main():
     means = {}
     for name in arguments.sets or sorted(path.stem for path in arguments.data.glob("*.npz")):
         tasks, void = load(arguments.data / f"{name}.npz", arguments.limit, arguments.side)
-        if len(tasks) > 1 or len(tasks[0][0]) <= N_LABELLED:
+        if len(tasks) > 1 or len(tasks[0][0]) <= N_LABELED:
             continue  # labels mean something in their image alone, or no image is left to score
         found = compare(*tasks[0], void, arguments.fraction, arguments.draws)
         cells = [f"{m} {np.mean(v):.3f} +- {np.std(v):.3f}" for m, v in found.items()]

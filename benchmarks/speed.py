@@ -20,7 +20,7 @@ from sklearn_segae.datasets import make_mosaic
 
 ENCODERS = {
     "PixelEncoder()": PixelEncoder(),
-    "PixelEncoder(cue='colour')": PixelEncoder(cue="colour"),
+    "PixelEncoder(cue='color')": PixelEncoder(cue="color"),
     "PixelEncoder(cue='texture')": PixelEncoder(cue="texture", whitening=1),
     "PCA(8) of 9 x 9 patches": PCA(8),
     "passthrough": "passthrough",

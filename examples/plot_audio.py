@@ -52,7 +52,7 @@ loud = np.abs(frames).mean(1) > 0.1  # silence is no instrument
 # %%
 
 # Three numbers a column of the spectrogram, eight a frame of the waveform, whose loudness is taken
-# away. How well do ten neighbours tell the instrument, beside as many principal components?
+# away. How well do ten neighbors tell the instrument, beside as many principal components?
 
 columns = spectrum[: len(frames)][loud]
 shapes = frames[loud] / np.linalg.norm(frames[loud], axis=1, keepdims=True)
@@ -79,7 +79,7 @@ figure, (above, below) = plt.subplots(2, 1, figsize=(8, 6))
 above.imshow(spectrum[:120].T, origin="lower", aspect="auto")
 above.set(title="spectrogram of the first six seconds", xticks=[], ylabel="frequency")
 below.scatter(*rows.transform(columns)[:, :2].T, c=truth[loud], s=8)
-below.set(title="codes of the spectrogram's columns; colours are instruments")
+below.set(title="codes of the spectrogram's columns; colors are instruments")
 plt.show()
 
 # %%

@@ -2,13 +2,13 @@
 How widely to look, and how many segments?
 ==========================================
 
-A texture is seen only by looking at a neighbourhood: `pooling` says how wide it is. Too narrow, and
-the pattern inside a texture is segmented; too wide, and all places look alike. Three labelled
+A texture is seen only by looking at a neighborhood: `pooling` says how wide it is. Too narrow, and
+the pattern inside a texture is segmented; too wide, and all places look alike. Three labeled
 images are enough to ask, by an ordinary grid search.
 """
 
 # %%
-# Six images of the same four textures. Three of them are labelled; the others only judge us, at the
+# Six images of the same four textures. Three of them are labeled; the others only judge us, at the
 # end.
 
 import tempfile
@@ -50,11 +50,11 @@ with tempfile.TemporaryDirectory() as cache:
     print(search.best_params_, f"{search.best_score_:.2f}")
 
 # %%
-# What to see: rows of scores are dark where the neighbourhood is too narrow or too wide, and
+# What to see: rows of scores are dark where the neighborhood is too narrow or too wide, and
 # among the good ones four segments win, as many as there are textures. On an image that took no
-# part in the search the choice holds. Its neighbours in the grid fail in ways of their own: without
+# part in the search the choice holds. Its neighbors in the grid fail in ways of their own: without
 # pooling the stripes inside the textures are segmented; with six segments textures fall apart. The
-# best one's failure is at the borders, where a neighbourhood sees two textures.
+# best one's failure is at the borders, where a neighborhood sees two textures.
 
 best = search.best_estimator_
 pictures = {
@@ -74,8 +74,8 @@ axes[0, 1].set(title="scores of the search", xlabel="n_segments", ylabel="encode
 axes[0, 1].set_xticks(range(len(numbers)), numbers)
 axes[0, 1].set_yticks(range(len(poolings)), poolings)
 for (row, column), score in np.ndenumerate(scores):
-    colour = "white" if score < 0.6 else "black"
-    axes[0, 1].text(column, row, f"{score:.2f}", color=colour, ha="center", va="center")
+    color = "white" if score < 0.6 else "black"
+    axes[0, 1].text(column, row, f"{score:.2f}", color=color, ha="center", va="center")
 
 new_image, new_truth = images[3:4], truth[3]
 axes[0, 2].imshow(new_image[0, ..., 0], cmap="gray")

@@ -7,7 +7,7 @@ much: is more better, and does it pay to know the noise that will come?
 """
 
 # %%
-# Digits, split in halves; noise in units of grey values, which go from 0 to 16.
+# Digits, split in halves; noise in units of gray values, which go from 0 to 16.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,7 +55,7 @@ ax = left.subplots()
 for name, values in errors.items():
     ax.plot(noises, values, "o-", label=name)
 ax.plot(noises, noises, "k:", label="doing nothing")
-ax.set(xlabel="noise in the digits", ylabel="error after cleaning, in grey values")
+ax.set(xlabel="noise in the digits", ylabel="error after cleaning, in gray values")
 ax.legend()
 rows = {"clean": clean, "noise 5": soiled[5]} | {
     n: cleaned(net, soiled[5]) for n, net in nets.items()

@@ -31,11 +31,11 @@ for variant in variants:
     )
     fitted[variant] = autoencoder.fit(X_train)
     cleaned = autoencoder.inverse_transform(autoencoder.transform(noisy))
-    neighbours = KNeighborsClassifier().fit(autoencoder.transform(X_train), y_train)
+    neighbors = KNeighborsClassifier().fit(autoencoder.transform(X_train), y_train)
     print(
         f"{variant:12s} error {np.sqrt(-autoencoder.score(X_test)):.3f}",
         f"of cleaned digits {np.sqrt(np.mean((cleaned - X_test) ** 2)):.3f}",
-        f"5 neighbours {neighbours.score(autoencoder.transform(X_test), y_test):.3f}",
+        f"5 neighbors {neighbors.score(autoencoder.transform(X_test), y_test):.3f}",
     )
 
 # %%

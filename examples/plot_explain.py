@@ -27,7 +27,7 @@ images[..., 2] += labels > 0
 
 # %%
 # A few labels name the segments. The last image is new, and has an oil slick.
-encoder = PixelEncoder(4, cue="colour", max_epochs=3)
+encoder = PixelEncoder(4, cue="color", max_epochs=3)
 segmenter = AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(images[:2])
 segmenter.name_segments(images[:1], labels[:1])
 new = images[2].copy()

@@ -25,7 +25,7 @@ autoencoder = AutoencoderTransformer(16, max_epochs=40, random_state=0).fit(X_tr
 drawn = autoencoder.sample(500)
 
 # %%
-# Three questions, three scores. Can a nearest neighbour tell drawn digits from held-out ones (0.5:
+# Three questions, three scores. Can a nearest neighbor tell drawn digits from held-out ones (0.5:
 # no)? Are they as far from the training digits as held-out ones are (0.5: yes, 0: copies)? Do all
 # classes occur, as a classifier of real digits sees them?
 
@@ -46,7 +46,7 @@ for row, shown in zip(axes, [drawn[:12], drawn[12:24], *ways], strict=True):
 plt.show()
 
 # %%
-# Two labelled images of shapes become many. In one of them, discs are darker than squares, in the
+# Two labeled images of shapes become many. In one of them, discs are darker than squares, in the
 # other as bright. Codes of patches move from what a class is like in one image towards what it is
 # like in the other; then image and label map are bent together.
 

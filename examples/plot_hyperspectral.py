@@ -2,7 +2,7 @@
 Sixty bands, three crops, no labels
 ===================================
 
-In a hyperspectral scene every pixel is a spectrum. Are neighbours worth looking at, or do spectra
+In a hyperspectral scene every pixel is a spectrum. Are neighbors worth looking at, or do spectra
 say it all? The same scene goes in as rows and as an image, with more and more noise.
 """
 
@@ -30,10 +30,10 @@ def make_scene(noise):
 
 
 # %%
-# Three ways: k-means on spectra, codes of spectra, codes of spectra and their neighbours. The
+# Three ways: k-means on spectra, codes of spectra, codes of spectra and their neighbors. The
 # encoder is told that spectra tell crops apart, and not textures, which spares it the looking.
 
-encoder = PixelEncoder(3, cue="colour", max_epochs=3)
+encoder = PixelEncoder(3, cue="color", max_epochs=3)
 ways = {
     "k-means on spectra": lambda scene: (
         KMeans(3, n_init=5, random_state=0)
@@ -55,15 +55,15 @@ maps = {name: [way(scene) for scene in scenes] for name, way in ways.items()}
 
 # %%
 # What to see: with little noise spectra are enough. With more, single spectra are lost, and
-# neighbours hold out longer: noise is different in every pixel, crops are not. Codes of single
+# neighbors hold out longer: noise is different in every pixel, crops are not. Codes of single
 # spectra (rows) gain nothing here, they even lose a little to k-means on the spectra. And
-# neighbours have their price: rounded corners, and a field narrower than the neighbourhood would
+# neighbors have their price: rounded corners, and a field narrower than the neighborhood would
 # vanish.
 
 figure, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
 axes[0, 0].plot(wavelength, spectra.T)
 axes[0, 0].plot(wavelength, scenes[1][0, 0], color="0.7", zorder=0)
-axes[0, 0].set(title="three crops; grey: one pixel, noise 0.5", xlabel="wavelength")
+axes[0, 0].set(title="three crops; gray: one pixel, noise 0.5", xlabel="wavelength")
 axes[0, 1].imshow(truth, cmap="viridis")
 axes[0, 1].set_title("truth")
 for name, row in maps.items():

@@ -2,7 +2,7 @@
 Cluster first, name later
 =========================
 
-Clusters have numbers, people want names. How many labelled pixels does it take to name clusters,
+Clusters have numbers, people want names. How many labeled pixels does it take to name clusters,
 and how many to train a classifier that is as good?
 """
 
@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 
 
 def label_pixels(n):
-    """`n` labelled pixels of each class in the first image, -1 elsewhere."""
+    """`n` labeled pixels of each class in the first image, -1 elsewhere."""
     labels = np.full(truth[:1].shape, -1)
     for value in range(3):
         places = rng.choice(np.argwhere(truth[0] == value), n, replace=False)
@@ -35,7 +35,7 @@ def label_pixels(n):
 # %%
 # One encoder for all. The clusterer is fitted once, and named again for every handful of labels.
 
-encoder = PixelEncoder(4, cue="colour", max_epochs=3)
+encoder = PixelEncoder(4, cue="color", max_epochs=3)
 clustered = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
 classifier = AESegmenter(
     encoder=clustered.encoder_, estimator=LogisticRegression(), memory="cache", random_state=0
@@ -50,7 +50,7 @@ for n in numbers:
         scores[name].append([mean_iou(truth[1:], m, matched=False) for m in maps])
 
 # %%
-# What to see: ten labelled pixels of a class name its clusters for good, and one image serves all
+# What to see: ten labeled pixels of a class name its clusters for good, and one image serves all
 # others. A classifier with the same codes and labels stays behind. Names fail with very few labels:
 # one that lies on a pixel that the clusterer got wrong names a whole segment, hence the wide bars.
 # And where clusters are not what you mean, no name mends a border.
@@ -60,7 +60,7 @@ SegmentationDisplay(images[1:2], clustered.predict(images[1:2]), names=names).pl
 ax = axes[1]
 for name, rows in scores.items():
     ax.errorbar(numbers, np.mean(rows, 1), np.std(rows, 1), marker="o", capsize=3, label=name)
-ax.set(xscale="log", xlabel="labelled pixels of each class", ylabel="mean IoU on other images")
+ax.set(xscale="log", xlabel="labeled pixels of each class", ylabel="mean IoU on other images")
 ax.set_xticks(numbers, numbers)
 ax.legend()
 plt.show()

@@ -22,7 +22,7 @@ print(tree)
 
 
 # %%
-# In the colours of their segments:
+# In the colors of their segments:
 def painted(image, labels):
     sizes = np.bincount(labels.ravel())
     means = [np.bincount(labels.ravel(), image[..., c].ravel()) / sizes for c in range(3)]

@@ -3,7 +3,7 @@ Scribbles on a micrograph
 =========================
 
 How far do a few strokes go? A micrograph of three phases is segmented from nine of them, once by
-the grey values of single pixels and once by learnt codes, and the uncertainty says where another
+the gray values of single pixels and once by learnt codes, and the uncertainty says where another
 stroke would help most.
 """
 
@@ -30,7 +30,7 @@ def blobs(rng, scale):
 
 
 def micrograph(seed):
-    """A grey image and its phases."""
+    """A gray image and its phases."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIZE, :SIZE]
     phases = np.where(blobs(rng, 18) > 0.2, LAMELLAE, MATRIX)
@@ -42,7 +42,7 @@ def micrograph(seed):
 
 
 # %%
-# Nine strokes in the first image are all that is labelled; the second has none. -1 is "no label".
+# Nine strokes in the first image are all that is labeled; the second has none. -1 is "no label".
 images, phases = map(np.stack, zip(*map(micrograph, (1, 2)), strict=True))
 
 
@@ -57,17 +57,17 @@ rng = np.random.default_rng(0)
 for phase in (MATRIX, LAMELLAE, PORES):
     for place in rng.permutation(np.argwhere(phases[0] == phase))[:3]:
         paint(strokes, *place)
-print(f"{(strokes >= 0).mean():.2%} of the pixels are labelled")
+print(f"{(strokes >= 0).mean():.2%} of the pixels are labeled")
 
 # %%
-# The same forest twice: on grey values, and on codes. The encoder learns from both images.
+# The same forest twice: on gray values, and on codes. The encoder learns from both images.
 forest = RandomForestClassifier(random_state=0)
-grey = AESegmenter(encoder="passthrough", estimator=forest).fit(images, strokes)
+gray = AESegmenter(encoder="passthrough", estimator=forest).fit(images, strokes)
 learnt = AESegmenter(estimator=forest, random_state=0).fit(images, strokes)
 
 # %%
 # Where is the model unsure? Entropy of the forest's probabilities: 0 is sure, 1 is a guess. Three
-# more strokes, each where the first image is unsure in a whole neighbourhood, and once more.
+# more strokes, each where the first image is unsure in a whole neighborhood, and once more.
 doubt = learnt.uncertainty(images)
 region = gaussian_filter(doubt[0], 6)
 asked = strokes.copy()
@@ -78,7 +78,7 @@ for _ in range(3):
 more = AESegmenter(estimator=forest, random_state=0).fit(images, asked)
 
 predicted = {
-    "Grey values": grey.predict(images),
+    "Gray values": gray.predict(images),
     "Codes": learnt.predict(images),
     "Three strokes more": more.predict(images),
 }
@@ -87,20 +87,20 @@ for name, labels in predicted.items():
     print(f"{name}: mean IoU {scores[0]:.2f}, and {scores[1]:.2f} on the image without strokes")
 
 # %%
-# What to see: grey values find pores, dark parts of stripes among them, and know nothing of
+# What to see: gray values find pores, dark parts of stripes among them, and know nothing of
 # lamellae. Codes tell all three phases, in the image without strokes, too. They are unsure, and
 # wrong, to the right, where the light is unlike that at any stroke, and at the rims of the pores,
-# where a neighbourhood holds two phases. Strokes at the right mend most of the image that has them,
+# where a neighborhood holds two phases. Strokes at the right mend most of the image that has them,
 # but not all of the other. Nor is asking the model always best: here, three strokes anywhere do as
 # well.
-colours = ListedColormap(["#56b4e9", "#e69f00", "#000000"])  # told apart by the colour-blind
+colors = ListedColormap(["#56b4e9", "#e69f00", "#000000"])  # told apart by the color-blind
 fig, axes = plt.subplots(2, 6, figsize=(13, 4.8), layout="constrained")
 for i, row in enumerate(axes):
     row[0].imshow(images[i], cmap="gray")
-    row[1].imshow(phases[i], cmap=colours, vmin=0, vmax=2)
+    row[1].imshow(phases[i], cmap=colors, vmin=0, vmax=2)
     maps = list(predicted.values())
     for ax, labels in zip(row[[2, 3, 5]], maps, strict=True):
-        ax.imshow(labels[i], cmap=colours, vmin=0, vmax=2)
+        ax.imshow(labels[i], cmap=colors, vmin=0, vmax=2)
     unsure = row[4].imshow(doubt[i], cmap="magma", vmin=0, vmax=1)
 for column, drawn in ((0, strokes), (4, asked), (5, asked)):
     y, x = np.nonzero(drawn[0] >= 0 if column == 0 else (drawn[0] >= 0) & (strokes[0] < 0))

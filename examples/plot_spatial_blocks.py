@@ -5,7 +5,7 @@ How good is a classifier of pixels, really?
 A hyperspectral scene has a spectrum for every pixel, and rows (pixels x bands) are what a
 classifier sees. It is tempting to test it on random pixels. But next to a test pixel lie pixels of
 the training set, of the same field, on the same soil: the classifier need not know the crop, it
-only has to recognise the place. Whole blocks of pixels do not leak.
+only has to recognize the place. Whole blocks of pixels do not leak.
 """
 
 # %%
@@ -100,7 +100,7 @@ def show(ax, picture, title, **options):
     ax.set_axis_off()
 
 
-colours = {"cmap": ListedColormap(["#4477aa", "#ee6677", "#228833", "#ccbb44"])}
+colors = {"cmap": ListedColormap(["#4477aa", "#ee6677", "#228833", "#ccbb44"])}
 figure, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
 bands = X[:, [6, 20, 34]]
 low, high = np.percentile(bands, [2, 98], axis=0)
@@ -109,7 +109,7 @@ show(
     np.clip((bands - low) / (high - low), 0, 1).reshape(SIDE, SIDE, 3),
     "scene: three of 40 bands",
 )
-show(axes[0, 1], y.reshape(SIDE, SIDE), "its crops", **colours)
+show(axes[0, 1], y.reshape(SIDE, SIDE), "its crops", **colors)
 random_test = tested(KFold(3, shuffle=True, random_state=0))
 show(axes[1, 0], random_test, f"random pixels to test (white): {random_pixels:.2f}", cmap="gray")
 show(
@@ -120,7 +120,7 @@ show(
 )
 wrong = segmenter.predict(X_elsewhere) != y_elsewhere
 elsewhere_map = np.where(wrong, 0, y_elsewhere + 1).reshape(SIDE, SIDE)
-with_black = ListedColormap(["black", *colours["cmap"].colors])
+with_black = ListedColormap(["black", *colors["cmap"].colors])
 show(axes[0, 2], elsewhere_map, f"other scene, mistakes in black: {elsewhere:.2f}", cmap=with_black)
 ax = axes[1, 2]
 ax.plot([1, *folds], [random_pixels, *blocks], "o-")

@@ -59,8 +59,8 @@ autoencoder = AutoencoderTransformer(
 ).fit(X_train)
 pca = TruncatedSVD(2, random_state=0).fit(X_train)
 for name, model in {"autoencoder": autoencoder, "latent semantic analysis": pca}.items():
-    neighbours = KNeighborsClassifier(15).fit(model.transform(X_train), y_train)
-    found = neighbours.score(model.transform(X_test), y_test)
+    neighbors = KNeighborsClassifier(15).fit(model.transform(X_train), y_train)
+    found = neighbors.score(model.transform(X_test), y_test)
     print(f"{name:25s} the module is found for {found:.0%} of new texts")
 
 # %%

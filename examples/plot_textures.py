@@ -2,7 +2,7 @@
 Why learnt codes, and not pixels or patches?
 ============================================
 
-Three textures with the same mean and the same spread: their grey values say nothing, only their
+Three textures with the same mean and the same spread: their gray values say nothing, only their
 patterns do. We segment them without labels in three ways that differ in the encoder alone.
 """
 
@@ -34,7 +34,7 @@ maps = {
 # %%
 # What to see: pixels and patches follow the light and dark stripes *inside* the textures, because
 # a patch's components store where in the pattern it lies. The learnt, pooled codes are the same
-# all over a texture. Their failure is at the borders, where a neighbourhood sees two textures.
+# all over a texture. Their failure is at the borders, where a neighborhood sees two textures.
 
 figure, axes = plt.subplots(1, 5, figsize=(15, 3.4), layout="constrained")
 axes[0].imshow(images[0, ..., 0], cmap="gray")

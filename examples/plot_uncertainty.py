@@ -21,7 +21,7 @@ images, truth = make_shapes(3, size=96, noise=0.35, random_state=0)
 scribbles = np.full(truth.shape, -1)
 scribbles[:, ::8, ::8] = truth[:, ::8, ::8]
 segmenter = AESegmenter(
-    encoder=PixelEncoder(4, cue="colour", max_epochs=3),
+    encoder=PixelEncoder(4, cue="color", max_epochs=3),
     estimator=LogisticRegression(),
     exposure="set",
     random_state=0,
@@ -51,7 +51,7 @@ figure, axes = plt.subplots(1, 4, figsize=(15, 3.9), layout="constrained")
 axes[0].imshow(image[..., 0], cmap="gray", vmin=-0.5, vmax=1.5)
 axes[0].set_title("image, with a bar never seen")
 axes[1].imshow(np.where(bar, 0.5, wrong), cmap="gray")
-axes[1].set_title("mistakes (white), bar (grey)")
+axes[1].set_title("mistakes (white), bar (gray)")
 shown = axes[2].imshow(maps["entropy"], cmap="cividis", vmin=0, vmax=1)
 axes[2].set_title(f"uncertainty; of the bar {maps['entropy'][bar].mean():.2f}")
 figure.colorbar(shown, ax=axes[2], shrink=0.8)

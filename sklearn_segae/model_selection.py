@@ -17,9 +17,9 @@ __all__ = ["SingleSplit", "SpatialBlockKFold"]
 class SpatialBlockKFold(BaseCrossValidator):
     """Split the pixels of one scene into folds of whole square blocks.
 
-    Rows are the pixels of a scene (pixels x bands), as for hyperspectral images. Neighbours look
+    Rows are the pixels of a scene (pixels x bands), as for hyperspectral images. Neighbors look
     alike and mostly share their label, so that random folds test a classifier on pixels whose
-    neighbours it has learnt by heart [1]_. Here, the pixels of a block are never on both sides.
+    neighbors it has learnt by heart [1]_. Here, the pixels of a block are never on both sides.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class SpatialBlockKFold(BaseCrossValidator):
 
     Examples
     --------
-    Some pixels of a scene are labelled; `np.argwhere` tells where they are.
+    Some pixels of a scene are labeled; `np.argwhere` tells where they are.
 
     >>> import numpy as np
     >>> from sklearn_segae.model_selection import SpatialBlockKFold
-    >>> labelled = np.eye(6, dtype=bool)
-    >>> X, where = np.zeros((6, 3)), np.argwhere(labelled)
+    >>> labeled = np.eye(6, dtype=bool)
+    >>> X, where = np.zeros((6, 3)), np.argwhere(labeled)
     >>> for train, test in SpatialBlockKFold(3, block_size=2, shuffle=False).split(X, groups=where):
     ...     print(train, test)
     [2 3 4 5] [0 1]

@@ -7,7 +7,6 @@ import torch
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic, make_shapes
 
-
 collect_ignore = ["nets.py", "pretend_device.py"]  # imported by tests, and once alone
 
 

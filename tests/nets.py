@@ -12,5 +12,5 @@ def noise(*shape):
 def pixel_net(**options):
     """A small PixelAutoencoder in float64, with weights as before training."""
     net = PixelAutoencoder(**{"n_channels": 2, "width": 3, **options}).double()
-    net.initialise(noise(2, options.get("n_channels", 2), 40, 40))
+    net.initialize(noise(2, options.get("n_channels", 2), 40, 40))
     return net

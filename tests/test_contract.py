@@ -80,7 +80,7 @@ def test_stacks_give_stacks(estimator, axes):
     assert maps.shape[:3] == stack.shape[:3]
 
 
-def test_grey_images_with_and_without_a_channel_axis_are_the_same(estimator):
+def test_gray_images_with_and_without_a_channel_axis_are_the_same(estimator):
     """(n, H, W) means (n, H, W, 1)."""
     stack = np.stack(images_of(1, sizes=((20, 24), (20, 24))))
     estimator.fit(stack, np.stack(halves(stack)))
@@ -95,8 +95,8 @@ def test_every_real_dtype_is_taken(estimator, dtype):
     assert maps[0].dtype == (np.int32 if hasattr(estimator, "predict") else np.float32)
 
 
-def test_a_lone_colour_image_is_refused_with_the_way_out(estimator):
-    """(H, W, 3) is not a stack of grey images; the error says what to write."""
+def test_a_lone_color_image_is_refused_with_the_way_out(estimator):
+    """(H, W, 3) is not a stack of gray images; the error says what to write."""
     with pytest.raises(ValueError, match=r"X\[None\]"):
         estimator.fit(images_of(3)[0])
 

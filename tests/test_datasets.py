@@ -69,7 +69,7 @@ def test_textures_share_mean_and_spread():
 
 
 def step_correlations(image, mask):
-    """Autocorrelations of the masked pixels with their neighbours: down, right, two diagonals."""
+    """Autocorrelations of the masked pixels with their neighbors: down, right, two diagonals."""
 
     def correlation(dy, dx):
         there, both = np.roll(image, (-dy, -dx), (0, 1)), mask & np.roll(mask, (-dy, -dx), (0, 1))
@@ -79,7 +79,7 @@ def step_correlations(image, mask):
 
 
 def test_textures_are_told_apart_by_their_pattern():
-    """Neighbours of a texture correlate alike in every image, and unlike those of another one."""
+    """Neighbors of a texture correlate alike in every image, and unlike those of another one."""
     images, labels = make_mosaic(2, size=128, random_state=0)
 
     signatures = np.array(

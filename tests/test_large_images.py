@@ -16,7 +16,7 @@ from sklearn_segae.imaging._tiled_inference import OVERHEAD, tile_side
 
 TINY = {"width": 4, "batch_size": 1, "max_epochs": 0}
 SEGMENTERS = {
-    "colours": AESegmenter(3, encoder=PixelEncoder(4, cue="colour", **TINY)),
+    "colors": AESegmenter(3, encoder=PixelEncoder(4, cue="color", **TINY)),
     "textures": AESegmenter(3, encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY)),
     "kmeans": AESegmenter(3, encoder=PixelEncoder(4, pooling=1, **TINY), estimator=KMeans(3)),
     "patches": AESegmenter(3, encoder=PCA(4), patch_size=5),
@@ -86,7 +86,7 @@ def test_tiles_do_not_show_in_label_maps(segmenter, mosaic):
 def test_codes_are_written_where_they_should_be(mosaic):
     """`transform(out=)` of both estimators fills it with what it would return."""
     images, _ = mosaic
-    encoder = PixelEncoder(4, cue="colour", random_state=0, **TINY).fit(images)
+    encoder = PixelEncoder(4, cue="color", random_state=0, **TINY).fit(images)
     segmenter = AESegmenter(2, encoder=encoder, random_state=0).fit(images)
     for model in (encoder, segmenter):
         expected = model.transform(images)
@@ -151,7 +151,7 @@ class Counted:
 def test_fit_samples_a_huge_image():
     """A fit reads a small part of 400 megapixels, leaves no label map, and holds nothing of it."""
     image = Counted()
-    segmenter = AESegmenter(2, encoder=PixelEncoder(4, cue="colour", **TINY), random_state=0)
+    segmenter = AESegmenter(2, encoder=PixelEncoder(4, cue="color", **TINY), random_state=0)
 
     segmenter.fit([image])
 
@@ -194,11 +194,11 @@ MEASURE = """
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
-@pytest.mark.parametrize("cue", ["colour", "texture", "all"])
+@pytest.mark.parametrize("cue", ["color", "texture", "all"])
 @pytest.mark.parametrize("max_memory", [150, 400])
 def test_memory_is_bounded(tmp_path, cue, max_memory):
     """The resident memory of a process grows by no more than it may, for an image of any size."""
-    shape = (1, 3000, 2000, 3) if cue == "colour" else (1, 800, 800, 3)
+    shape = (1, 3000, 2000, 3) if cue == "color" else (1, 800, 800, 3)
     big = np.lib.format.open_memmap(tmp_path / "big.npy", "w+", np.uint8, shape)
     big[:] = np.random.default_rng(0).integers(0, 255, shape)
     command = [sys.executable, "-c", textwrap.dedent(MEASURE), str(tmp_path), cue]

@@ -67,7 +67,7 @@ def test_every_epoch_is_a_task(rows):
     assert recorder.heard == ["setup", "begin fit", *epochs, "end fit", "teardown"]
 
 
-def test_a_wish_to_stop_is_honoured(rows):
+def test_a_wish_to_stop_is_honored(rows):
     """Training ends with that epoch, and the estimator is fitted."""
     recorder = Recorder(stop_after=2)
     ae = small().set_callbacks(recorder).fit(rows)
@@ -186,7 +186,7 @@ def tiny_images_encoder(**parameters):
     return PixelEncoder(3, width=4, batch_size=1, max_epochs=3, random_state=0, **parameters)
 
 
-@pytest.mark.parametrize("cue", ["colour", "texture", "all"])
+@pytest.mark.parametrize("cue", ["color", "texture", "all"])
 def test_encoders_of_pixels_are_fitted_after_every_epoch(shapes, cue):
     """Each can encode; the first as if training had stopped there, but for the drawn pixels."""
     recorder, images = Recorder(), shapes[0]

@@ -22,7 +22,7 @@ import numpy as np
 
 from .._compat import require
 from ..imaging._label_maps import as_stored
-from ..imaging._rendering import as_picture, colours
+from ..imaging._rendering import as_picture, colors
 from ..persistence._persist import save
 from ._session import MAX_CLASSES, Scribbles
 
@@ -103,7 +103,7 @@ class ScribbleServer(ThreadingHTTPServer):
         return {
             "images": [{"name": n, **s} for n, s in zip(self.names, sizes, strict=True)],
             "classes": scribbles.names,
-            "colours": [f"#{bytes(c).hex()}" for c in colours(MAX_CLASSES)],
+            "colors": [f"#{bytes(c).hex()}" for c in colors(MAX_CLASSES)],
             "version": scribbles.version,
             "ready": scribbles.ready,
             "stage": self.stage,

@@ -15,13 +15,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
 
 from ..imaging._label_maps import check_label_maps
-from ..imaging._pixel_sampling import choose_labelled, pick
+from ..imaging._pixel_sampling import choose_labeled, pick
 from ..imaging._validation import check_images
 from ..segmentation._pixel_head import PixelHead
 from ..segmentation._segmenter import AESegmenter
 from ..segmentation._uncertainty import entropy
 
-N_FIT = 10_000  # labelled pixels that the classifier sees at most: more cost time, and add little
+N_FIT = 10_000  # labeled pixels that the classifier sees at most: more cost time, and add little
 BLOCK = 2**15  # pixels between two looks at whether a picture is still wanted
 MAX_CODES = 2**32  # bytes of the codes of all pixels of all images
 MAX_CLASSES = 30
@@ -104,7 +104,7 @@ class Scribbles:
         self._segmenter = AESegmenter(
             encoder=self._encoder,
             estimator=DummyClassifier(),
-            unlabelled=0,
+            unlabeled=0,
             n_fit_pixels=N_FIT,
             random_state=self._seed,
         ).fit(self.images, nothing)
@@ -190,19 +190,17 @@ class Scribbles:
         classifier = self.learn() if self.ready else None
         if classifier is None:
             raise ValueError("nothing is learnt yet. Draw strokes of two classes at least.")
-        model, labelling = copy.copy(self._segmenter), copy.copy(self._segmenter._fitted)
-        labelling.estimator = classifier
+        model, labeling = copy.copy(self._segmenter), copy.copy(self._segmenter._fitted)
+        labeling.estimator = classifier
         model.estimator = clone(classifier)
-        model.__dict__.update(
-            _fitted=labelling, estimator_=classifier, classes_=classifier.classes_
-        )
+        model.__dict__.update(_fitted=labeling, estimator_=classifier, classes_=classifier.classes_)
         return model
 
     def _learnt(self, strokes: list[np.ndarray]) -> Any:
         if len(np.unique(np.concatenate([np.unique(s[s > 0]) for s in strokes]))) < 2:
             return None
         rng = np.random.default_rng(self._seed)
-        chosen = choose_labelled(strokes, [s > 0 for s in strokes], N_FIT, rng)
+        chosen = choose_labeled(strokes, [s > 0 for s in strokes], N_FIT, rng)
         pairs = zip(self._codes, chosen, strict=True)
         rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
         return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))

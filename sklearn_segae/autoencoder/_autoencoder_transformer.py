@@ -105,7 +105,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Draw samples like those that the net was fitted on.
 
         Codes are drawn and decoded. They are drawn near codes of the training data, as far as the
-        neighbours of those lie (manifold Parzen windows [1]_): for every variant, since that is
+        neighbors of those lie (manifold Parzen windows [1]_): for every variant, since that is
         nearer to the data than the prior of a "variational" net [2]_. To draw from that prior,
         decode standard normal codes with `inverse_transform`. A fixed `random_state` draws the
         same each time, as in :class:`~sklearn.mixture.GaussianMixture`.
@@ -290,7 +290,7 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
     batch_size : int, default=128
         Samples in an update.
     max_epochs : int, default=100
-        Passes over the samples at most; 0 leaves the net as it was initialised.
+        Passes over the samples at most; 0 leaves the net as it was initialized.
     loss_threshold : float or None, default=None
         Training ends when the training loss of an epoch is at most this. None never ends it.
     tol : float, default=1e-4
@@ -358,7 +358,7 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
                   the image
     "masked"      from a part of the input             share hidden, in [0, 1)    0.25
     "sparse"      from the code's largest numbers      share of zeros, in [0, 1)  0.5
-    "contractive" penalises the code's slope           weight of squared norm of  0.01
+    "contractive" penalizes the code's slope           weight of squared norm of  0.01
                                                        the encoder's Jacobian
     "variational" from a draw near the code, which     weight of the divergence   1
                   stays near a standard normal         from it (beta)

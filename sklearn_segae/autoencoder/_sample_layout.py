@@ -122,7 +122,7 @@ def channels_last(x: np.ndarray) -> np.ndarray:
 
 
 def _kind(X: Any, architecture: Any) -> str:
-    # Three axes may be grey images or signals with channels: the architecture decides.
+    # Three axes may be gray images or signals with channels: the architecture decides.
     if architecture == "signal":
         return "signals"
     return "rows" if is_rows(X) else "images"

@@ -1,4 +1,4 @@
-"""Kinds of autoencoders: what each minimises, and how it encodes when it is not training.
+"""Kinds of autoencoders: what each minimizes, and how it encodes when it is not training.
 
 All have one training path and the same three methods; a variant is what it does to a batch.
 """
@@ -82,7 +82,7 @@ class Plain:
         return self.loss(self.reconstruct(module, x), x, weight)
 
     def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return what training minimises, a scalar."""
+        """Return what training minimizes, a scalar."""
         return self.clean(module, x, weight)
 
 
@@ -234,7 +234,7 @@ VARIANTS_OF_ROWS: dict[str, type[Plain]] = {
 }
 VARIANTS = VARIANTS_OF_ROWS | {"augmented": Augmented}  # rows cannot be turned
 
-# Of standardised inputs. On digits they cost least in reconstruction among those that do what the
+# Of standardized inputs. On digits they cost least in reconstruction among those that do what the
 # variant is for.
 AUTOMATIC = {
     "augmented": 1,

@@ -116,7 +116,7 @@ def _scores(
     from sklearn.metrics import adjusted_rand_score
 
     from ..metrics._boundary import boundary_f1
-    from ..metrics._contingency import known, labelled
+    from ..metrics._contingency import known, labeled
     from ..metrics._overlap import dice_score, matched_accuracy, mean_iou, pixel_accuracy
     from ..metrics._region_scores import covering
 
@@ -133,7 +133,7 @@ def _scores(
         Metric.miou: lambda t, p: mean_iou(t, p, matched=not by_name, **ignored),
         Metric.dice: lambda t, p: dice_score(t, p, matched=not by_name, **ignored),
         Metric.accuracy: lambda t, p: accuracy(t, p, **ignored),
-        Metric.ari: lambda t, p: float(adjusted_rand_score(*labelled(t, p, ignore_label))),
+        Metric.ari: lambda t, p: float(adjusted_rand_score(*labeled(t, p, ignore_label))),
         Metric.boundary_f1: boundaries,
         Metric.covering: lambda t, p: float(covering(t, p, **ignored)),
     }

@@ -46,7 +46,7 @@ Examples:
 
   segae fit photos/ -k 5 -o photos.segae
 
-  segae fit cells/ --labels masks/ --unlabelled 0 -o cells.segae
+  segae fit cells/ --labels masks/ --unlabeled 0 -o cells.segae
 
   segae fit cells/ --labels masks/ --estimator kmeans -k 12 -o cells.segae
 
@@ -80,7 +80,7 @@ def fit(
             rich_help_panel=LEARNING,
         ),
     ] = Estimator.auto,
-    unlabelled: Annotated[
+    unlabeled: Annotated[
         int, typer.Option(help="Label of pixels without one; often 0.", rich_help_panel=LEARNING)
     ] = -1,
     ignore_label: IgnoreLabel = None,
@@ -104,7 +104,7 @@ def fit(
         **encoding(cue, pooling, whitening, device),
         "scope": scope.value,
         "min_size": min_size,
-        "unlabelled": unlabelled,
+        "unlabeled": unlabeled,
         "ignore_label": ignore_label,
         "max_memory": max_memory,
         "random_state": seed,
@@ -117,7 +117,7 @@ def fit(
     with progress(report.quiet) as advance:
         loaded = load_all(pages)
         segmenter = make_segmenter(make_estimator(estimator, bool(truths)), parameters)
-        y = None if maps is None else _fitting(pages, loaded, maps, segmenter.unlabelled)
+        y = None if maps is None else _fitting(pages, loaded, maps, segmenter.unlabeled)
         with errors_name(owners(pages)):
             learn(segmenter, [image for of_file in loaded for image in of_file], y, advance)
         _save(segmenter, out)
@@ -154,19 +154,19 @@ def _read_maps(pages: Sequence[Pages], truths: Sequence[Path]) -> Maps:
     paths = partners([own.path for own in pages], truths, what="--labels", all_needed=False)
     n_without = paths.count(None)
     if n_without:
-        note(f"{n_without} of {len(paths)} images have no labels: all their pixels are unlabelled.")
+        note(f"{n_without} of {len(paths)} images have no labels: all their pixels are unlabeled.")
     return [None if path is None else (path, read_labels(path)) for path in paths]
 
 
 def _fitting(
-    pages: Sequence[Pages], loaded: Sequence[list[Any]], maps: Maps, unlabelled: int
+    pages: Sequence[Pages], loaded: Sequence[list[Any]], maps: Maps, unlabeled: int
 ) -> list[np.ndarray]:
     """Return a label map for every image, of its size."""
     fitting = []
     for own, images, labels in zip(pages, loaded, maps, strict=True):
         sizes = [image.shape[:2] for image in images]
         if labels is None:
-            fitting += [np.full(size, unlabelled, np.int64) for size in sizes]
+            fitting += [np.full(size, unlabeled, np.int64) for size in sizes]
             continue
         path, of_pages = labels
         if [m.shape for m in of_pages] != sizes:

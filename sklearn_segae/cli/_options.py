@@ -15,7 +15,7 @@ class Cue(StrEnum):
     """What `PixelEncoder(cue=...)` knows."""
 
     auto = "auto"
-    colour = "colour"
+    color = "color"
     texture = "texture"
     both = "both"
     all = "all"
@@ -148,7 +148,7 @@ Whitening = Annotated[
 MinSize = Annotated[
     int,
     typer.Option(
-        min=0, help="Patches with fewer pixels join a neighbour.", rich_help_panel=LEARNING
+        min=0, help="Patches with fewer pixels join a neighbor.", rich_help_panel=LEARNING
     ),
 ]
 ScopeOption = Annotated[

@@ -121,8 +121,8 @@ def demo(
         from ..imaging._rendering import show_borders, show_features, show_labels, show_overlay
 
         photo = np.array(load_sample_image("china.jpg"))
-        # Things of one colour each, not textures: said here, one photograph is little evidence.
-        parameters = {"n_segments": n_segments, "encoder__cue": "colour", "min_size": 50}
+        # Things of one color each, not textures: said here, one photograph is little evidence.
+        parameters = {"n_segments": n_segments, "encoder__cue": "color", "min_size": 50}
         segmenter = make_segmenter(None, {**parameters, "random_state": seed})
         learn(segmenter, [photo], None, advance)
         (labels,) = segmenter.predict([photo])

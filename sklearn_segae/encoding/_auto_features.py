@@ -12,7 +12,7 @@ from ..networks._pixel_autoencoder import PixelAutoencoder
 from ._codes import WIDEST_LIGHT, Look
 from ._feature_sampling import grid_features
 from ._pooling import TwiceRead
-from ._projection import coherence_axes, colour_axes, pair_covariances
+from ._projection import coherence_axes, color_axes, pair_covariances
 
 
 def decide(
@@ -33,7 +33,7 @@ def decide(
         seen = weigh()
     cue = seen if cue == "auto" else cue
     if pooling == "auto":
-        pooling = {"texture": widest, "all": widest, "both": widest / 2, "colour": 1}[cue]
+        pooling = {"texture": widest, "all": widest, "both": widest / 2, "color": 1}[cue]
     if whitening == "auto":  # "all" is told by labels
         whitening = 0 if cue == "texture" and seen != "texture" else 1
     # The brightness of textures is looked through, unless variance is to be kept.
@@ -54,34 +54,34 @@ BUDGET = 1_000_000
 # Between what images of textures reach (0.40 and more) and other sets do (0.33 and less).
 THRESHOLD = 0.385
 
-SPECTRUM = 16  # with more channels, pixels tell more than neighbourhoods do
-# Below, colours look like one Gaussian (alloys: 0.01); nothing else looked at came below 0.12.
+SPECTRUM = 16  # with more channels, pixels tell more than neighborhoods do
+# Below, colors look like one Gaussian (alloys: 0.01); nothing else looked at came below 0.12.
 LEAST_GAP = 0.06
-# Evidence for texture is a product of two shares, that for colour is one: it counts a little less.
-COLOUR_WEIGHT = 0.85
+# Evidence for texture is a product of two shares, that for color is one: it counts a little less.
+COLOR_WEIGHT = 0.85
 
 CodeMaps = list[np.ndarray]
 
 
 class Evidence(NamedTuple):
-    """How much speaks for texture, and how much for colour, each in [0, 1].
+    """How much speaks for texture, and how much for color, each in [0, 1].
 
-    `gap` is how much better colours cluster than a Gaussian of the same covariance would.
+    `gap` is how much better colors cluster than a Gaussian of the same covariance would.
     """
 
     texture: float
-    colour: float
+    color: float
     gap: float
 
     @property
     def textured(self) -> bool:
         """Whether texture tells the segments apart."""
-        return self.texture > max(THRESHOLD, COLOUR_WEIGHT * self.colour)
+        return self.texture > max(THRESHOLD, COLOR_WEIGHT * self.color)
 
     @property
     def cue(self) -> str:
-        """What to look at: "both" if neither texture nor colour stands out."""
-        return "texture" if self.textured else "colour" if self.gap > LEAST_GAP else "both"
+        """What to look at: "both" if neither texture nor color stands out."""
+        return "texture" if self.textured else "color" if self.gap > LEAST_GAP else "both"
 
 
 def weigh(
@@ -90,14 +90,14 @@ def weigh(
     scale: np.ndarray,
     rng: np.random.Generator,
 ) -> Evidence:
-    """Look for textures and for colours in the images.
+    """Look for textures and for colors in the images.
 
     Features are pooled widely, whitened by coherence and clustered, once for each of two
     independently drawn networks. Textures are really there if the segments of one network explain
     the codes of the other (it is in the images, not in the weights), *and* if segments reach
     further than pooling alone makes them reach: the evidence is the product of both, the mean over
-    the images as they are and without local brightness and contrast, where colours leave no trace.
-    Colours need no pooling, so that for them it is enough to reach far.
+    the images as they are and without local brightness and contrast, where colors leave no trace.
+    Colors need no pooling, so that for them it is enough to reach far.
     """
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
     sigma = texture_sigma(images)
@@ -107,15 +107,15 @@ def weigh(
     chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
     readers = [TwiceRead(network, 2 * sigma) for network in networks]
     grids = [[_grid(r, image, scale, sigma, side) for image in chosen] for r in readers]
-    colours = _colour_maps([pixels for _, pixels in grids[0]])
+    colors = _color_maps([pixels for _, pixels in grids[0]])
     seed = int(rng.integers(2**31))
     readings = [
         [_code_maps([np.split(features, 2, axis=2)[i] for features, _ in grid]) for grid in grids]
         for i in (0, 1)
     ]
     texture = np.mean([_evidence(codes, k, seed) for codes in readings for k in N_SEGMENTS])
-    colour = np.mean([_persistence(_segment(colours, k, seed)) for k in N_SEGMENTS])
-    return Evidence(float(texture), float(colour), _gap(colours, seed))
+    color = np.mean([_persistence(_segment(colors, k, seed)) for k in N_SEGMENTS])
+    return Evidence(float(texture), float(color), _gap(colors, seed))
 
 
 def texture_sigma(images: Sequence[np.ndarray]) -> float:
@@ -137,9 +137,9 @@ def _code_maps(maps: CodeMaps) -> CodeMaps:
     return [((m - np.mean(means, 0)) @ axes).astype(np.float32) for m in maps]
 
 
-def _colour_maps(maps: CodeMaps) -> CodeMaps:
-    """Whitened principal colours of pixels on a grid."""
-    axes = colour_axes(np.concatenate([_flat(m) for m in maps]))
+def _color_maps(maps: CodeMaps) -> CodeMaps:
+    """Whitened principal colors of pixels on a grid."""
+    axes = color_axes(np.concatenate([_flat(m) for m in maps]))
     return [m @ axes for m in maps]
 
 

@@ -17,7 +17,7 @@ from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ._feature_sampling import evaluate_tile, row_pairs, sample_pairs
 from ._local_jets import FRAME, N_JETS, RADIUS, local_jets
 from ._pooling import Reader, TwiceRead, pixel_codes, pool, pool_radius
-from ._projection import N_COLOURS, Projection, colour_axes, fit_projection
+from ._projection import N_COLORS, Projection, color_axes, fit_projection
 
 WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
 
@@ -25,7 +25,7 @@ WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is
 class Look(NamedTuple):
     """What to look at, and how widely."""
 
-    cue: str  # "colour", "texture", "both" or "all"
+    cue: str  # "color", "texture", "both" or "all"
     pooling: float
     whitening: float
     light: float = 0.0  # how widely local brightness is taken away for a second look; 0: no such
@@ -36,15 +36,15 @@ class Look(NamedTuple):
 
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
-N_STRONG = 2  # features beside the colours, where both lead
+N_STRONG = 2  # features beside the colors, where both lead
 N_TILES, SIDE = 16, 48  # small tiles, in pixels, that tell spreads
 N_PAIR_TILES = 24  # that projections are fitted to where a classifier chooses among the codes
 
 
 class Everything(NamedTuple):
-    """Jets of colours, codes of both poolings, and many bands as they are, all standardised."""
+    """Jets of colors, codes of both poolings, and many bands as they are, all standardized."""
 
-    colours: np.ndarray  # (C, q), those that jets are of
+    colors: np.ndarray  # (C, q), those that jets are of
     shift: np.ndarray  # (n,)
     divisor: np.ndarray  # (n,)
     readout: np.ndarray  # (n + 1, C), as that of a projection
@@ -56,7 +56,7 @@ class Codes(NamedTuple):
     look: Look
     projection: Projection
     finer: Projection | None  # with narrower pooling, for the borders of textures
-    colour_axes: np.ndarray  # (C, n) float32, whitened principal colours
+    color_axes: np.ndarray  # (C, n) float32, whitened principal colors
     everything: Everything | None = None
 
     @property
@@ -79,7 +79,7 @@ class Codes(NamedTuple):
         """Return what a tile of codes takes."""
         n_learnt = sum(p.axes.shape[1] for p in (self.projection, self.finer) if p is not None)
         # Of all layers, and once more on their way; of projections, one for each layer; of codes,
-        # as they come, side by side, and standardised. Measured: 0.5 to 0.7 of it for textures.
+        # as they come, side by side, and standardized. Measured: 0.5 to 0.7 of it for textures.
         n_numbers = 2 * module.n_features + 5 * n_learnt + 4 * self.n_components
         halo = self.reach + STRIDE - 1 + self.look.reader(module).margin
         return Cost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
@@ -94,15 +94,15 @@ class Codes(NamedTuple):
     def encoder(
         self, rows: range, columns: range, finely: bool, dtype: type, device: torch.device
     ) -> Callable[[Any, Tensor], Tensor]:
-        """Return a function of (reader, x): codes that are not standardised yet."""
+        """Return a function of (reader, x): codes that are not standardized yet."""
         stages = self.stages(finely)
         axes = [torch.from_numpy(p.axes.astype(dtype)).to(device) for p, _ in stages]
         sigmas = [sigma for _, sigma in stages]
         encode = partial(pixel_codes, axes=axes, sigmas=sigmas, rows=rows, columns=columns)
         if self.everything is None:
             return encode
-        colours = torch.from_numpy(self.everything.colours.astype(dtype)).to(device)
-        return partial(_everything, colours=colours, encode=encode, rows=rows, columns=columns)
+        colors = torch.from_numpy(self.everything.colors.astype(dtype)).to(device)
+        return partial(_everything, colors=colors, encode=encode, rows=rows, columns=columns)
 
     def standard(self, finely: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Return what is subtracted from the codes, and what they are divided by."""
@@ -127,7 +127,7 @@ def fit_codes(
 ) -> Codes:
     """Fit the projections that a look at images asks for."""
     pixels = scaled(sample_evenly(images), scale)
-    colours = colour_axes(pixels).astype(np.float32)
+    colors = color_axes(pixels).astype(np.float32)
     if look.cue == "texture":
         projections = _of_textures(module, images, scale, look, n_components, rng)
     elif look.cue == "all":
@@ -137,7 +137,7 @@ def fit_codes(
         pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
         own = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
         projections = own, None
-    codes = Codes(look, *projections, colours)
+    codes = Codes(look, *projections, colors)
     return _with_everything(codes, module, images, scale, rng) if look.cue == "all" else codes
 
 
@@ -186,10 +186,10 @@ def _with_everything(
 ) -> Codes:
     """Measure spreads, and solve for the way back, on small tiles from everywhere."""
     n_channels = images[0].shape[2]
-    colours = codes.colour_axes if has_bands(n_channels) else np.eye(n_channels)
+    colors = codes.color_axes if has_bands(n_channels) else np.eye(n_channels)
     n_learnt = sum(len(p.coherence) for p in (codes.projection, codes.finer) if p is not None)
-    n = colours.shape[1] * N_JETS + n_learnt + n_channels * has_bands(n_channels)
-    blank = Everything(colours, np.zeros(n), np.ones(n), np.zeros((n + 1, n_channels)))
+    n = colors.shape[1] * N_JETS + n_learnt + n_channels * has_bands(n_channels)
+    blank = Everything(colors, np.zeros(n), np.ones(n), np.zeros((n + 1, n_channels)))
     codes = codes._replace(everything=blank)
     chosen = sample_tiles(images, min(SIDE, *images[0].shape[:2]), N_TILES, rng)
     tiles = [(images[i], inside(tile, images[i].shape)) for i, tile in chosen]
@@ -200,7 +200,7 @@ def _with_everything(
     divisor = np.where(spread > 1e-6, spread, 1)
     design = np.column_stack([(rows - shift) / divisor, np.ones(len(rows))])
     readout = np.linalg.lstsq(design, pixels, rcond=None)[0]
-    return codes._replace(everything=Everything(colours, shift, divisor, readout))
+    return codes._replace(everything=Everything(colors, shift, divisor, readout))
 
 
 def fit_row_codes(
@@ -211,7 +211,7 @@ def fit_row_codes(
     n_components: int,
     rng: np.random.Generator,
 ) -> Codes:
-    """Fit the projection of rows (n, 1, C), which have no neighbours."""
+    """Fit the projection of rows (n, 1, C), which have no neighbors."""
     projection = fit_projection(row_pairs(module, rows, scale, rng), n_components, look.whitening)
     return Codes(look, projection, None, np.eye(rows.shape[2], dtype=np.float32))
 
@@ -245,13 +245,13 @@ def encode_tile(
 def _everything(
     module: PixelAutoencoder,
     x: Tensor,
-    colours: Tensor,
+    colors: Tensor,
     encode: Callable[[Any, Tensor], Tensor],
     rows: range,
     columns: range,
 ) -> Tensor:
-    """Put the jets of colours before the codes, and all bands where jets are not of them all."""
-    framed = (crop(x, module.margin - FRAME).movedim(1, -1) @ colours).movedim(-1, 1)
+    """Put the jets of colors before the codes, and all bands where jets are not of them all."""
+    framed = (crop(x, module.margin - FRAME).movedim(1, -1) @ colors).movedim(-1, 1)
     parts = [local_jets(framed, rows, columns), encode(module, x)]
     if has_bands(x.shape[1]):
         parts.append(pool(crop(x, module.margin), 0, rows, columns))
@@ -259,5 +259,5 @@ def _everything(
 
 
 def has_bands(n_channels: int) -> bool:
-    """Tell whether there are more channels than colours that count."""
-    return n_channels > N_COLOURS
+    """Tell whether there are more channels than colors that count."""
+    return n_channels > N_COLORS

@@ -1,4 +1,4 @@
-"""Features of a trained network, read off tiles of images and paired with their neighbours'."""
+"""Features of a trained network, read off tiles of images and paired with their neighbors'."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N_ROWS = 40_000
 
 
 class FeaturePairs(NamedTuple):
-    """Features (n, F) of pixels and of their neighbours, and what belongs to each pair."""
+    """Features (n, F) of pixels and of their neighbors, and what belongs to each pair."""
 
     first: np.ndarray
     second: np.ndarray
@@ -54,7 +54,7 @@ def sample_pairs(
     parts = []
     for i, tile in chosen:
         maps = grid_features(module, images[i], scale, tile, sigma, step, stride_of(sigma))
-        first, second = (end[::thin] for end in _neighbours(maps, lag))
+        first, second = (end[::thin] for end in _neighbors(maps, lag))
         parts.append(_split(first, second, images[i].shape[2], i))
     return FeaturePairs(*map(np.concatenate, zip(*parts, strict=True)))
 
@@ -81,7 +81,7 @@ def grid_features(
 def row_pairs(
     module: Reader, rows: np.ndarray, scale: np.ndarray, rng: np.random.Generator
 ) -> FeaturePairs:
-    """Pair rows (n, 1, C) with themselves, since they have no neighbours."""
+    """Pair rows (n, 1, C) with themselves, since they have no neighbors."""
     chosen = rows[rng.permutation(len(rows))[:N_ROWS]]
     everything = slice(0, len(chosen)), slice(0, 1)
     maps = grid_features(module, chosen, scale, everything, sigma=0, step=1)[:, 0]
@@ -105,9 +105,9 @@ def evaluate_tile(
     return maps[0].transpose(1, 2, 0)
 
 
-def _neighbours(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
+def _neighbors(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, F) of grid points, and of those `lag` steps further right or down."""
-    lag = min(lag, max(maps.shape[:2]) - 1)  # 0 for a single pixel: its own neighbour
+    lag = min(lag, max(maps.shape[:2]) - 1)  # 0 for a single pixel: its own neighbor
     if lag == 0:
         return _flat(maps), _flat(maps)
     first = np.concatenate([_flat(maps[:-lag]), _flat(maps[:, :-lag])])

@@ -18,7 +18,7 @@ FRAME = 4  # pixels beyond the tile that derivatives need
 
 
 def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
-    """Return what a neighbourhood looks like to second order, whichever way it is turned.
+    """Return what a neighborhood looks like to second order, whichever way it is turned.
 
     Length of the gradient, both eigenvalues of the Hessian, larger first, and below `WIDE` the
     value, of every channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale
@@ -47,7 +47,7 @@ def jets_of(smooth: Callable[[float, int], Tensor]) -> Tensor:
 
 def _jet(smooth: Callable[[float, int], Tensor], sigma: float) -> Iterator[Tensor]:
     """Yield slope, curvatures and perhaps value (N, C, h, w), differences of smoothed pixels."""
-    # Of neighbours at a wide scale they would be differences of nearly equal floats.
+    # Of neighbors at a wide scale they would be differences of nearly equal floats.
     apart = max(1, round(sigma / 4))
     above, middle, below = _thirds(smooth(sigma, apart), apart, axis=2)
     area = apart**2

@@ -1,4 +1,4 @@
-"""What training minimises, as functions of a module and a batch of inputs."""
+"""What training minimizes, as functions of a module and a batch of inputs."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class PatchReconstruction:
 class CoherentReconstruction:
     """Patch reconstruction, less the coherence of the pooled features.
 
-    What segments is what neighbouring pixels share once features are pooled. Training to
-    reconstruct alone does not favour such features; this objective asks for them directly,
+    What segments is what neighboring pixels share once features are pooled. Training to
+    reconstruct alone does not favor such features; this objective asks for them directly,
     at a scale drawn anew for every batch. A batch must come from one image: what distinguishes
-    images is shared by all neighbours in them, and would count as coherence.
+    images is shared by all neighbors in them, and would count as coherence.
     """
 
     def __init__(self, loss: str = "mse", sigmas: Sequence[float] = (2, 3, 4, 6, 8)) -> None:

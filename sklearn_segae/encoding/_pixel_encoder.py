@@ -45,34 +45,34 @@ class PixelEncoder(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Encode every pixel by what its neighbourhood looks like, learnt from the images themselves.
+    """Encode every pixel by what its neighborhood looks like, learnt from the images themselves.
 
     A small convolutional autoencoder is trained on crops of the images. The activations of all
-    its layers are pooled over a Gaussian neighbourhood and projected on the few directions that
-    neighbouring pixels share most [1]_. The code of a pixel depends on the pixels around it and on
+    its layers are pooled over a Gaussian neighborhood and projected on the few directions that
+    neighboring pixels share most [1]_. The code of a pixel depends on the pixels around it and on
     nothing else: a crop of an image gets the codes of the whole image, its borders apart.
 
-    Rows (pixels x bands) have no neighbours: they are encoded one by one, and the projection
+    Rows (pixels x bands) have no neighbors: they are encoded one by one, and the projection
     keeps the variance of the activations.
 
     Parameters
     ----------
     n_components : int, default=16
         Numbers per pixel; of "all", those of them that are learnt.
-    cue : {"auto", "colour", "texture", "both", "all"}, default="auto"
-        What leads the codes. "texture": the projected features. "colour": at most three whitened
-        principal colours of the pixels, then the features as faint additions. "both": such
-        colours, and on a par with them the two most coherent features that colours leave
+    cue : {"auto", "color", "texture", "both", "all"}, default="auto"
+        What leads the codes. "texture": the projected features. "color": at most three whitened
+        principal colors of the pixels, then the features as faint additions. "both": such
+        colors, and on a par with them the two most coherent features that colors leave
         unexplained. "all": everything side by side for a classifier to choose from; local jets
-        (slope and curvatures, of every channel or the three principal colours, at six scales from
+        (slope and curvatures, of every channel or the three principal colors, at six scales from
         half a pixel to 16, and values up to 4), `n_components` projected features, half of them
-        pooled by 0.4 of `pooling`, and more than three bands as they are, each standardised.
+        pooled by 0.4 of `pooling`, and more than three bands as they are, each standardized.
         "auto" looks at the images (see Notes), unless `pooling` is a number: then it
         is "texture".
     pooling : float or "auto", default="auto"
-        Standard deviation of the Gaussian neighbourhood in pixels, in [0, 100]; 0 does not pool.
+        Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
         Fine structures and borders ask for little, textures for a few times the size of their
-        elements. "auto" is 1 for colours; for textures and "all" 8, for both 4, less in images
+        elements. "auto" is 1 for colors; for textures and "all" 8, for both 4, less in images
         below 256 pixels.
     whitening : float or "auto", default="auto"
         Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
@@ -132,7 +132,7 @@ class PixelEncoder(
         Standard deviation, in pixels, over which brightness and contrast are taken away for the
         second look at textures; 0 where there is none.
     coherence_ : ndarray of shape (n_components,)
-        Autocorrelation of every component between neighbouring pixels, in [0, 1]; of "all", of
+        Autocorrelation of every component between neighboring pixels, in [0, 1]; of "all", of
         those that are pooled most widely.
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every channel.
@@ -145,8 +145,8 @@ class PixelEncoder(
     -----
     Images are textured if two independently drawn random networks agree on segments of widely
     pooled features, if those segments reach further than pooling alone makes them reach, and
-    if they do so more than segments of plain colours. With more than 16 channels the answer is
-    colour, since every pixel has a spectrum. Training then minimises the reconstruction
+    if they do so more than segments of plain colors. With more than 16 channels the answer is
+    color, since every pixel has a spectrum. Training then minimizes the reconstruction
     loss of patches less the coherence of the pooled features, at scales drawn anew for every
     batch: a nonlinear slow feature analysis over space.
 
@@ -173,7 +173,7 @@ class PixelEncoder(
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "cue": [StrOptions({"auto", "colour", "texture", "both", "all"})],
+        "cue": [StrOptions({"auto", "color", "texture", "both", "all"})],
         "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "width": [Interval(Integral, 1, None, closed="left")],
@@ -308,7 +308,7 @@ class PixelEncoder(
     def inverse_transform(self, codes: Any) -> Any:
         """Return the pixels that codes stand for, by least squares.
 
-        The best linear estimate: with pooling, the colours of a neighbourhood, not its details.
+        The best linear estimate: with pooling, the colors of a neighborhood, not its details.
 
         Parameters
         ----------
@@ -424,9 +424,9 @@ class PixelEncoder(
         other.__dict__.update(_described(codes))
         return other
 
-    def colours(self, image: np.ndarray) -> np.ndarray:
-        """Return the whitened principal colours (H, W, c) of an image (H, W, C), c at most 3."""
-        return scaled(image, self.scale_).astype(np.float32) @ self.codes_.colour_axes
+    def colors(self, image: np.ndarray) -> np.ndarray:
+        """Return the whitened principal colors (H, W, c) of an image (H, W, C), c at most 3."""
+        return scaled(image, self.scale_).astype(np.float32) @ self.codes_.color_axes
 
     def encode_tile(self, image: np.ndarray, tile: Tile, **options: Any) -> np.ndarray:
         """Return the codes (h, w, n_components) of one tile of an image.

@@ -114,7 +114,7 @@ def pixel_codes(
 def stride_of(sigma: float) -> int:
     """Return how many pixels apart features are read that are pooled.
 
-    An average over the neighbourhood does not need every pixel of it if it is wide.
+    An average over the neighborhood does not need every pixel of it if it is wide.
     """
     return STRIDE if sigma >= WIDE else 1
 
@@ -138,11 +138,11 @@ def pooled_features(
 
 
 def pool(maps: Tensor, sigma: float, rows: range, columns: range, *, stride: int = 1) -> Tensor:
-    """Average over the Gaussian neighbourhoods of the pixels in given rows and columns.
+    """Average over the Gaussian neighborhoods of the pixels in given rows and columns.
 
     (N, C, H, W) -> (N, C, len(rows), len(columns)); sigma in pixels, 0 takes the pixels as they
     are. Maps may hold every `stride`-th pixel alone. At their borders the average is over the part
-    of a neighbourhood that there is: mirroring the image instead would turn its textures around.
+    of a neighborhood that there is: mirroring the image instead would turn its textures around.
     """
     if not sigma:
         return maps[:, :, rows.start : rows.stop : rows.step][
@@ -162,24 +162,24 @@ def pool_radius(sigma: float) -> int:
 
 
 def _gaussian_blocks(
-    centres: range, maps: Tensor, axis: int, sigma: float, stride: int
+    centers: range, maps: Tensor, axis: int, sigma: float, stride: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield what some of the centres see of a line of pixels, and matrices that average it.
+    """Yield what some of the centers see of a line of pixels, and matrices that average it.
 
     A banded matrix, block by block: matrix products are what processors are best at, several times
     faster on a tile than a separable filter of the same size.
     """
     radius, size = pool_radius(sigma), maps.shape[axis]
-    for start in range(0, len(centres), BLOCK) if len(centres) else [0]:
-        own = centres[start : start + BLOCK]
+    for start in range(0, len(centers), BLOCK) if len(centers) else [0]:
+        own = centers[start : start + BLOCK]
         first, last = max(0, own.start - radius), own.stop + radius
         seen = slice(-(-first // stride), min(size, -(-last // stride)))
         yield seen, _gaussian_rows(own, seen, sigma, stride).to(maps)
 
 
-def _gaussian_rows(centres: range, seen: slice, sigma: float, stride: int) -> Tensor:
-    """Matrix (len(centres), n_seen) whose rows average pixels about the centres."""
-    offsets = stride * torch.arange(seen.start, seen.stop) - torch.tensor(centres)[:, None]
+def _gaussian_rows(centers: range, seen: slice, sigma: float, stride: int) -> Tensor:
+    """Matrix (len(centers), n_seen) whose rows average pixels about the centers."""
+    offsets = stride * torch.arange(seen.start, seen.stop) - torch.tensor(centers)[:, None]
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
         offsets.abs() <= pool_radius(sigma)
     )

@@ -22,7 +22,7 @@ class CoherenceAxes(NamedTuple):
 
 
 def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:
-    """Covariance (F, F) of centred features, and covariance between the two ends of every pair.
+    """Covariance (F, F) of centered features, and covariance between the two ends of every pair.
 
     Both are made symmetric, since a pair has no direction.
     """
@@ -35,7 +35,7 @@ def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:
 def coherence_axes(
     covariance: Array, lagged: Array, n_components: int, whitening: float
 ) -> tuple[Array, Array]:
-    r"""Solve for the directions that neighbours share most.
+    r"""Solve for the directions that neighbors share most.
 
     With C the covariance and S the lagged covariance, take the leading eigenvectors u of
     :math:`C^{-w/2} S C^{-w/2}` and project on :math:`C^{-w/2} u`. Whitening w = 1 gives min/max
@@ -87,8 +87,8 @@ def fix_signs(axes: Array) -> Array:
     return axes * np.where(signs == 0, 1, signs)
 
 
-N_COLOURS = 3  # leading colours that count, also of a hundred bands
-FAINT = 0.001  # standard deviation of what is added to colours of standard deviation 1
+N_COLORS = 3  # leading colors that count, also of a hundred bands
+FAINT = 0.001  # standard deviation of what is added to colors of standard deviation 1
 
 
 class Projection(NamedTuple):
@@ -115,7 +115,7 @@ def fit_projection(
     """Solve for the axes of the codes, and for the least-squares way back.
 
     Coherence axes, within images, of each reading by itself; or, given scaled `pixels` (n, C) from
-    everywhere, their whitened principal colours first, as in `_colours_first`.
+    everywhere, their whitened principal colors first, as in `_colors_first`.
     """
     first, second = _within_images(pairs)
     covariance, lagged = pair_covariances(first, second)
@@ -125,8 +125,8 @@ def fit_projection(
             "Lower it, or raise width."
         )
     if pixels is not None:
-        colours = colour_axes(pixels)[:, :n_components]
-        axes = _colours_first(colours, covariance, lagged, n_components, n_strong)
+        colors = color_axes(pixels)[:, :n_components]
+        axes = _colors_first(colors, covariance, lagged, n_components, n_strong)
         coherence = autocorrelation(covariance, lagged, axes)
     else:
         axes = _axes_of_readings(covariance, lagged, n_components, whitening, n_readings)
@@ -156,47 +156,47 @@ def _axes_of_readings(
     return axes
 
 
-def _colours_first(
-    colours: np.ndarray,
+def _colors_first(
+    colors: np.ndarray,
     covariance: np.ndarray,
     lagged: np.ndarray,
     n_components: int,
     n_strong: int,
 ) -> np.ndarray:
-    """Colours (C, q), then coherence axes of what colours leave unexplained in the features.
+    """Colors (C, q), then coherence axes of what colors leave unexplained in the features.
 
-    `n_strong` of these, and the colours as they come out of the pooling, get unit variance. The
+    `n_strong` of these, and the colors as they come out of the pooling, get unit variance. The
     others are faint additions: too weak to sway a clusterer, there for whatever looks at one
     component at a time, as a forest of trees does.
     """
-    unused = len(covariance) - len(colours)  # pixels are the first of the features
-    colours = np.vstack([colours, np.zeros((unused, colours.shape[1]))])
-    explained = covariance @ colours
-    left = np.eye(len(covariance)) - colours @ np.linalg.pinv(colours.T @ explained) @ explained.T
-    n_others = n_components - colours.shape[1]
+    unused = len(covariance) - len(colors)  # pixels are the first of the features
+    colors = np.vstack([colors, np.zeros((unused, colors.shape[1]))])
+    explained = covariance @ colors
+    left = np.eye(len(covariance)) - colors @ np.linalg.pinv(colors.T @ explained) @ explained.T
+    n_others = n_components - colors.shape[1]
     axes, _ = coherence_axes(left.T @ covariance @ left, left.T @ lagged @ left, n_others, 1)
     others = left @ axes
     others[:, n_strong:] *= FAINT
     if n_strong:
-        colours, others[:, :n_strong] = (
+        colors, others[:, :n_strong] = (
             a / np.sqrt(np.einsum("fk,fg,gk->k", a, covariance, a) + 1e-12)
-            for a in (colours, others[:, :n_strong])
+            for a in (colors, others[:, :n_strong])
         )
-    return np.hstack([colours, others])
+    return np.hstack([colors, others])
 
 
-def colour_axes(pixels: np.ndarray) -> np.ndarray:
-    """Return at most `N_COLOURS` whitened principal axes (C, n) of pixels (m, C)."""
+def color_axes(pixels: np.ndarray) -> np.ndarray:
+    """Return at most `N_COLORS` whitened principal axes (C, n) of pixels (m, C)."""
     n_channels = pixels.shape[1]
     covariance = np.cov(pixels.T.astype(np.float64)).reshape(n_channels, -1)
     scale, basis = np.linalg.eigh(covariance)
-    best = scale.argsort()[::-1][:N_COLOURS]
-    best = best[scale[best] > 1e-4 * scale.max()]  # a grey image stored as RGB has one colour
+    best = scale.argsort()[::-1][:N_COLORS]
+    best = best[scale[best] > 1e-4 * scale.max()]  # a gray image stored as RGB has one color
     return fix_signs(basis[:, best] / np.sqrt(scale[best]))
 
 
 def _within_images(pairs: FeaturePairs) -> tuple[np.ndarray, np.ndarray]:
-    """Centre the features image by image: differences between images are not coherence."""
+    """Center the features image by image: differences between images are not coherence."""
     _, image = np.unique(pairs.image, return_inverse=True)
     ends = [end.astype(np.float64) for end in (pairs.first, pairs.second)]
     # One-hot rows: products with them sum over an image.

@@ -1,4 +1,4 @@
-"""ImageMaskGenerator: a few labelled images to many."""
+"""ImageMaskGenerator: a few labeled images to many."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Pair(NamedTuple):
 
 
 class ImageMaskGenerator(BaseEstimator):
-    """Make new images together with their label maps, to enlarge a small labelled set.
+    """Make new images together with their label maps, to enlarge a small labeled set.
 
     Every image is seen in its own range, as AESegmenter's `exposure="image"` does. An autoencoder
     learns codes of patches, of image and label map at once. A new pair begins as one of the given
@@ -86,7 +86,7 @@ class ImageMaskGenerator(BaseEstimator):
     autoencoder_ : estimator
         The fitted autoencoder.
     classes_ : ndarray
-        The labels that occur, those for unlabelled or ignored pixels among them.
+        The labels that occur, those for unlabeled or ignored pixels among them.
     n_features_in_ : int
         Number of channels.
 
@@ -152,7 +152,7 @@ class ImageMaskGenerator(BaseEstimator):
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes.
         y : label maps of the same sizes
-            Integers. Values for unlabelled or ignored pixels are kept like any other.
+            Integers. Values for unlabeled or ignored pixels are kept like any other.
 
         Returns
         -------

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 
 def two_sample_accuracy(real: Any, generated: Any) -> float:
-    """Return how well a nearest neighbour tells generated samples from real ones.
+    """Return how well a nearest neighbor tells generated samples from real ones.
 
     The accuracy of a classifier two-sample test [1]_ whose classifier is the nearest of all other
     samples, each left out in turn. 0.5 is perfect; 1 is told apart always. Below 0.5 every
@@ -98,14 +98,14 @@ def novelty(train: Any, real: Any, generated: Any) -> float:
 
 
 def coverage(real: Any, generated: Any, n_neighbors: int = 5) -> float:
-    """Return the share of real samples that have a generated one in their neighbourhood [1]_.
+    """Return the share of real samples that have a generated one in their neighborhood [1]_.
 
     Parameters
     ----------
     real, generated : array of shape (n_samples, ...)
         The more samples are generated, the higher; take as many as there are real ones.
     n_neighbors : int, default=5
-        A neighbourhood reaches to that many other real samples. With 5, as many new real ones
+        A neighborhood reaches to that many other real samples. With 5, as many new real ones
         cover about 0.97.
 
     Returns

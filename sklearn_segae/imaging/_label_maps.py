@@ -27,7 +27,7 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
             )
         if labels.dtype.kind not in "biu":
             raise ValueError(
-                f"y[{i}] has dtype {labels.dtype}, but label maps hold integers (-1: unlabelled). "
+                f"y[{i}] has dtype {labels.dtype}, but label maps hold integers (-1: unlabeled). "
                 f"Pass y[{i}].astype(int)."
             )
     return maps
@@ -44,12 +44,12 @@ def as_stored(labels: np.ndarray) -> np.ndarray:
 def absorb_specks(labels: np.ndarray, min_size: int) -> np.ndarray:
     """Give every connected patch below `min_size` pixels the label of the nearest larger patch.
 
-    Pixels are neighbours if they share an edge. A map that has small patches only stays as it is.
+    Pixels are neighbors if they share an edge. A map that has small patches only stays as it is.
     """
     small = _in_specks(labels, min_size)
     if small.all():
         return labels.copy()
-    while small.any():  # parts of a speck may join different neighbours across a corner: rarely
+    while small.any():  # parts of a speck may join different neighbors across a corner: rarely
         nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
         labels = labels[tuple(nearest)]
         small = _in_specks(labels, min_size)

@@ -39,7 +39,7 @@ def choose_pixels(
     return _draw([np.sort(np.concatenate(pool)) for pool in pools], n_pixels, rng)
 
 
-def choose_labelled(
+def choose_labeled(
     targets: Sequence[np.ndarray],
     known: Sequence[np.ndarray],
     n_pixels: int,

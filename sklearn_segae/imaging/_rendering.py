@@ -8,13 +8,13 @@ import numpy as np
 
 from ._label_maps import borders
 
-# Okabe and Ito's palette, which colour-blind people can tell apart.
+# Okabe and Ito's palette, which color-blind people can tell apart.
 PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
 LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 
 
-def colours(n: int) -> np.ndarray:
-    """Return `n` distinct RGB colours (n, 3) uint8: the palette, then evenly turning hues."""
+def colors(n: int) -> np.ndarray:
+    """Return `n` distinct RGB colors (n, 3) uint8: the palette, then evenly turning hues."""
     fixed = [tuple(bytes.fromhex(name)) for name in PALETTE]
     golden = 0.618034
     more = [colorsys.hsv_to_rgb(golden * i % 1, 0.55, 0.6 + 0.3 * (i % 2)) for i in range(n)]
@@ -23,7 +23,7 @@ def colours(n: int) -> np.ndarray:
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
-    """Show an image of any dtype and channels: its first three channels, or one as grey."""
+    """Show an image of any dtype and channels: its first three channels, or one as gray."""
     channels = np.atleast_3d(image)
     channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
     if channels.dtype != np.uint8:
@@ -34,7 +34,7 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
 def as_picture(image: np.ndarray) -> np.ndarray:
     """Show an image of any dtype and channels, none of them left out: (H, W, 3) uint8.
 
-    One channel is grey, two are magenta and green, three are colours as they are; of more, their
+    One channel is gray, two are magenta and green, three are colors as they are; of more, their
     three principal components are.
     """
     channels = np.atleast_3d(image)
@@ -49,8 +49,8 @@ def as_picture(image: np.ndarray) -> np.ndarray:
     return to_rgb(channels)
 
 
-def as_grey(image: np.ndarray) -> np.ndarray:
-    """Show how bright an image is, so that colours can be laid over it: (H, W, 3) uint8."""
+def as_gray(image: np.ndarray) -> np.ndarray:
+    """Show how bright an image is, so that colors can be laid over it: (H, W, 3) uint8."""
     brightness = as_picture(image) @ np.array(LUMA)
     return to_rgb(brightness.astype(np.uint8))
 
@@ -63,15 +63,15 @@ def stretch(channels: np.ndarray) -> np.ndarray:
 
 
 def show_labels(labels: np.ndarray) -> np.ndarray:
-    """Give every label of a map its colour; -1 is white."""
+    """Give every label of a map its color; -1 is white."""
     palette = np.append(
-        colours(int(labels.max()) + 1), np.array([[255, 255, 255]], np.uint8), axis=0
+        colors(int(labels.max()) + 1), np.array([[255, 255, 255]], np.uint8), axis=0
     )
-    return palette[labels]  # -1 is the last colour
+    return palette[labels]  # -1 is the last color
 
 
 def show_overlay(image: np.ndarray, labels: np.ndarray, opacity: float = 0.4) -> np.ndarray:
-    """Lay the colours of the labels over the image, and the borders on top in white."""
+    """Lay the colors of the labels over the image, and the borders on top in white."""
     mixed = (1 - opacity) * to_rgb(image) + opacity * show_labels(labels)
     mixed[borders(labels)] = 255
     return mixed.astype(np.uint8)
@@ -85,13 +85,13 @@ def show_borders(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def show_features(codes: np.ndarray, n_columns: int = 4, gap: int = 4) -> np.ndarray:
-    """Lay the components of a feature map (H, W, n) out as grey pictures, first one top left."""
-    grey = (255 * stretch(codes)).astype(np.uint8)
-    height, width, n = grey.shape
+    """Lay the components of a feature map (H, W, n) out as gray pictures, first one top left."""
+    gray = (255 * stretch(codes)).astype(np.uint8)
+    height, width, n = gray.shape
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
     sheet = np.full((n_rows * (height + gap), n_columns * (width + gap)), 255, np.uint8)
     for i in range(n):
         top, left = i // n_columns * (height + gap), i % n_columns * (width + gap)
-        sheet[top : top + height, left : left + width] = grey[..., i]
+        sheet[top : top + height, left : left + width] = gray[..., i]
     return to_rgb(sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap])

@@ -64,7 +64,7 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     """Return a copy of the tile with `halo` more pixels on every side, mirrored at the borders.
 
     (H, W, C) -> (h + 2 * halo, w + 2 * halo, C). A tile may reach beyond the image; what is there
-    is the mirror image, so that neighbouring tiles agree on every pixel they both see.
+    is the mirror image, so that neighboring tiles agree on every pixel they both see.
     """
     rows = _mirrored(tile[0].start - halo, tile[0].stop + halo, image.shape[0])
     columns = _mirrored(tile[1].start - halo, tile[1].stop + halo, image.shape[1])
@@ -108,7 +108,7 @@ def sample_tiles(
 ) -> list[tuple[int, Tile]]:
     """Draw `n_tiles` (image index, tile) at random places, from large images more often.
 
-    A tile wider than its image is centred on it and reaches beyond the borders on both sides.
+    A tile wider than its image is centered on it and reaches beyond the borders on both sides.
     """
     n_pixels = np.array([image.shape[0] * image.shape[1] for image in images], dtype=float)
     chosen = rng.choice(len(images), n_tiles, p=n_pixels / n_pixels.sum())

@@ -153,8 +153,8 @@ def _split(X: Images) -> list[Any]:
         )
     if stack.ndim == 3 and stack.shape[2] in (3, 4) and min(stack.shape[:2]) > 4:
         raise ValueError(
-            f"X has shape {stack.shape}: is this one colour image? Pass X[None] for a stack of "
-            "one image, or X[..., None] if it is a stack of narrow grey images."
+            f"X has shape {stack.shape}: is this one color image? Pass X[None] for a stack of "
+            "one image, or X[..., None] if it is a stack of narrow gray images."
         )
     if is_stored(stack):
         return [Stored(stack, i, f"X[{i}]") for i in range(stack.shape[0])]

@@ -18,7 +18,7 @@ from ._log_odds import LogOdds, Question, TorchLogOdds, ask, is_differentiable
 METHODS = ("auto", "integrated_gradients", "occlusion")
 BASELINES = ("rival", "mean")
 # Of the side of the receptive field, where the size of squares was left open: what smaller ones
-# hide is told by their neighbours, and noise does not cancel within them.
+# hide is told by their neighbors, and noise does not cancel within them.
 SQUARE = 1 / 3
 MIN_SQUARE = 3  # in pixels
 N_BASELINES = {"integrated_gradients": 32, "occlusion": 8}
@@ -67,7 +67,7 @@ def pixel_attribution(
     baseline : {"rival", "mean"}, default="rival"
         What pixels are compared with. "rival": real places of this image that belong to the rival,
         so that what both have in common cancels; where there is none, as "mean". "mean": the mean
-        pixel of the image, a flat grey that textures are far from.
+        pixel of the image, a flat gray that textures are far from.
     n_baselines : int, default=None
         Random places of the rival; attributions are means over them. None: 32 by gradients, 8 by
         occlusion, which costs more for each. Of an image larger than nine tiles of 128 x 128
@@ -129,11 +129,11 @@ def pixel_attribution(
     check_named("baseline", baseline, BASELINES)
     _refuse_none(n_baselines=n_baselines, n_steps=n_steps, square=square)
     image = np.asarray(image)
-    labelling, seen = _look(segmenter, image)
-    question = ask(labelling, seen, _region(pixel, seen.shape))
-    smooth = is_differentiable(labelling)
-    method = _choose(method, smooth, labelling)
-    odds = (TorchLogOdds if smooth else LogOdds)(labelling, question)
+    labeling, seen = _look(segmenter, image)
+    question = ask(labeling, seen, _region(pixel, seen.shape))
+    smooth = is_differentiable(labeling)
+    method = _choose(method, smooth, labeling)
+    odds = (TorchLogOdds if smooth else LogOdds)(labeling, question)
     odds.choose(segment, against)
     rng = check_random_state(random_state)
     x = odds.tensor(question.window)
@@ -162,15 +162,15 @@ def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
     if getattr(segmenter, "rows_", False):
         raise ValueError(
             "pixel_attribution explains images, but the segmenter was fitted with rows. Rows have "
-            "no neighbours: sklearn.inspection.permutation_importance tells of their columns."
+            "no neighbors: sklearn.inspection.permutation_importance tells of their columns."
         )
-    ((labelling, seen),) = look_inside(segmenter, [image])
+    ((labeling, seen),) = look_inside(segmenter, [image])
     if not hasattr(segmenter, "predict_proba"):
         raise ValueError(
-            f"estimator={labelling.estimator!r} has neither probabilities nor distances, which "
+            f"estimator={labeling.estimator!r} has neither probabilities nor distances, which "
             "pixel_attribution explains. Choose another, KMeans for instance."
         )
-    return labelling, seen
+    return labeling, seen
 
 
 def _refuse_none(**numbers: int | None) -> None:
@@ -196,11 +196,11 @@ def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
     return region
 
 
-def _choose(method: str, smooth: bool, labelling: Any) -> str:
+def _choose(method: str, smooth: bool, labeling: Any) -> str:
     if method == "integrated_gradients" and not smooth:
         raise ValueError(
             f"method='integrated_gradients' needs gradients, but there are none through "
-            f"{labelling.coder!r} and {labelling.estimator!r}. Pass method='occlusion'."
+            f"{labeling.coder!r} and {labeling.estimator!r}. Pass method='occlusion'."
         )
     if method == "auto":
         return "integrated_gradients" if smooth else "occlusion"

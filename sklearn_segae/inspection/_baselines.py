@@ -11,7 +11,7 @@ from ..imaging._tiled_inference import Work
 from ..imaging._tiles import Tile, read_tile, some_tiles, whole
 from ._log_odds import LogOdds
 
-SIDE, N_TILES = 128, 9  # of what is labelled of a large image, to find its segments in it
+SIDE, N_TILES = 128, 9  # of what is labeled of a large image, to find its segments in it
 INSIDE = 0.5  # of the largest distance to a border: baselines show a segment, not its margin
 
 
@@ -40,7 +40,7 @@ def _inside_rival(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndar
     """Return the pixels (n, 2) of some parts of an image that lie well inside the rival."""
     label, depths = odds.labels[odds.rival], []
     for tile in parts:
-        rival = odds.labelling.label_map(seen, Work(within=tile)) == label
+        rival = odds.labeling.label_map(seen, Work(within=tile)) == label
         depths.append(ndimage.distance_transform_edt(np.pad(rival, 1))[1:-1, 1:-1])
     least = INSIDE * max(depth.max() for depth in depths)
     found = [

@@ -13,8 +13,8 @@ from sklearn.utils import Bunch, check_random_state
 from .._base import check_named
 from ..encoding._local_jets import SIGMAS, WIDE
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._pixel_sampling import choose_labelled, choose_pixels, gather, pick
-from ..segmentation._labeler import Labelling
+from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
+from ..segmentation._labeler import Labeling
 from ..segmentation._segmenter import look_inside
 from ..segmentation._targets import Targets
 
@@ -43,7 +43,7 @@ def component_importance(
     images : as in `AESegmenter.fit`; rows (n_samples, n_features) as well
     y : label maps, or array (n_samples,) for rows, default=None
         None: importance is the share of pixels whose label changes. Given: what `metric` loses.
-        Pixels that are `unlabelled` or have the `ignore_label` play no role.
+        Pixels that are `unlabeled` or have the `ignore_label` play no role.
     groups : dict of str to list of int, "kinds" or None, default=None
         Components that are shuffled together, by name. "kinds" are, with `cue="all"`, jets of every
         scale, wide and narrow learnt codes, and bands; with any other the codes one by one, as
@@ -75,7 +75,7 @@ def component_importance(
     >>> from sklearn_segae.datasets import make_shapes
     >>> from sklearn_segae.inspection._component_importance import component_importance
     >>> images, _ = make_shapes(2, size=64, random_state=0)
-    >>> encoder = PixelEncoder(4, cue="colour", max_epochs=0)
+    >>> encoder = PixelEncoder(4, cue="color", max_epochs=0)
     >>> segmenter = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
     >>> importance = component_importance(segmenter, images, random_state=0)
     >>> importance.names[importance.importances_mean.argmax()]
@@ -89,14 +89,14 @@ def component_importance(
     if n_repeats < 1:
         raise ValueError(f"n_repeats={n_repeats}, but every group is shuffled at least once.")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-    labelled = look_inside(segmenter, images)
-    labelling, seen = labelled[0][0], [image for _, image in labelled]
+    labeled = look_inside(segmenter, images)
+    labeling, seen = labeled[0][0], [image for _, image in labeled]
     targets = None if y is None else segmenter._check_targets(images, y, seen)
     chosen = _choose(targets, seen, n_pixels, rng)
-    codes = gather(labelling.coder.encode_tile, seen, chosen)
+    codes = gather(labeling.coder.encode_tile, seen, chosen)
     truth = None if targets is None else pick(targets.maps, chosen)
-    loss = _Loss(labelling, codes, truth, metric)
-    members = _groups(groups, labelling.coder, codes.shape[1])
+    loss = _Loss(labeling, codes, truth, metric)
+    members = _groups(groups, labeling.coder, codes.shape[1])
     losses = np.array(
         [[loss(_shuffled(codes, own, rng)) for _ in range(n_repeats)] for own in members.values()]
     )
@@ -113,18 +113,18 @@ class _Loss:
     """What is lost when codes are spoilt."""
 
     def __init__(
-        self, labelling: Labelling, codes: np.ndarray, truth: np.ndarray | None, metric: Any
+        self, labeling: Labeling, codes: np.ndarray, truth: np.ndarray | None, metric: Any
     ) -> None:
-        self.labelling = labelling
+        self.labeling = labeling
         self.truth = truth
-        has_names = labelling.names is not None or is_classifier(labelling.estimator)
+        has_names = labeling.names is not None or is_classifier(labeling.estimator)
         self.metric = metric or (accuracy_score if has_names else adjusted_rand_score)
-        self.labels = labelling.labels_of(codes)
+        self.labels = labeling.labels_of(codes)
         self.score = 0.0 if truth is None else self.metric(truth, self.labels)
 
     def __call__(self, codes: np.ndarray) -> float:
         """Return the share of pixels whose label changes, or the loss of the metric."""
-        labels = self.labelling.labels_of(codes)
+        labels = self.labeling.labels_of(codes)
         if self.truth is None:
             return float(np.mean(labels != self.labels))
         return float(self.score - self.metric(self.truth, labels))
@@ -135,7 +135,7 @@ def _choose(
 ) -> list[np.ndarray]:
     if targets is None:
         return choose_pixels(images, n_pixels, rng)
-    return choose_labelled(targets.maps, targets.known, n_pixels, rng)
+    return choose_labeled(targets.maps, targets.known, n_pixels, rng)
 
 
 def _shuffled(codes: np.ndarray, members: Sequence[int], rng: np.random.Generator) -> np.ndarray:
@@ -166,8 +166,8 @@ def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
 def _kinds(encoder: PixelEncoder, n: int) -> dict[str, list[int]]:
     """Return what `_codes` puts side by side: jets of every scale, learnt codes, bands."""
     codes: Any = encoder.codes_
-    n_colours = codes.everything.colours.shape[1]
-    sizes = {f"jets at {s:g} px": n_colours * (3 if s >= WIDE else 4) for s in SIGMAS}
+    n_colors = codes.everything.colors.shape[1]
+    sizes = {f"jets at {s:g} px": n_colors * (3 if s >= WIDE else 4) for s in SIGMAS}
     sizes["wide codes"] = len(codes.projection.coherence)
     sizes["narrow codes"] = len(codes.finer.coherence)
     if sum(sizes.values()) < n:

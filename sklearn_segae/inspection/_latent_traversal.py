@@ -20,7 +20,7 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
     ----------
     estimator : AutoencoderTransformer or PixelEncoder
         A fitted one. The former decodes with its network; the latter, whose codes are pooled,
-        with the best linear map to pixels: colours that a code brings along, not details.
+        with the best linear map to pixels: colors that a code brings along, not details.
     x : array
         One sample, without the axis of samples: a row (n_features,), an image (H, W[, C]) or a
         signal; for a PixelEncoder an image, whose pixels all get the value.

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._tiles import STRIDE, Tile, read_tile, widen
 from ..segmentation._boundary_refinement import LEAST_EVIDENCE, Refiner
-from ..segmentation._labeler import Labelling
+from ..segmentation._labeler import Labeling
 from ._torch_estimators import Head, torch_head
 
 LEAST_PROBABILITY = 1e-3  # of estimators that are asked for probabilities: a vote of 0 is no proof
@@ -38,11 +38,11 @@ class Question(NamedTuple):
         return region
 
 
-def ask(labelling: Labelling, image: np.ndarray, region: np.ndarray) -> Question:
+def ask(labeling: Labeling, image: np.ndarray, region: np.ndarray) -> Question:
     """Cut out what the labels of a region (H, W), bool, depend on."""
     y, x = np.nonzero(region)
     tile = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
-    place = _seen(labelling, tile, image.shape)
+    place = _seen(labeling, tile, image.shape)
     inner = tuple(
         slice(t.start - p.start, t.stop - p.start) for t, p in zip(tile, place, strict=True)
     )
@@ -50,9 +50,9 @@ def ask(labelling: Labelling, image: np.ndarray, region: np.ndarray) -> Question
     return Question(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
 
 
-def _seen(labelling: Labelling, tile: Tile, shape: tuple[int, ...]) -> Tile:
+def _seen(labeling: Labeling, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of another depend on."""
-    coder, refiner, grid = labelling.coder, labelling.refiner, STRIDE
+    coder, refiner, grid = labeling.coder, labeling.refiner, STRIDE
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
     if isinstance(coder, PixelEncoder):
@@ -69,15 +69,15 @@ def _seen(labelling: Labelling, tile: Tile, shape: tuple[int, ...]) -> Tile:
 
 
 class LogOdds:
-    """Mean log-odds of one segment against another, of any labelling: windows are asked one by one.
+    """Mean log-odds of one segment against another, of any labeling: windows are asked one by one.
 
     Calling it with windows (N, C, H', W') returns (N,).
     """
 
-    def __init__(self, labelling: Labelling, question: Question) -> None:
-        self.labelling = labelling
+    def __init__(self, labeling: Labeling, question: Question) -> None:
+        self.labeling = labeling
         self.question = question
-        self.labels = _labels(labelling)
+        self.labels = _labels(labeling)
         self.segment = self.rival = 0  # columns
 
     def choose(self, segment: Any, rival: Any) -> None:
@@ -102,7 +102,7 @@ class LogOdds:
         """(N, C, H', W') -> (N, h, w, k), but for a constant of every pixel."""
         windows = x.movedim(1, -1).cpu().numpy()
         tile = self.question.tile
-        found = np.stack([self.labelling.probabilities(window, tile) for window in windows])
+        found = np.stack([self.labeling.probabilities(window, tile) for window in windows])
         return torch.from_numpy(np.log(np.maximum(found, LEAST_PROBABILITY)))
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -124,9 +124,9 @@ class LogOdds:
 class TorchLogOdds(LogOdds):
     """The same, differentiable and for many windows at once; needs a PixelEncoder and a head."""
 
-    def __init__(self, labelling: Labelling, question: Question) -> None:
-        super().__init__(labelling, question)
-        encoder, refiner, window = labelling.coder, labelling.refiner, question.window
+    def __init__(self, labeling: Labeling, question: Question) -> None:
+        super().__init__(labeling, question)
+        encoder, refiner, window = labeling.coder, labeling.refiner, question.window
         self.codes, scale = encoder.codes_, encoder.scale_
         module = copy.deepcopy(encoder.net_.module_).eval().requires_grad_(False)
         self.reader: Any = self.codes.look.reader(module)
@@ -144,15 +144,15 @@ class TorchLogOdds(LogOdds):
             for part, outer in zip(tile, around, strict=True)
         )
         self.encode = self.codes.encoder(rows, columns, self.finely, np.float32, self.device)
-        self.head: Any = _head(labelling)
+        self.head: Any = _head(labeling)
         self.mirrored = _mirrored(window.shape, around, self.reader.margin)
         self.scale = torch.from_numpy(scale).float()[..., None, None]
         self.standard = [torch.from_numpy(np.asarray(a)) for a in self.codes.standard(self.finely)]
-        segments = labelling.possible_segments() if refiner is None else refiner.classes_
+        segments = labeling.possible_segments() if refiner is None else refiner.classes_
         self.labels = segments
         self.groups: list[list[int]] = []  # columns of segments that stand for one class
-        if labelling.names is not None:
-            classes = labelling.names.of(segments)
+        if labeling.names is not None:
+            classes = labeling.names.of(segments)
             self.labels = np.unique(classes)
             self.groups = [np.flatnonzero(classes == label).tolist() for label in self.labels]
 
@@ -175,29 +175,29 @@ class TorchLogOdds(LogOdds):
         return logs
 
     def _gather(self, logs: Tensor) -> Tensor:
-        """Do as `Refiner.probabilities` does, but for the last normalisation."""
+        """Do as `Refiner.probabilities` does, but for the last normalization."""
         down, across = (weights.to(logs) for weights in self.gathering)
         evidence = logs.log_softmax(-1).clamp_min(LEAST_EVIDENCE)
         return torch.einsum("hi,nijk,wj->nhwk", down, evidence, across)
 
 
-def is_differentiable(labelling: Labelling) -> bool:
+def is_differentiable(labeling: Labeling) -> bool:
     """Tell whether there are gradients from labels to pixels."""
-    return isinstance(labelling.coder, PixelEncoder) and _head(labelling) is not None
+    return isinstance(labeling.coder, PixelEncoder) and _head(labeling) is not None
 
 
-def _labels(labelling: Labelling) -> np.ndarray:
-    """Return the labels in the order of the columns of `Labelling.probabilities`."""
-    if labelling.names is not None:
-        return np.unique(labelling.names.classes)
-    return labelling.possible_segments()
+def _labels(labeling: Labeling) -> np.ndarray:
+    """Return the labels in the order of the columns of `Labeling.probabilities`."""
+    if labeling.names is not None:
+        return np.unique(labeling.names.classes)
+    return labeling.possible_segments()
 
 
-def _head(labelling: Labelling) -> Head | None:
-    refiner = labelling.refiner
+def _head(labeling: Labeling) -> Head | None:
+    refiner = labeling.refiner
     if refiner is not None:
         return torch_head(refiner.model, np.nan)
-    return torch_head(labelling.estimator, getattr(labelling, "variance", np.nan))
+    return torch_head(labeling.estimator, getattr(labeling, "variance", np.nan))
 
 
 def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:

@@ -152,12 +152,12 @@ def _look(segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int
     inside, told = look_inside(segmenter, images), hasattr(segmenter, "predict_proba")
     seen = []
     for i, tile in parts:
-        (labelling, image), work = inside[i], Work(within=tile)
-        labels = labelling.label_map(image, work)
+        (labeling, image), work = inside[i], Work(within=tile)
+        labels = labeling.label_map(image, work)
         if segmenter.min_size:
             labels = absorb_specks(labels, segmenter.min_size)
-        probabilities = labelling.probability_map(image, work) if told else None
-        codes = labelling.code_map(image, work)
+        probabilities = labeling.probability_map(image, work) if told else None
+        codes = labeling.code_map(image, work)
         seen.append(Seen(labels, probabilities, codes, _patch_means(codes, size)))
     return seen
 
@@ -165,13 +165,13 @@ def _look(segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int
 def _scores(segmenter: Any, seen: list[Seen], segment: Any, size: int) -> list[np.ndarray]:
     """Return the scores of all patches of every part, by their top left pixels."""
     own = np.concatenate([part.codes[part.labels == segment] for part in seen])
-    centre, variance = own.mean(0), own.var(0) + 1e-12
+    center, variance = own.mean(0), own.var(0) + 1e-12
     scores = []
     for part in seen:
         sure = (part.labels == segment).astype(np.float32)
         if part.probabilities is not None:
             sure = sure * part.probabilities[..., _column(segmenter, segment)]
-        apart = (part.means - centre) ** 2 / variance
+        apart = (part.means - center) ** 2 / variance
         scores.append(_patch_means(sure[..., None], size)[..., 0] / (1 + apart.mean(2)))
     return scores
 

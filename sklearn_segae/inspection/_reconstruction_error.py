@@ -24,10 +24,10 @@ SIDE = 128  # of the tiles, in pixels: every pixel has a patch of its own in mem
 def reconstruction_error(encoder: Any, images: Any) -> Any:
     """Return how badly the patch around every pixel is reconstructed, by the trained network.
 
-    Large where the network did not learn what is there: other colours, materials, damage. Large,
+    Large where the network did not learn what is there: other colors, materials, damage. Large,
     too, where there is more detail than it can tell, seen before or not: compare with the errors
     of ordinary images, and if these are near 1 already, as with fine textures, trust it with
-    colours alone.
+    colors alone.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ Head = Callable[
     [Tensor], Tensor
 ]  # codes (..., F) -> (..., k), log-probabilities but for a constant
 
-CENTRES = (KMeans, MiniBatchKMeans)
+CENTERS = (KMeans, MiniBatchKMeans)
 LINEAR = (
     LinearDiscriminantAnalysis,
     LinearSVC,
@@ -50,7 +50,7 @@ def torch_head(estimator: Any, variance: float) -> Head | None:
     """
     if isinstance(estimator, Pipeline):
         return _after_scaling(estimator, variance)
-    if isinstance(estimator, CENTRES):
+    if isinstance(estimator, CENTERS):
         return _distances(estimator.cluster_centers_, variance)
     if isinstance(estimator, ShrunkMixture):
         used = torch.from_numpy(np.flatnonzero(estimator.used_))
@@ -80,21 +80,21 @@ def _scaled_first(head: Head, shift: np.ndarray, divisor: np.ndarray) -> Head:
     return lambda codes: head((codes - first.to(codes)) / second.to(codes))
 
 
-def _distances(centres: np.ndarray, variance: float) -> Head:
-    means = torch.from_numpy(centres)
+def _distances(centers: np.ndarray, variance: float) -> Head:
+    means = torch.from_numpy(centers)
     return lambda codes: -0.5 * (codes[..., None, :] - means.to(codes)).square().sum(-1) / variance
 
 
 def _mixture(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> Head:
     """Return the log of weight times density, as `_gaussians.log_densities` computes it."""
     roots = torch.from_numpy(np.linalg.inv(np.linalg.cholesky(covariances)))
-    centres = torch.from_numpy(means)
+    centers = torch.from_numpy(means)
     constant = roots.diagonal(dim1=1, dim2=2).log().sum(1) + torch.from_numpy(weights).log()
     constant = constant - 0.5 * means.shape[1] * log(2 * np.pi)
 
     def head(codes: Tensor) -> Tensor:
-        centred = codes[..., None, :] - centres.to(codes)
-        z = torch.einsum("...kf,kgf->...kg", centred, roots.to(codes))
+        centered = codes[..., None, :] - centers.to(codes)
+        z = torch.einsum("...kf,kgf->...kg", centered, roots.to(codes))
         return constant.to(codes) - 0.5 * z.square().sum(-1)
 
     return head

@@ -3,7 +3,7 @@
 Label maps are integer arrays of any shape, or lists of them (images of different sizes). Scores of
 labels (accuracies, IoU, Dice) read these as one long map. Scores of regions (covering, Rand index,
 variation of information) go image by image, with one annotator or several. Pixels whose true label
-is -1 (unlabelled) or `ignore_label` count nowhere.
+is -1 (unlabeled) or `ignore_label` count nowhere.
 """
 
 from ._boundary import boundary_f1

@@ -1,7 +1,7 @@
 """From label maps to the table of the pixels that labels and segments share.
 
 Label maps are integer arrays of any shape, or lists of them (images of different sizes), which
-count as one long map. Pixels whose true label is -1 (unlabelled) or `ignore_label` count nowhere.
+count as one long map. Pixels whose true label is -1 (unlabeled) or `ignore_label` count nowhere.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-UNLABELLED = -1
+UNLABELED = -1
 
 
 class Table(NamedTuple):
@@ -24,7 +24,7 @@ class Table(NamedTuple):
 
 def contingency(y_true: Any, y_pred: Any, ignore_label: int | None) -> Table:
     """Count the pixels of every label in every segment."""
-    true, pred = labelled(y_true, y_pred, ignore_label)
+    true, pred = labeled(y_true, y_pred, ignore_label)
     classes, t = names_of(true)
     segments, p = names_of(pred)
     shape = len(classes), len(segments)
@@ -37,7 +37,7 @@ def contingency(y_true: Any, y_pred: Any, ignore_label: int | None) -> Table:
     return Table(classes, segments, csr_array((counts.astype(float), where), shape))
 
 
-def labelled(y_true: Any, y_pred: Any, ignore_label: int | None) -> tuple[np.ndarray, np.ndarray]:
+def labeled(y_true: Any, y_pred: Any, ignore_label: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Flat labels of the pixels that count."""
     true, pred = flat(y_true), flat(y_pred)
     for name, labels in (("y_true", true), ("y_pred", pred)):
@@ -46,7 +46,7 @@ def labelled(y_true: Any, y_pred: Any, ignore_label: int | None) -> tuple[np.nda
         raise ValueError(unlike_shapes(y_true, y_pred))
     counted = known(true, ignore_label)
     if not counted.any():
-        raise ValueError(nothing_labelled(true.size, ignore_label))
+        raise ValueError(nothing_labeled(true.size, ignore_label))
     return (true, pred) if counted.all() else (true[counted], pred[counted])
 
 
@@ -63,7 +63,7 @@ def refuse_fractions(name: str, labels: np.ndarray) -> None:
 def known(true: np.ndarray, ignore_label: int | None) -> np.ndarray:
     """Return True where a pixel counts."""
     # Names of classes may be strings, which cannot be -1.
-    known = np.ones(true.shape, bool) if true.dtype.kind in "OUS" else true != UNLABELLED
+    known = np.ones(true.shape, bool) if true.dtype.kind in "OUS" else true != UNLABELED
     return known if ignore_label is None else known & (true != ignore_label)
 
 
@@ -104,6 +104,6 @@ def unlike_shapes(y_true: Any, y_pred: Any) -> str:
     )
 
 
-def nothing_labelled(n_pixels: int, ignore_label: int | None) -> str:
+def nothing_labeled(n_pixels: int, ignore_label: int | None) -> str:
     """Say what is wrong with a truth that says nothing."""
-    return f"y_true has no labelled pixel: all {n_pixels} are -1 or ignore_label={ignore_label}."
+    return f"y_true has no labeled pixel: all {n_pixels} are -1 or ignore_label={ignore_label}."

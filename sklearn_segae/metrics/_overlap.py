@@ -12,7 +12,7 @@ from ._contingency import (
     contingency,
     flat,
     is_list,
-    labelled,
+    labeled,
     names_of,
 )
 
@@ -83,7 +83,7 @@ def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None)
     >>> pixel_accuracy([0, 0, 1, -1], [0, 1, 1, 1])
     0.666...
     """
-    true, pred = labelled(y_true, y_pred, ignore_label)
+    true, pred = labeled(y_true, y_pred, ignore_label)
     return float(np.mean(true == pred))
 
 

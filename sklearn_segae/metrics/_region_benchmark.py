@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._contingency import nothing_labelled
+from ._contingency import nothing_labeled
 from ._region_scores import Agreement, agreement, annotated_maps
 
 GRID_SIDES = 2, 4, 8  # cells along each side; the finest flatters the Rand index most
@@ -141,7 +141,7 @@ def region_benchmark(
             if truths:
                 row.append([agreement(truths, labels, ignore_label) for labels in scales])
     if not rows["segmentation"]:
-        raise ValueError(nothing_labelled(n_pixels, ignore_label))
+        raise ValueError(nothing_labeled(n_pixels, ignore_label))
     return RegionBenchmark(**{name: _best_scales(row) for name, row in rows.items()})
 
 

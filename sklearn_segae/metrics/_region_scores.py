@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._contingency import contingency, is_list, known, nothing_labelled, shapes, unlike_shapes
+from ._contingency import contingency, is_list, known, nothing_labeled, shapes, unlike_shapes
 
 
 class Agreement(NamedTuple):
@@ -147,7 +147,7 @@ def agreement(truths: list[Any], labels: Any, ignore_label: int | None) -> Agree
 
 
 def annotated_maps(truth: Any, labels: Any, ignore_label: int | None) -> list[np.ndarray]:
-    """Return the maps of the annotators of one image that have a labelled pixel."""
+    """Return the maps of the annotators of one image that have a labeled pixel."""
     if len(truth) == 0:
         raise ValueError("y_true has an image without an annotator. Pass a label map of it.")
     several = np.ndim(truth[0]) == np.ndim(labels)
@@ -159,10 +159,10 @@ def annotated_maps(truth: Any, labels: Any, ignore_label: int | None) -> list[np
 
 
 def _agreements(y_true: Any, y_pred: Any, ignore_label: int | None) -> list[Agreement]:
-    """Compare the maps of all images that have a labelled pixel."""
+    """Compare the maps of all images that have a labeled pixel."""
     scores = [agreement(t, p, ignore_label) for t, p in _images(y_true, y_pred, ignore_label) if t]
     if not scores:
-        raise ValueError(nothing_labelled(sum(map(np.prod, shapes(y_pred))), ignore_label))
+        raise ValueError(nothing_labeled(sum(map(np.prod, shapes(y_pred))), ignore_label))
     return scores
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._contingency import flat, is_list, known, labelled, nothing_labelled, shapes, unlike_shapes
+from ._contingency import flat, is_list, known, labeled, nothing_labeled, shapes, unlike_shapes
 
 # The lowest value of any of scikit-learn's bounded scores, and of its bounded losses with a minus.
 # Finite, for one infinite or missing fold would spoil the means of a search.
@@ -36,7 +36,7 @@ def make_segmentation_scorer(
         A true label whose pixels are left out, besides -1.
     average : {"pooled", "image"}, default="pooled"
         Over all pixels at once, or per image and then the mean over the images that have
-        labelled pixels (for label maps that mean something within their image alone).
+        labeled pixels (for label maps that mean something within their image alone).
     greater_is_better : bool, default=True
         False makes the scorer return minus the metric.
 
@@ -49,7 +49,7 @@ def make_segmentation_scorer(
     Raises
     ------
     ValueError
-        By the scorer, if no pixel is labelled or if `average="image"` meets the labels of rows.
+        By the scorer, if no pixel is labeled or if `average="image"` meets the labels of rows.
 
     Examples
     --------
@@ -94,11 +94,11 @@ class SegmentationScorer:
         pairs = zip(y, y_pred, strict=True)
         scores = [self._score(t, p) for t, p in pairs if known(flat(t), self.ignore_label).any()]
         if not scores:
-            raise ValueError(nothing_labelled(flat(y).size, self.ignore_label))
+            raise ValueError(nothing_labeled(flat(y).size, self.ignore_label))
         return float(np.mean(scores))
 
     def _score(self, y_true: Any, y_pred: Any) -> float:
-        true, pred = labelled(y_true, y_pred, self.ignore_label)
+        true, pred = labeled(y_true, y_pred, self.ignore_label)
         one_segment = bool((pred == pred[0]).all())
         try:
             score = self.sign * to_number(self.metric, self.metric(true, pred))

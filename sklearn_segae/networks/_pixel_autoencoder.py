@@ -22,11 +22,11 @@ def pixel_network(x: torch.Tensor, width: int, rows: bool = False) -> PixelAutoe
     module = PixelAutoencoder(
         n_channels, width, kernel_size=1 if rows else 3, patch_size=patch_size
     )
-    module.initialise(x)
+    module.initialize(x)
     return module
 
 
-# Standard deviation of max(0, z), z standard normal: an untrained layer after `initialise`.
+# Standard deviation of max(0, z), z standard normal: an untrained layer after `initialize`.
 RELU_SPREAD = (0.5 - 0.5 / pi) ** 0.5
 
 LINES = 8  # of pixels that are projected at once
@@ -50,7 +50,7 @@ class PixelAutoencoder(nn.Module):
     dilations : sequence of int
         One convolution each; their sum is the margin.
     kernel_size : int
-        3 for images; 1 for rows, whose pixels have no neighbours.
+        3 for images; 1 for rows, whose pixels have no neighbors.
     patch_size : int
         Side of the square patch that the decoder reconstructs, odd, in pixels.
     """
@@ -177,10 +177,10 @@ class PixelAutoencoder(nn.Module):
         return self.decode(self.activations(x)[-1])
 
     @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
+    def initialize(self, x: Tensor) -> None:
         """Draw the weights of every layer, scaled to outputs of unit spread on `x`.
 
-        A data-dependent initialisation [1]_: whatever the channels of the images are like, the
+        A data-dependent initialization [1]_: whatever the channels of the images are like, the
         layers of the untrained network are comparable.
 
         References

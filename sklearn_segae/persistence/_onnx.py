@@ -159,7 +159,7 @@ class PixelGraph(nn.Module):
         codes = torch.cat([self._pooled(*stage, views) for stage in self.codes.stages(False)], 1)
         if self.codes.everything is not None:
             bands = [crop(x, margin)] if self.has_bands else []
-            jets = _jets(crop(x, margin - FRAME), self.codes.everything.colours)
+            jets = _jets(crop(x, margin - FRAME), self.codes.everything.colors)
             codes = torch.cat([jets, codes, *bands], 1)
         codes = (codes.permute(0, 2, 3, 1) - self.shift) / self.divisor
         return codes[:, 0, 0] if self.rows else codes
@@ -176,8 +176,8 @@ class PixelGraph(nn.Module):
         return _pool(reduce(torch.add, projected), sigma, size, stride)
 
 
-def _jets(framed: Tensor, colours: np.ndarray) -> Tensor:
-    axes = torch.from_numpy(colours.astype(np.float32)).T[:, :, None, None]
+def _jets(framed: Tensor, colors: np.ndarray) -> Tensor:
+    axes = torch.from_numpy(colors.astype(np.float32)).T[:, :, None, None]
     framed = functional.conv2d(framed, axes)
     return jets_of(
         lambda sigma, beyond: crop(_pool(framed, sigma, framed.shape[-2:]), FRAME - beyond)

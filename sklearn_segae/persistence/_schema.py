@@ -18,7 +18,7 @@ from ..encoding._projection import Projection
 from ..regions._tree_builder import TreeBuilder
 from ..segmentation._boundary_refinement import Refiner
 from ..segmentation._gaussian_mixture import ShrunkMixture
-from ..segmentation._labeler import Labelling
+from ..segmentation._labeler import Labeling
 from ..segmentation._pixel_head import PixelHead
 from ..segmentation._segment_classes import Names
 from ..segmentation._segmenter import AESegmenter
@@ -79,7 +79,7 @@ LEARNT: dict[type, Hints] = {
         "rows_": bool,
         "typical_range_": Array,
         "_seed": int,
-        "_fitted": Labelling,
+        "_fitted": Labeling,
         "_trees": TreeBuilder | None,
         "encoder_": Any,
         "estimator_": Any,
@@ -92,7 +92,7 @@ LEARNT: dict[type, Hints] = {
 
 # All that these consist of; named tuples know it themselves.
 PARTS: dict[type, Hints] = {
-    Labelling: {
+    Labeling: {
         "coder": PixelEncoder | PatchEncoder,
         "estimator": Any,
         "n_segments": int | str,

@@ -1,6 +1,6 @@
 """Display classes, as scikit-learn has them: computed once, drawn by `plot(ax=)`.
 
-Colours are those of Okabe and Ito, maps are "cividis": both can be told apart by the colour-blind.
+Colors are those of Okabe and Ito, maps are "cividis": both can be told apart by the color-blind.
 matplotlib is loaded when something is drawn.
 """
 

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ..inspection._latent_traversal import latent_traversal
-from ._axes import LINES, SEQUENTIAL, aspect_of, draw_colour_bar, draw_picture, panels
+from ._axes import LINES, SEQUENTIAL, aspect_of, draw_color_bar, draw_picture, panels
 
 REASONS = {
     "max_epochs": "max_epochs was reached",
@@ -128,10 +128,10 @@ class LossCurveDisplay:
         self.ax_.legend(frameon=False)
         return self
 
-    def _draw(self, curve: Any, label: str, colour: str, style: str) -> list[Any]:
+    def _draw(self, curve: Any, label: str, color: str, style: str) -> list[Any]:
         epochs = np.arange(1, len(curve) + 1)
         options = {"markevery": max(1, len(curve) // 12), "markersize": 4}
-        return list(self.ax_.plot(epochs, curve, style, color=colour, label=label, **options))
+        return list(self.ax_.plot(epochs, curve, style, color=color, label=label, **options))
 
 
 class ReconstructionDisplay:
@@ -215,7 +215,7 @@ class ReconstructionDisplay:
             column[2].set_title(f"mean {error.mean():.3g}", fontsize="small")
         for ax, text in zip(self.axes_[:, 0], ("original", "decoded", "error"), strict=True):
             _name_row(ax, text)
-        draw_colour_bar(self.figure_, found, self.axes_[2], "|difference|")
+        draw_color_bar(self.figure_, found, self.axes_[2], "|difference|")
 
     def _draw_curves(self, pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
         for (a, b), ax in zip(pairs, self.axes_[0], strict=True):

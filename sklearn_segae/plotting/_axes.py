@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
-from ..imaging._rendering import PALETTE, as_picture, colours
+from ..imaging._rendering import PALETTE, as_picture, colors
 
 PANEL = 2.6  # width of a panel in inches
-TITLE, BAR = 0.3, 0.9  # height of a title, width of a colour bar
-SEQUENTIAL = "cividis"  # dark to bright, blue to yellow, for every kind of colour vision
+TITLE, BAR = 0.3, 0.9  # height of a title, width of a color bar
+SEQUENTIAL = "cividis"  # dark to bright, blue to yellow, for every kind of color vision
 DIVERGING = "PuOr_r"  # violet below 0, orange above it
 SHARE = 0.25  # of the width of a picture that a scale bar has at most
 LINES = [f"#{PALETTE[i]}" for i in (0, 5)]  # blue and vermilion
@@ -30,7 +30,7 @@ def panels(
     """Return a figure and axes (n_rows, n_columns): new ones, or within or of those given.
 
     One given axes is divided, many are used one by one. `size` is the width of a new one in inches,
-    `aspect` its height over its width; there is room for `n_bars` colour bars beside them.
+    `aspect` its height over its width; there is room for `n_bars` color bars beside them.
     """
     n = n_rows * n_columns
     if ax is None:
@@ -109,9 +109,9 @@ def round_length(longest: float) -> float:
 
 
 def draw_legend(figure: Any, ax: Any, names: Sequence[str], own_figure: bool) -> Any:
-    """Draw the names of segments beside their colours: below the figure, or right of one axes."""
+    """Draw the names of segments beside their colors: below the figure, or right of one axes."""
     patch = require("matplotlib.patches", "plot").Patch
-    palette = colours(len(names)) / 255
+    palette = colors(len(names)) / 255
     handles = [
         patch(facecolor=c, edgecolor="0.4", label=n) for c, n in zip(palette, names, strict=True)
     ]
@@ -122,8 +122,8 @@ def draw_legend(figure: Any, ax: Any, names: Sequence[str], own_figure: bool) ->
     return ax.legend(handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def draw_colour_bar(figure: Any, mappable: Any, axes: Any, label: str) -> Any:
-    """Say what the colours of a map mean."""
+def draw_color_bar(figure: Any, mappable: Any, axes: Any, label: str) -> Any:
+    """Say what the colors of a map mean."""
     return figure.colorbar(mappable, ax=axes, label=label, aspect=15)
 
 

@@ -7,14 +7,14 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import Bunch
 
-from ..imaging._rendering import as_picture, colours
+from ..imaging._rendering import as_picture, colors
 from ..inspection._attribution import pixel_attribution
 from ..inspection._prototypes import segment_prototypes
 from ._axes import (
     DIVERGING,
     LINES,
     aspect_of,
-    draw_colour_bar,
+    draw_color_bar,
     draw_picture,
     draw_scale_bar,
     panels,
@@ -61,7 +61,7 @@ class PrototypeDisplay:
     def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
         """Draw; parameters as in `SegmentationDisplay.plot`.
 
-        Frames have the colours of the segments there, if all labels occur.
+        Frames have the colors of the segments there, if all labels occur.
         """
         found = self.prototypes
         labels = np.unique(found.segments)
@@ -71,14 +71,14 @@ class PrototypeDisplay:
         self.ax_ = self.axes_[0, 0]
         pictures = _alike(found.patches)
         names = segment_names(labels.tolist(), self.names, "segment ")
-        palette = colours(len(labels)) / 255
-        for name, own, colour, row in zip(names, members, palette, self.axes_, strict=True):
+        palette = colors(len(labels)) / 255
+        for name, own, color, row in zip(names, members, palette, self.axes_, strict=True):
             for ax_ in row[len(own) :]:
                 ax_.set_axis_off()
             for i, ax_ in zip(own, row, strict=False):
                 draw_picture(ax_, pictures[i])
                 ax_.set_title(f"image {found.image_index[i]}: {found.scores[i]:.2f}", fontsize=7)
-                _frame(ax_, colour)
+                _frame(ax_, color)
             row[0].set_ylabel(name)
         draw_scale_bar(self.ax_, found.patches.shape[2], pixel_size, units)
         return self
@@ -164,7 +164,7 @@ class AttributionDisplay:
         )
         for panel in (self.ax_, heat):
             _mark(panel, region)
-        draw_colour_bar(self.figure_, found, heat, "nats a pixel")
+        draw_color_bar(self.figure_, found, heat, "nats a pixel")
         for bars in rest:
             self._draw_channels(bars)
         return self
@@ -203,11 +203,11 @@ def _alike(patches: np.ndarray) -> list[np.ndarray]:
     return list(sheet.reshape(m, height, width, 3))
 
 
-def _frame(ax: Any, colour: Any) -> None:
+def _frame(ax: Any, color: Any) -> None:
     ax.set_axis_on()
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
-        spine.set(color=colour, linewidth=2.5)
+        spine.set(color=color, linewidth=2.5)
 
 
 def _mark(ax: Any, region: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..imaging._rendering import as_grey, as_picture, show_borders, show_overlay
+from ..imaging._rendering import as_gray, as_picture, show_borders, show_overlay
 from ..inspection._reconstruction_error import reconstruction_error
 from ..regions._region_tree import RegionTree
 from ._axes import (
@@ -16,7 +16,7 @@ from ._axes import (
     as_list,
     aspect_of,
     blank,
-    draw_colour_bar,
+    draw_color_bar,
     draw_legend,
     draw_picture,
     draw_scale_bar,
@@ -33,11 +33,11 @@ class SegmentationDisplay:
     ----------
     images : list of ndarray of shape (H, W) or (H, W, C)
     label_maps : list of ndarray of shape (H, W)
-        -1 is unlabelled, and white.
+        -1 is unlabeled, and white.
     names : dict of label to str, or list of str in the order of the labels, default=None
         For the legend. None: the labels themselves.
     labels : sequence, default=None
-        All labels that there are, so that colours stay the same. None: those that occur.
+        All labels that there are, so that colors stay the same. None: those that occur.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class SegmentationDisplay:
         *,
         ax: Any = None,
         opacity: float = 0.4,
-        colour: bool = False,
+        color: bool = False,
         legend: bool = True,
         titles: Sequence[str] | None = None,
         n_columns: int | None = None,
@@ -127,9 +127,9 @@ class SegmentationDisplay:
         ax : Axes, or one for each image, default=None
             Where to draw; one for several images is divided. None: a new figure.
         opacity : float, default=0.4
-            Of the colours of the labels, in [0, 1].
-        colour : bool, default=False
-            Show images in their own colours, too, which mix with those of the labels; else in grey.
+            Of the colors of the labels, in [0, 1].
+        color : bool, default=False
+            Show images in their own colors, too, which mix with those of the labels; else in gray.
         legend : bool, default=True
         titles : list of str, default=None
             One for each image.
@@ -151,7 +151,7 @@ class SegmentationDisplay:
         for i, (image, own) in enumerate(zip(self.images, self.label_maps, strict=True)):
             index = np.searchsorted(labels, np.where(own < 0, labels[0], own))
             index = np.where(own < 0, -1, index)
-            below = as_picture(image) if colour else as_grey(image)
+            below = as_picture(image) if color else as_gray(image)
             picture = show_overlay(below, index, opacity)
             draw_picture(self.axes_.ravel()[i], picture, titles[i] if titles else "")
             draw_scale_bar(self.axes_.ravel()[i], own.shape[1], pixel_size, units)
@@ -239,7 +239,7 @@ default="entropy"
             draw_picture(above, image)
             draw_scale_bar(above, own.shape[1], pixel_size, units)
             found = draw_picture(below, own, cmap=SEQUENTIAL, vmin=0, vmax=highest)
-        draw_colour_bar(self.figure_, found, self.axes_[1], self.measure.replace("_", " "))
+        draw_color_bar(self.figure_, found, self.axes_[1], self.measure.replace("_", " "))
         return self
 
 
@@ -383,7 +383,7 @@ class RegionTreeDisplay:
         draw_picture(picture, self.image)
         draw_scale_bar(picture, self.image.shape[1], pixel_size, units)
         found = draw_picture(contours, self.tree.contours(), "borders", cmap="gray_r")
-        draw_colour_bar(self.figure_, found, contours, "strength")
+        draw_color_bar(self.figure_, found, contours, "strength")
         for own, panel in zip(self.cuts_, cuts, strict=True):
             title = f"{len(np.unique(own))} segments"
             draw_picture(panel, show_borders(as_picture(self.image), own), title)

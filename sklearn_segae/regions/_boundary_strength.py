@@ -1,4 +1,4 @@
-"""How strongly the borders between neighbouring regions part them."""
+"""How strongly the borders between neighboring regions part them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from ._region_graph import Borders
-from ._watershed import colour_tensor, fine_regions, smooth
+from ._watershed import color_tensor, fine_regions, smooth
 
-SIGMAS = (2, 4)  # of the colours whose gradients count, in pixels
+SIGMAS = (2, 4)  # of the colors whose gradients count, in pixels
 PHOTOGRAPHS = (0.53, 0.49)  # typical gradients at these
 N_WORDS = 32
 N_SAMPLES = 4000  # pixels that words are learnt from
@@ -28,40 +28,40 @@ LEAST_AFFINITY = 1e-6  # ties the graph together, however strong its borders are
 N_VECTORS = 16
 SPECTRAL = 33.0  # a typical sum of differences on photographs,
 SMALL = 350  # which have more regions than this: with fewer, it falls as the root of their number
-SPECTRAL_WEIGHT = 1.5  # for one of what neighbours say
+SPECTRAL_WEIGHT = 1.5  # for one of what neighbors say
 
 
 def border_strength(
     borders: Borders,
-    colours: np.ndarray,
+    colors: np.ndarray,
     codes: np.ndarray | None = None,
     units: Sequence[float] | np.ndarray = PHOTOGRAPHS,
     seed: int = 0,
 ) -> np.ndarray:
     """Return the strength (n_borders,) of every border, about 1 for a typical one.
 
-    Gradients of colours, surprise of words that colours and codes are read as, and, since an
+    Gradients of colors, surprise of words that colors and codes are read as, and, since an
     object's outline is weak in places, what the eigenvectors of the whole graph make of both.
     """
-    maps = [smooth(colours, 1)] + ([] if codes is None else [codes])
+    maps = [smooth(colors, 1)] + ([] if codes is None else [codes])
     surprises = [surprise(borders, read_words(m, seed)) for m in maps]
-    local = gradient_strength(borders, colours, units)
+    local = gradient_strength(borders, colors, units)
     local = local + SURPRISE_WEIGHT * np.mean(surprises, axis=0) / SURPRISE
     local = local / (1 + SURPRISE_WEIGHT)
     overall = spectral_distance(borders, local) / typical_distance(len(borders.area))
     return (local + SPECTRAL_WEIGHT * overall) / (1 + SPECTRAL_WEIGHT)
 
 
-def typical_gradients(colour_images: Iterable[np.ndarray]) -> np.ndarray:
-    """Average the gradients across the fine borders of colour images (H, W, c), per sigma.
+def typical_gradients(color_images: Iterable[np.ndarray]) -> np.ndarray:
+    """Average the gradients across the fine borders of color images (H, W, c), per sigma.
 
     Images without a border do not count; without any that has one, the answer is 1.
     """
-    borders = ((Borders(fine_regions(colours)), colours) for colours in colour_images)
+    borders = ((Borders(fine_regions(colors)), colors) for colors in color_images)
     ones = [1.0] * len(SIGMAS)
     means = [
-        [b.gradient(colour_tensor(colours, sigma)).mean() for sigma in SIGMAS]
-        for b, colours in borders
+        [b.gradient(color_tensor(colors, sigma)).mean() for sigma in SIGMAS]
+        for b, colors in borders
         if len(b.length)
     ]
     typical = np.mean(means or [ones], axis=0)
@@ -69,11 +69,11 @@ def typical_gradients(colour_images: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def gradient_strength(
-    borders: Borders, colours: np.ndarray, units: Sequence[float] | np.ndarray = PHOTOGRAPHS
+    borders: Borders, colors: np.ndarray, units: Sequence[float] | np.ndarray = PHOTOGRAPHS
 ) -> np.ndarray:
-    """Average over `SIGMAS` the colour gradients across every border, in typical ones."""
+    """Average over `SIGMAS` the color gradients across every border, in typical ones."""
     parts = [
-        borders.gradient(colour_tensor(colours, sigma)) / unit
+        borders.gradient(color_tensor(colors, sigma)) / unit
         for sigma, unit in zip(SIGMAS, units, strict=True)
     ]
     return np.mean(parts, axis=0)
@@ -84,7 +84,7 @@ def read_words(maps: np.ndarray, seed: int) -> np.ndarray:
     rows = maps.reshape(-1, maps.shape[2])
     sample = rows[np.random.default_rng(seed).permutation(len(rows))[:N_SAMPLES]]
     model = KMeans(min(N_WORDS, len(sample)), n_init=1, max_iter=20, random_state=seed)
-    with warnings.catch_warnings():  # of fewer colours than words, which are welcome
+    with warnings.catch_warnings():  # of fewer colors than words, which are welcome
         warnings.simplefilter("ignore", ConvergenceWarning)
         words = model.fit(sample).predict(rows)
     return np.unique(words, return_inverse=True)[1].reshape(maps.shape[:2])
@@ -136,7 +136,7 @@ def typical_distance(n_regions: int) -> float:
 
 
 def spectral_distance(borders: Borders, strength: np.ndarray) -> np.ndarray:
-    """Sum the differences across every border of the eigenvectors of normalised cuts [1]_.
+    """Sum the differences across every border of the eigenvectors of normalized cuts [1]_.
 
     Each over the root of its eigenvalue, as in gPb [2]_.
 

@@ -1,4 +1,4 @@
-"""The graph of neighbouring regions, and how it shrinks: weakest border first."""
+"""The graph of neighboring regions, and how it shrinks: weakest border first."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import heapq
 
 import numpy as np
 
-from ._watershed import neighbours
+from ._watershed import neighbors
 
 AREA_EXPONENT = 0.07  # small regions join a little sooner: .05 to .15 do as well
 
 
 class Borders:
-    """The graph of neighbouring regions.
+    """The graph of neighboring regions.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Borders:
     def __init__(self, regions: np.ndarray) -> None:
         self.regions = regions
         self.area = np.bincount(regions.ravel())
-        p, q = neighbours(regions.shape)
+        p, q = neighbors(regions.shape)
         sides = np.sort(regions.ravel()[np.stack([p, q])], axis=0)
         apart = sides[0] != sides[1]
         self._p, self._q = p[apart], q[apart]
@@ -77,8 +77,8 @@ def merge(borders: Borders, strength: np.ndarray) -> tuple[np.ndarray, np.ndarra
         if not growing.has(i, j):  # one of them joined another before
             continue
         new = len(borders.area) + len(merges)
-        for neighbour in growing.join(i, j, new):
-            heapq.heappush(costs, (growing.cost(neighbour, new), neighbour, new))
+        for neighbor in growing.join(i, j, new):
+            heapq.heappush(costs, (growing.cost(neighbor, new), neighbor, new))
         merges.append((i, j))
         heights.append(cost)
     return np.array(merges), np.maximum.accumulate(heights)
@@ -102,7 +102,7 @@ class _Growing:
         return total / length * min(self.areas[i], self.areas[j]) ** AREA_EXPONENT
 
     def join(self, i: int, j: int, new: int) -> list[int]:
-        """Make one of two, and return its neighbours."""
+        """Make one of two, and return its neighbors."""
         self.areas[new] = self.areas.pop(i) + self.areas.pop(j)
         joint, other = self.shared.pop(i), self.shared.pop(j)
         del joint[j], other[i]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ._watershed import neighbours
+from ._watershed import neighbors
 
 FLOOR = 3.3  # leaves 12 segments of a photograph on average, 3 to 25
 
@@ -100,7 +100,7 @@ class RegionTree:
         return self._after(max(n_weak, self.n_regions - (n_segments or self.n_regions)))
 
     def contours(self) -> np.ndarray:
-        """Return the height, float32 (H, W), at which a pixel joins its right and lower neighbour.
+        """Return the height, float32 (H, W), at which a pixel joins its right and lower neighbor.
 
         The higher of both, 0 inside a finest region: an ultrametric contour map [1]_. Its pixels
         above a threshold are the borders of `cut(threshold=threshold)`.
@@ -111,7 +111,7 @@ class RegionTree:
            CVPR Workshops 2006, doi:10.1109/CVPRW.2006.48.
         """
         result = np.zeros(self.regions.size, np.float32)
-        p, q = neighbours(self.regions.shape)
+        p, q = neighbors(self.regions.shape)
         sides = self.regions.ravel()[np.stack([p, q])]
         apart = sides[0] != sides[1]
         np.maximum.at(result, p[apart], self._joining(*sides[:, apart]))

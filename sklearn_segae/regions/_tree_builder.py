@@ -1,4 +1,4 @@
-"""Region trees of images, by the colours and the codes of a fitted encoder."""
+"""Region trees of images, by the colors and the codes of a fitted encoder."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from ._watershed import fine_regions
 
 
 def region_tree(
-    colours: np.ndarray,
+    colors: np.ndarray,
     codes: np.ndarray | None = None,
     units: Sequence[float] | np.ndarray = PHOTOGRAPHS,
     seed: int = 0,
 ) -> RegionTree:
-    """Build the tree of an image from its colours, and from codes that tell textures apart.
+    """Build the tree of an image from its colors, and from codes that tell textures apart.
 
     Parameters
     ----------
-    colours : ndarray of shape (H, W, c)
-        Whitened principal colours, float32: of unit variance over a set of images.
+    colors : ndarray of shape (H, W, c)
+        Whitened principal colors, float32: of unit variance over a set of images.
     codes : ndarray of shape (H, W, K), default=None
         Of every pixel, float32, pooled over a standard deviation of about 2 pixels.
     units : sequence of 2 floats, default=(0.53, 0.49)
         What `typical_gradients` found for the set. The default is that of photographs.
     seed : int, default=0
-        Seeds the k-means that reads colours and codes as words.
+        Seeds the k-means that reads colors and codes as words.
 
     Returns
     -------
     tree : RegionTree
         With at most 1500 regions: larger images get larger ones.
     """
-    regions = fine_regions(colours)
+    regions = fine_regions(colors)
     borders = Borders(regions)
     if not len(borders.length):
         return RegionTree(regions, np.empty((0, 2)), np.empty(0))
-    strength = border_strength(borders, colours, codes, units, seed)
+    strength = border_strength(borders, colors, codes, units, seed)
     return RegionTree(regions, *merge(borders, strength))
 
 
@@ -64,9 +64,9 @@ class TreeBuilder:
 
     def __init__(self, encoder: PixelEncoder, images: Sequence[np.ndarray]) -> None:
         self.encoder = encoder.reread(images, LOOK)
-        self.units = typical_gradients(map(encoder.colours, images[:N_TYPICAL])).tolist()
+        self.units = typical_gradients(map(encoder.colors, images[:N_TYPICAL])).tolist()
 
     def tree(self, image: np.ndarray, seed: int) -> RegionTree:
         """(H, W, C) -> its tree."""
         codes = self.encoder.encode_tile(image, whole(image.shape))
-        return region_tree(self.encoder.colours(image), codes, self.units, seed)
+        return region_tree(self.encoder.colors(image), codes, self.units, seed)

@@ -1,4 +1,4 @@
-"""Fine regions of an image: the watershed of its colour gradient."""
+"""Fine regions of an image: the watershed of its color gradient."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 FINE_WEIGHT = 1 / 0.7  # of gradients at sigma 1, which are weaker than those at sigma 2
 MARKER_SIGMA = 3.0  # in pixels: a photograph has about one minimum in 360 pixels then
 MOST_REGIONS = 1500  # the eigenvectors of so many take a second
-TIE_BREAK = 0.1  # weight of the lower of two neighbouring levels
-DECIMALS = 6  # of a gradient of colours of unit variance: less is rounding noise
+TIE_BREAK = 0.1  # weight of the lower of two neighboring levels
+DECIMALS = 6  # of a gradient of colors of unit variance: less is rounding noise
 
 
-def fine_regions(colours: np.ndarray) -> np.ndarray:
+def fine_regions(colors: np.ndarray) -> np.ndarray:
     """Part an image into small connected regions, int32 (H, W), whose borders follow edges.
 
     Every region is the basin of one marker, see `find_markers`. An image without any gradient is
     one region.
     """
-    gradient = FINE_WEIGHT * steepest(colour_tensor(colours, 1))
-    gradient += steepest(colour_tensor(colours, 2))
+    gradient = FINE_WEIGHT * steepest(color_tensor(colors, 1))
+    gradient += steepest(color_tensor(colors, 2))
     return watershed(gradient, find_markers(gradient))
 
 
 def smooth(maps: np.ndarray, sigma: float) -> np.ndarray:
-    """Average (H, W, c) over Gaussian neighbourhoods, or the part of them inside the image.
+    """Average (H, W, c) over Gaussian neighborhoods, or the part of them inside the image.
 
     To continue the image beyond its borders would repeat their noise, and cost .01 of covering.
     """
@@ -38,14 +38,14 @@ def smooth(maps: np.ndarray, sigma: float) -> np.ndarray:
     return total / weight
 
 
-def colour_tensor(colours: np.ndarray, sigma: int) -> np.ndarray:
-    """Return the structure tensor (3, H, W) of smoothed colours (H, W, c): yy, xx and xy.
+def color_tensor(colors: np.ndarray, sigma: int) -> np.ndarray:
+    """Return the structure tensor (3, H, W) of smoothed colors (H, W, c): yy, xx and xy.
 
     From differences over `sigma` pixels either way, so that its square root is a contrast, in
-    units of the colours, rather than a slope.
+    units of the colors, rather than a slope.
     """
     # Less one of its pixels, a plain image is 0, and stays so exactly.
-    smoothed = smooth(colours - colours[0, 0], sigma)
+    smoothed = smooth(colors - colors[0, 0], sigma)
     padded = np.pad(smoothed, ((sigma, sigma), (sigma, sigma), (0, 0)), "edge")
     rows, columns = padded[:, sigma:-sigma], padded[sigma:-sigma]
     down = rows[2 * sigma :] - rows[: -2 * sigma]
@@ -89,7 +89,7 @@ def watershed(gradient: np.ndarray, markers: np.ndarray) -> np.ndarray:
     """
     root = gradient.size  # above all markers: as a tree has one root, so a forest has a node more
     heads = np.unique(markers, return_index=True)[1][-markers.max() :]
-    p, q = neighbours(gradient.shape)
+    p, q = neighbors(gradient.shape)
     inside = (markers.ravel()[p] > 0) & (markers.ravel()[q] > 0)
     # Cheaper than any step: first all heads hang on the root, then all markers on their heads.
     weights = np.where(inside, 0.5, _steps(gradient, p, q))
@@ -100,7 +100,7 @@ def watershed(gradient: np.ndarray, markers: np.ndarray) -> np.ndarray:
     return connected_components(forest, directed=False)[1].reshape(gradient.shape)
 
 
-def neighbours(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def neighbors(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return flat indices of all pixels that have one to the right or below, and of those."""
     index = np.arange(shape[0] * shape[1]).reshape(shape)
     p = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])

@@ -17,7 +17,7 @@ from ._grid_sample import Survey, grid_step
 
 INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
 SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
-LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighbourhood
+LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighborhood
 SHRINKAGE = 0.2  # of the covariance within segments
 ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
 
@@ -27,7 +27,7 @@ class Refiner:
 
     Widely pooled codes know which segment, not where it ends: within a pooling of a border they
     mix both sides. Segments as they tell them teach, by the pixels well inside, a classifier that
-    sees narrower codes too; its log-probabilities, gathered over a small neighbourhood, decide.
+    sees narrower codes too; its log-probabilities, gathered over a small neighborhood, decide.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Refiner:
         return self.model.classes_
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return (h, w, n_classes): how likely every segment is, given the neighbourhood.
+        """Return (h, w, n_classes): how likely every segment is, given the neighborhood.
 
         Evidence is smooth, so that it is gathered on a grid and interpolated.
         """

@@ -56,7 +56,7 @@ def with_segments(clusterer: Any, n_segments: int) -> Any:
 
 
 def mean_variance(clusterer: Any, codes: np.ndarray) -> float:
-    """Variance of the codes about their nearest centre, per dimension."""
+    """Variance of the codes about their nearest center, per dimension."""
     if hasattr(clusterer, "predict_proba") or not hasattr(clusterer, "transform"):
         return np.nan
     return float((clusterer.transform(codes).min(1) ** 2).mean() / codes.shape[1]) or 1.0
@@ -65,7 +65,7 @@ def mean_variance(clusterer: Any, codes: np.ndarray) -> float:
 N_STARTS = 20
 SAME = 1.0005  # ratio of inertias below which two optima are the same one
 # Of the spread of wide codes, in nats; less than half their number, as independent Gaussians would
-# have it, since neighbours share wide codes more than what is seen closely. Measured: 1 to 4 alike.
+# have it, since neighbors share wide codes more than what is seen closely. Measured: 1 to 4 alike.
 WEIGHT = 4.0
 RIDGE = 0.3  # share of the identity in covariances: what is nearly constant does not decide alone
 INSIDE = 1.0  # poolings from the nearest border

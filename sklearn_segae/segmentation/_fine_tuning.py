@@ -1,4 +1,4 @@
-"""Train an encoder and its head together: by labelled pixels, and by all images without labels."""
+"""Train an encoder and its head together: by labeled pixels, and by all images without labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ._targets import Targets
 SIDE = 64  # of the tiles whose labels count, in pixels
 N_STEPS = 8  # in an epoch
 SLOWDOWN = 0.1  # of the encoder's learning rate: it has learnt already
-UNLABELLED = -1.0
+UNLABELED = -1.0
 
 
 class Joint(nn.Module):
@@ -46,9 +46,9 @@ class Joint(nn.Module):
         self.network: Any = copy.deepcopy(encoder.net_.module_)
         self.head = copy.deepcopy(head.net_.module_).float()
         shift, divisor = self.codes.standard()
-        centre, spread = head.scale_
-        # The codes are standardised twice, once by the encoder and once by the head.
-        self.register_buffer("shift", torch.tensor(shift + divisor * centre).float())
+        center, spread = head.scale_
+        # The codes are standardized twice, once by the encoder and once by the head.
+        self.register_buffer("shift", torch.tensor(shift + divisor * center).float())
         self.register_buffer("divisor", torch.tensor(divisor * spread).float())
 
     @property
@@ -65,7 +65,7 @@ class Joint(nn.Module):
 
 
 class SemiSupervised:
-    """Cross-entropy of labelled pixels plus `strength` times what the encoder itself minimises.
+    """Cross-entropy of labeled pixels plus `strength` times what the encoder itself minimizes.
 
     Labels and weights of the pixels travel as the last two channels of the images.
     """
@@ -97,7 +97,7 @@ def fine_tune(
     """Return copies of a fitted encoder and head that were trained on together.
 
     As many epochs as the encoder's, with a tenth of its learning rate. Half of the tiles lie
-    around labelled pixels, the others anywhere.
+    around labeled pixels, the others anywhere.
     """
     marked = _marked(images, targets, head)
     parameters = training_parameters(encoder) | {"batch_size": 1, "one_cycle": True}
@@ -117,7 +117,7 @@ def fine_tune(
 
 
 def _marked(images: Sequence[np.ndarray], targets: Targets, head: PixelHead) -> list[np.ndarray]:
-    """Return maps (H, W, 2) of class indices, or `UNLABELLED`, and of weights of mean 1."""
+    """Return maps (H, W, 2) of class indices, or `UNLABELED`, and of weights of mean 1."""
     weights = targets.weights or [np.ones(image.shape[:2]) for image in images]
     y = np.concatenate([m[k] for m, k in zip(targets.maps, targets.known, strict=True)])
     own = np.concatenate([w[k] for w, k in zip(weights, targets.known, strict=True)])
@@ -126,7 +126,7 @@ def _marked(images: Sequence[np.ndarray], targets: Targets, head: PixelHead) -> 
     ends = np.cumsum([known.sum() for known in targets.known])[:-1]
     maps = []
     for known, part in zip(targets.known, np.split(values, ends), strict=True):
-        marks = np.full((*known.shape, 2), UNLABELLED)
+        marks = np.full((*known.shape, 2), UNLABELED)
         marks[known] = part
         maps.append(marks)
     return maps
@@ -142,23 +142,23 @@ def _take_tile(
     index: Any,
 ) -> Tensor:
     """Draw a tile (1, C + 2, h, w), a new one whatever the index, with all that its codes see."""
-    i, tile = _labelled_tile(known, rng) if rng.random() < 0.5 else _any_tile(images, rng)
+    i, tile = _labeled_tile(known, rng) if rng.random() < 0.5 else _any_tile(images, rng)
     around = widen(tile, joint.codes.reach, images[i].shape)
-    marks = np.full((*_size(around), 2), UNLABELLED)
+    marks = np.full((*_size(around), 2), UNLABELED)
     inner = tuple(
         slice(part.start - outer.start, part.stop - outer.start)
         for part, outer in zip(tile, around, strict=True)
     )
     marks[inner] = marked[i][tile]
     margin = joint.reader.margin
-    marks = np.pad(marks, [(margin, margin), (margin, margin), (0, 0)], constant_values=UNLABELLED)
+    marks = np.pad(marks, [(margin, margin), (margin, margin), (0, 0)], constant_values=UNLABELED)
     pixels = scaled(read_tile(images[i], around, margin), scale)
     x = np.concatenate([pixels, marks], axis=2).astype(np.float32)
     return torch.from_numpy(x).movedim(-1, 0)[None]
 
 
-def _labelled_tile(known: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
-    """Draw a tile around a labelled pixel."""
+def _labeled_tile(known: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
+    """Draw a tile around a labeled pixel."""
     counts = np.array([k.sum() for k in known])
     i = int(rng.choice(len(known), p=counts / counts.sum()))
     y, x = divmod(int(rng.choice(np.flatnonzero(known[i]))), known[i].shape[1])

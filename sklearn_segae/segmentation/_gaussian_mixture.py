@@ -21,13 +21,13 @@ def log_densities(x: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> 
     roots = np.linalg.inv(np.linalg.cholesky(covariances))
     norms = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(1) - 0.5 * x.shape[1] * log(2 * pi)
     # Near the means, so that differences of single floats are exact enough.
-    centre = means.mean(0)
-    shifts = roots @ (means - centre)[..., None]
-    roots, norms, centre, shifts = (a.astype(x.dtype) for a in (roots, norms, centre, shifts))
+    center = means.mean(0)
+    shifts = roots @ (means - center)[..., None]
+    roots, norms, center, shifts = (a.astype(x.dtype) for a in (roots, norms, center, shifts))
     logs = np.empty((len(x), len(means)), x.dtype)
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
-        z = roots @ (x[rows] - centre).T  # (k, f, n): long rows are added up fast
+        z = roots @ (x[rows] - center).T  # (k, f, n): long rows are added up fast
         z -= shifts
         logs[rows] = norms - 0.5 * np.square(z, out=z).sum(1).T
     return logs
@@ -58,7 +58,7 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
     n_init : int, default=10
         Starts of the k-means that it sets out from.
     max_iter : int, default=60
-        Most steps of expectation and maximisation.
+        Most steps of expectation and maximization.
     tol : float, default=1e-4
         They end when responsibilities change by less on average.
     random_state : int, RandomState instance or None, default=None
@@ -124,7 +124,7 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
         x = X[:, self.used_].astype(np.float64)
         self.n_iter_, change = 0, np.inf
         while self.n_iter_ < self.max_iter and change >= self.tol:
-            self._maximise(x, shares)
+            self._maximize(x, shares)
             before, shares = shares, self._shares(x)
             change = np.abs(shares - before).mean()
             self.n_iter_ += 1
@@ -152,7 +152,7 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return X[:, self.used_]
 
-    def _maximise(self, x: np.ndarray, shares: np.ndarray) -> None:
+    def _maximize(self, x: np.ndarray, shares: np.ndarray) -> None:
         sizes = shares.sum(0) + 1e-9
         self.weights_ = sizes / sizes.sum()
         self.means_ = shares.T @ x / sizes[:, None]
@@ -173,5 +173,5 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
         return logs + np.log(self.weights_).astype(x.dtype)
 
 
-def _scatter(centred: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return (centred * weights[:, None]).T @ centred
+def _scatter(centered: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return (centered * weights[:, None]).T @ centered

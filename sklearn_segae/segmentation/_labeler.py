@@ -15,7 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._pixel_sampling import choose_labelled, choose_pixels, gather, pick
+from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..imaging._tiled_inference import Cost, Work, map_tiles
 from ..imaging._tiles import Tile
 from ._boundary_refinement import Refiner
@@ -23,7 +23,7 @@ from ._clustering import choose_optimum, count_clusters, mean_variance, with_seg
 from ._fine_tuning import fine_tune
 from ._gaussian_mixture import ShrunkMixture
 from ._grid_sample import Survey
-from ._segment_classes import Names, name_segments, segment_centres
+from ._segment_classes import Names, name_segments, segment_centers
 from ._targets import Targets
 
 
@@ -61,7 +61,7 @@ SEMI_SUPERVISED = (*GRAPHS, SelfTrainingClassifier)
 Step = Callable[[np.ndarray], np.ndarray]  # rows of a tile to rows
 
 
-class Labelling:
+class Labeling:
     """What follows the encoder.
 
     Parameters
@@ -115,15 +115,15 @@ class Labelling:
         return self._fit_refiner(survey)
 
     def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets) -> Self:
-        """Fit to labelled pixels, and if it can use them to others as well."""
+        """Fit to labeled pixels, and if it can use them to others as well."""
         learns_from_others = isinstance(self.estimator, SEMI_SUPERVISED)
         n_most = self._n_affordable // (2 if learns_from_others else 1)
-        chosen = choose_labelled(targets.maps, targets.known, n_most, self.rng)
+        chosen = choose_labeled(targets.maps, targets.known, n_most, self.rng)
         y, weight = targets.pick(chosen)
         codes = gather(self.coder.encode_tile, images, chosen)
         self.n_codes = codes.shape[1]
         if learns_from_others:
-            more = self._unlabelled(images, targets, len(y))
+            more = self._unlabeled(images, targets, len(y))
             codes = np.concatenate([codes, more])
             y = np.concatenate([y, np.full(len(more), -1, y.dtype)])
         fit_weighted(self.estimator, codes, y, weight)
@@ -139,7 +139,7 @@ class Labelling:
         return self.coder
 
     def name(self, images: Sequence[np.ndarray], targets: Targets) -> Names:
-        """Name the segments of a clusterer by the labelled pixels of images."""
+        """Name the segments of a clusterer by the labeled pixels of images."""
         nameless = copy.copy(self)  # should this fail, the old names stay
         nameless.names = None
         self.names = nameless._find_names(images, targets)
@@ -150,10 +150,10 @@ class Labelling:
         segments = np.unique(np.concatenate([self.possible_segments(), *map(np.unique, maps)]))
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
         codes = gather(self.coder.encode_tile, images, chosen)
-        centres = segment_centres(codes, pick(maps, chosen), segments)
-        labelled = [np.flatnonzero(known) for known in targets.known]
-        y, weight = targets.pick(labelled)
-        return name_segments(segments, centres, pick(maps, labelled), y, weight)
+        centers = segment_centers(codes, pick(maps, chosen), segments)
+        labeled = [np.flatnonzero(known) for known in targets.known]
+        y, weight = targets.pick(labeled)
+        return name_segments(segments, centers, pick(maps, labeled), y, weight)
 
     def label_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
         """(H, W, C) -> (H, W)."""
@@ -222,11 +222,11 @@ class Labelling:
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
         return float(self.estimator.score(gather(self._used_codes, images, chosen)))
 
-    def _unlabelled(
-        self, images: Sequence[np.ndarray], targets: Targets, n_labelled: int
+    def _unlabeled(
+        self, images: Sequence[np.ndarray], targets: Targets, n_labeled: int
     ) -> np.ndarray:
         """Return codes of pixels without a label, as many as there is room for."""
-        chosen = choose_pixels(images, self._n_affordable - n_labelled, self.rng)
+        chosen = choose_pixels(images, self._n_affordable - n_labeled, self.rng)
         chosen = [c[~known.ravel()[c]] for c, known in zip(chosen, targets.known, strict=True)]
         if not any(map(len, chosen)):
             return np.empty((0, self.n_codes))

@@ -45,7 +45,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers.
     alpha : float, default=1e-3
-        Weight of the squared norm of the weights in the loss, >= 0 (L2 regularisation).
+        Weight of the squared norm of the weights in the loss, >= 0 (L2 regularization).
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
@@ -76,7 +76,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     net_ : skorch.NeuralNet
         The trained net.
     scale_ : ndarray of shape (2, `n_features_in_`)
-        Mean and standard deviation of every feature, which the net sees standardised.
+        Mean and standard deviation of every feature, which the net sees standardized.
     loss_curve_ : list of float
         Losses of all steps.
     n_iter_ : int

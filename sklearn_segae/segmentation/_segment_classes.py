@@ -25,35 +25,35 @@ class Names(NamedTuple):
 
 def name_segments(
     segments: np.ndarray,
-    centres: np.ndarray,
+    centers: np.ndarray,
     labels: np.ndarray,
     y: np.ndarray,
     weight: np.ndarray | None = None,
 ) -> Names:
-    """Give every segment the class that most of its labelled pixels have.
+    """Give every segment the class that most of its labeled pixels have.
 
-    A segment without a labelled pixel takes the name of the named segment whose centre is nearest.
+    A segment without a labeled pixel takes the name of the named segment whose center is nearest.
 
     Parameters
     ----------
     segments : ndarray of shape (n,)
         All that there are, sorted.
-    centres : ndarray of shape (n, F)
+    centers : ndarray of shape (n, F)
         Their mean codes, scaled alike.
     labels, y, weight : ndarray of shape (m,)
-        Segment and class of the labelled pixels, and how often each of them counts.
+        Segment and class of the labeled pixels, and how often each of them counts.
     """
     values, y = np.unique(y, return_inverse=True)
     votes = np.zeros((len(segments), len(values)))
     np.add.at(votes, (np.searchsorted(segments, labels), y), 1 if weight is None else weight)
     named = votes.any(1)
-    apart = ((centres[:, None] - centres[named]) ** 2).sum(2)
+    apart = ((centers[:, None] - centers[named]) ** 2).sum(2)
     nearest = np.flatnonzero(named)[apart.argmin(1)]
     speaks = np.where(named, np.arange(len(segments)), nearest)
     return Names(segments, values[votes.argmax(1)][speaks])
 
 
-def segment_centres(codes: np.ndarray, labels: np.ndarray, segments: np.ndarray) -> np.ndarray:
+def segment_centers(codes: np.ndarray, labels: np.ndarray, segments: np.ndarray) -> np.ndarray:
     """Return the mean codes of segments, scaled to unit spread; that of all where one has none."""
     codes = (codes - codes.mean(0)) / (codes.std(0) + 1e-12)
     members = labels == segments[:, None]

@@ -42,12 +42,12 @@ from ..imaging._validation import check_images, is_rows, like, slots
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
 from ._gaussian_mixture import ShrunkMixture
-from ._labeler import Labelling
+from ._labeler import Labeling
 from ._pixel_head import PixelHead
 from ._targets import Targets, check_targets
 from ._uncertainty import MEASURES
 
-Question = Callable[[Labelling, np.ndarray, Work], Any]
+Question = Callable[[Labeling, np.ndarray, Work], Any]
 
 
 def _can_tell_probabilities(segmenter: Any) -> bool:
@@ -76,14 +76,14 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     exposure: str
     min_size: int
     max_memory: int | str
-    unlabelled: int
+    unlabeled: int
     ignore_label: int | None
     rows_: bool
     n_features_in_: int
-    _fitted: Labelling
+    _fitted: Labeling
     _trees: TreeBuilder | None
     _seed: int
-    _labellings: Callable[[list[np.ndarray]], list[Labelling]]  # one for each image
+    _labelings: Callable[[list[np.ndarray]], list[Labeling]]  # one for each image
 
     def predict(self, X: Any, out: Any = None) -> Any:
         """Segment images.
@@ -102,7 +102,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
             classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
         """
-        return self._ask(X, Labelling.label_map, out, cleaned=True)
+        return self._ask(X, Labeling.label_map, out, cleaned=True)
 
     @available_if(_can_tell_probabilities)
     def predict_proba(self, X: Any) -> Any:
@@ -122,7 +122,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
             In the order of the labels, or of `classes_`; sums to 1.
         """
-        return self._ask(X, Labelling.probability_map)
+        return self._ask(X, Labeling.probability_map)
 
     @available_if(_has_decision_function)
     def decision_function(self, X: Any) -> Any:
@@ -137,7 +137,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         scores : array (n, H, W[, k]), list of arrays (H, W[, k]), or array (n_samples[, k])
             One score for two classes, else one for each of `classes_`.
         """
-        return self._ask(X, Labelling.decision_map)
+        return self._ask(X, Labeling.decision_map)
 
     @available_if(_can_tell_probabilities)
     def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
@@ -166,7 +166,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if measure not in MEASURES:
             raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
         doubt = MEASURES[measure]
-        return self._ask(X, partial(Labelling.probability_map, then=doubt))
+        return self._ask(X, partial(Labeling.probability_map, then=doubt))
 
     def transform(self, X: Any, out: Any = None) -> Any:
         """Encode every pixel.
@@ -182,12 +182,12 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
             Feature maps.
         """
-        return self._ask(X, Labelling.code_map, out)
+        return self._ask(X, Labeling.code_map, out)
 
     def name_segments(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Give the segments of a clusterer the names of classes, by a few labelled pixels.
+        """Give the segments of a clusterer the names of classes, by a few labeled pixels.
 
-        A segment is named after most of the labelled pixels in it; one without any like the named
+        A segment is named after most of the labeled pixels in it; one without any like the named
         segment whose mean code is nearest. From then on `predict`, `labels_` and `predict_proba`
         speak of classes; several segments may stand for one. More segments than classes, cheaply
         named, follow classes that consist of unlike parts. Another `fit` forgets the names.
@@ -195,11 +195,11 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : as in `fit`
-            Images with labelled pixels, of the fit or not.
+            Images with labeled pixels, of the fit or not.
         y : label maps of the same sizes, or array (n_samples,) for rows
-            Pixels that are `unlabelled` or have the `ignore_label` play no role.
+            Pixels that are `unlabeled` or have the `ignore_label` play no role.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
-            How often every labelled pixel counts, >= 0.
+            How often every labeled pixel counts, >= 0.
 
         Returns
         -------
@@ -224,7 +224,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Return all segmentations of one image into connected regions, coarse to fine.
 
         Small regions join, weakest border first. How strongly a border parts its two sides is told
-        by colour gradients, by how rarely their colours and codes meet elsewhere in the image, and
+        by color gradients, by how rarely their colors and codes meet elsewhere in the image, and
         by the eigenvectors of the graph of regions. Needs `scope="image"`.
 
         Parameters
@@ -250,7 +250,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @available_if(_has_score)
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the accuracy on labelled pixels, or the score of the clusterer on its codes.
+        """Return the accuracy on labeled pixels, or the score of the clusterer on its codes.
 
         Parameters
         ----------
@@ -264,7 +264,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self)
         images = self._check(X, reset=False)
-        pairs = list(zip(self._labellings(images), images, strict=True))
+        pairs = list(zip(self._labelings(images), images, strict=True))
         if is_classifier(self.estimator_):
             targets = self._check_targets(X, y, images)
             maps = zip(pairs, targets.maps, targets.known, strict=True)
@@ -295,7 +295,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         tail = () if cleaned else (self._n_features_out,)
         targets = slots(X, out, images, *tail, integers=cleaned)
         max_memory = to_bytes(self.max_memory)
-        trios = zip(self._labellings(images), images, targets, strict=True)
+        trios = zip(self._labelings(images), images, targets, strict=True)
         maps = [question(own, image, Work(max_memory, t)) for own, image, t in trios]
         if out is not None:
             return out
@@ -305,12 +305,12 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Return a dask array, or a list of them, that answers when it is computed."""
         images = self._check(X, reset=False, exposed=self.scope == "image")
         stacks = as_stacks(X, out)
-        labellings = [self._fitted] * len(stacks)
+        labelings = [self._fitted] * len(stacks)
         if self.scope == "image":  # each is partitioned now, by a sample of its own
             stacks = [stack[i : i + 1] for stack in stacks for i in range(stack.shape[0])]
-            labellings = self._labellings(images)
+            labelings = self._labelings(images)
         typical = self.typical_range_ if self.exposure == "image" else None
-        max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labellings, strict=True)
+        max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labelings, strict=True)
         answers = [
             lazy_answer(stack, own, question, own.cost(images[0]), max_memory, typical)
             for stack, own in pairs
@@ -340,11 +340,11 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _check_targets(
         self, X: Any, y: Any, images: Sequence[np.ndarray], sample_weight: Any = None
     ) -> Targets:
-        codes = self.unlabelled, self.ignore_label
+        codes = self.unlabeled, self.ignore_label
         return check_targets(X, y, images, *codes, self.estimator, sample_weight)
 
-    def _label_map(self, labelling: Labelling, image: np.ndarray) -> np.ndarray:
-        return self._clean(labelling.label_map(image, Work(to_bytes(self.max_memory))))
+    def _label_map(self, labeling: Labeling, image: np.ndarray) -> np.ndarray:
+        return self._clean(labeling.label_map(image, Work(to_bytes(self.max_memory))))
 
     def _clean(self, labels: np.ndarray) -> np.ndarray:
         return absorb_specks(labels, self.min_size) if self.min_size and not self.rows_ else labels
@@ -353,13 +353,13 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return maps[0][:, 0] if self.rows_ else like(X, maps)
 
 
-def look_inside(segmenter: Any, images: Any) -> list[tuple[Labelling, np.ndarray]]:
+def look_inside(segmenter: Any, images: Any) -> list[tuple[Labeling, np.ndarray]]:
     """Return for every image what labels it, and its pixels (H, W, C) as that sees them.
 
     Rows come as one image, a pixel wide.
     """
     seen = look_through(segmenter, images)
-    return list(zip(segmenter._labellings(seen), seen, strict=True))
+    return list(zip(segmenter._labelings(seen), seen, strict=True))
 
 
 def look_through(estimator: Any, images: Any) -> list[np.ndarray]:
@@ -405,14 +405,14 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         patch around a pixel as one row; "passthrough" hands the pixels on as they are.
     estimator : estimator, "head" or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
-        with shrunk covariances where the encoder's `cue_` is "colour", else k-means from twenty
+        with shrunk covariances where the encoder's `cue_` is "color", else k-means from twenty
         starts. If borders are refined, codes of narrower pooling have a say in which of its
         optima is taken: that with the shortest description length [2]_. A clusterer without
         `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
-        the nearest code. A classifier needs `y` and learns from its labelled pixels; "head" is a
-        :class:`PixelHead`. Those of :mod:`sklearn.semi_supervised` get unlabelled pixels too, up
+        the nearest code. A classifier needs `y` and learns from its labeled pixels; "head" is a
+        :class:`PixelHead`. Those of :mod:`sklearn.semi_supervised` get unlabeled pixels too, up
         to `n_fit_pixels` together (2,000 for graphs of label spreading), at least half of them
-        unlabelled if there are so many.
+        unlabeled if there are so many.
     scope : {"dataset", "image"}, default="dataset"
         "dataset": a label means the same in every image. "image": the encoder's network learns from
         all images, but each image is projected and partitioned on its own, the fitted ones and
@@ -432,15 +432,15 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
         is not a classifier.
     fine_tune : float or None, default=None
-        A number trains the head through the encoder's network: the cross-entropy of the labelled
-        pixels, plus this weight times what the encoder minimises, on all images; 0 forgets the
+        A number trains the head through the encoder's network: the cross-entropy of the labeled
+        pixels, plus this weight times what the encoder minimizes, on all images; 0 forgets the
         images without labels. Needs images, a :class:`PixelEncoder` and the estimator "head" or a
         :class:`PixelHead`. None leaves the encoder as it was learnt without labels.
     min_size : int, default=0
-        Connected patches of a label map with fewer pixels join a neighbour. 0 keeps all.
+        Connected patches of a label map with fewer pixels join a neighbor. 0 keeps all.
     ignore_label : int or None, default=None
-        Pixels with this label in `y` are left out of the fit, besides unlabelled ones.
-    unlabelled : int, default=-1
+        Pixels with this label in `y` are left out of the fit, besides unlabeled ones.
+    unlabeled : int, default=-1
         The label in `y` of pixels without one; imaging tools use 0.
     memory : str, joblib.Memory or None, default=None
         Where fitted encoders are cached, so that a search over `n_segments` or `estimator__*`
@@ -513,7 +513,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         "fine_tune": [Interval(Real, 0, None, closed="left"), None],
         "min_size": [Interval(Integral, 0, None, closed="left")],
         "ignore_label": [Integral, None],
-        "unlabelled": [Integral],
+        "unlabeled": [Integral],
         "memory": [str, HasMethods(["cache"]), None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
@@ -534,7 +534,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         fine_tune: float | None = None,
         min_size: int = 0,
         ignore_label: int | None = None,
-        unlabelled: int = -1,
+        unlabeled: int = -1,
         memory: Any = None,
         max_memory: int | str = "1GiB",
         random_state: Any = None,
@@ -551,7 +551,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         self.fine_tune = fine_tune
         self.min_size = min_size
         self.ignore_label = ignore_label
-        self.unlabelled = unlabelled
+        self.unlabeled = unlabeled
         self.memory = memory
         self.max_memory = max_memory
         self.random_state = random_state
@@ -570,7 +570,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
             Needed by a classifier, ignored by a clusterer.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
-            How much every labelled pixel counts, >= 0; by keyword, for classifiers that take it.
+            How much every labeled pixel counts, >= 0; by keyword, for classifiers that take it.
 
         Returns
         -------
@@ -590,10 +590,10 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         if targets is None:
             learnt = self._fit_clusterer(X, encoder, images)
         else:
-            labelling = self._labelling(encoder).fit_classifier(images, targets)
+            labeling = self._labeling(encoder).fit_classifier(images, targets)
             if self.fine_tune is not None:
-                encoder = labelling.fine_tune(images, targets, self.fine_tune, self._seed)
-            learnt = {"_fitted": labelling, "classes_": labelling.estimator.classes_}
+                encoder = labeling.fine_tune(images, targets, self.fine_tune, self._seed)
+            learnt = {"_fitted": labeling, "classes_": labeling.estimator.classes_}
         for name in PER_REGIME:
             self.__dict__.pop(name, None)
         self.__dict__.update(learnt, encoder_=encoder, estimator_=learnt["_fitted"].estimator)
@@ -640,21 +640,21 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         refuse_unknown(metadata, type(self).__name__)
         if metadata.get("sample_weight") is not None and not supervised:
             raise ValueError(
-                "sample_weight weighs the labelled pixels of a classifier, but "
+                "sample_weight weighs the labeled pixels of a classifier, but "
                 f"estimator={self.estimator!r} is a clusterer. Leave it out."
             )
         return supervised
 
     def _fit_clusterer(self, X: Any, encoder: Any, images: list[np.ndarray]) -> dict[str, Any]:
         """Return what is learnt without labels, by attribute."""
-        labellings = self._cluster(encoder, images)
-        numbers = [int(own.n_segments) for own in labellings]
+        labelings = self._cluster(encoder, images)
+        numbers = [int(own.n_segments) for own in labelings]
         learnt = {
-            "_fitted": labellings[-1],
+            "_fitted": labelings[-1],
             "n_segments_": numbers if self.scope == "image" else numbers[0],
         }
         if not too_many(images):
-            maps = map(self._label_map, labellings, images)
+            maps = map(self._label_map, labelings, images)
             learnt["labels_"] = self._output(X, list(maps))
         return learnt
 
@@ -665,9 +665,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
             return seeded_clone(estimator, self._seed)
         if self._refines(encoder):
             return None
-        # Colours of segments differ in spread; whitened codes are many.
-        colours = getattr(encoder, "cue_", None) == "colour"
-        return seeded_clone(ShrunkMixture() if colours else KMeans(n_init=20), self._seed)
+        # Colors of segments differ in spread; whitened codes are many.
+        colors = getattr(encoder, "cue_", None) == "color"
+        return seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), self._seed)
 
     @property
     def _has_head(self) -> bool:
@@ -712,9 +712,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         known = isinstance(encoder, PixelEncoder)
         return encoder if known else PatchEncoder(encoder, self._patch_size)
 
-    def _labelling(self, encoder: Any) -> Labelling:
+    def _labeling(self, encoder: Any) -> Labeling:
         """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
-        return Labelling(
+        return Labeling(
             self._coder(encoder),
             self._new_estimator(encoder),
             self.n_segments,
@@ -735,19 +735,19 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
             return possible and not self._is_supervised
         return bool(self.refine)
 
-    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[Labelling]:
-        """Fit one labelling to all images, or one to each."""
+    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[Labeling]:
+        """Fit one labeling to all images, or one to each."""
         if self.scope == "dataset":
-            return [self._labelling(encoder).fit_clusterer(images)] * len(images)
+            return [self._labeling(encoder).fit_clusterer(images)] * len(images)
         return [self._partition(encoder, image) for image in images]
 
-    def _partition(self, encoder: Any, image: np.ndarray) -> Labelling:
+    def _partition(self, encoder: Any, image: np.ndarray) -> Labeling:
         if isinstance(encoder, PixelEncoder) and not self.rows_:
             encoder = encoder.reread([image])
-        return self._labelling(encoder).fit_clusterer([image])
+        return self._labeling(encoder).fit_clusterer([image])
 
-    def _labellings(self, images: list[np.ndarray]) -> list[Labelling]:
-        """Return the fitted labelling for each image; with scope "image", made for it."""
+    def _labelings(self, images: list[np.ndarray]) -> list[Labeling]:
+        """Return the fitted labeling for each image; with scope "image", made for it."""
         if self.scope == "dataset":
             return [self._fitted] * len(images)
         return [self._partition(self.encoder_, image) for image in images]

@@ -15,7 +15,7 @@ from ..imaging._validation import is_rows
 
 
 class Targets(NamedTuple):
-    """Label maps (H, W), masks of their labelled pixels, and weights of all pixels if there are."""
+    """Label maps (H, W), masks of their labeled pixels, and weights of all pixels if there are."""
 
     maps: list[np.ndarray]
     known: list[np.ndarray]
@@ -31,28 +31,28 @@ def check_targets(
     X: Any,
     y: Any,
     images: Sequence[np.ndarray],
-    unlabelled: int,
+    unlabeled: int,
     ignore_label: int | None,
     estimator: Any,
     sample_weight: Any = None,
 ) -> Targets:
-    """Return targets that fit the images; pixels without weight count as unlabelled.
+    """Return targets that fit the images; pixels without weight count as unlabeled.
 
     Rows `X` are one image, a pixel wide.
     """
     if y is None:
         raise ValueError(
             f"estimator={estimator!r} is a classifier: fit requires y to be passed, but the target "
-            "y is None. Pass label maps (-1: unlabelled), or a clusterer."
+            "y is None. Pass label maps (-1: unlabeled), or a clusterer."
         )
     maps = _row_labels(X, y) if is_rows(X) else check_label_maps(y, images)
-    known = [_known(m, unlabelled, ignore_label) for m in maps]
+    known = [_known(m, unlabeled, ignore_label) for m in maps]
     weights = None if sample_weight is None else _check_weights(sample_weight, X, maps)
     if weights is not None:
         known = [k & (w > 0) for k, w in zip(known, weights, strict=True)]
     if not any(k.any() for k in known):
         raise ValueError(
-            f"y has no labelled pixel: all are unlabelled={unlabelled} or "
+            f"y has no labeled pixel: all are unlabeled={unlabeled} or "
             f"ignore_label={ignore_label}{' or of weight 0' * (weights is not None)}. Label some "
             "pixels of every class."
         )
@@ -66,10 +66,10 @@ def _row_labels(X: Any, y: Any) -> list[np.ndarray]:
     return [y[:, None]]
 
 
-def _known(labels: np.ndarray, unlabelled: int, ignore_label: int | None) -> np.ndarray:
+def _known(labels: np.ndarray, unlabeled: int, ignore_label: int | None) -> np.ndarray:
     if labels.dtype.kind in "OUS":
         return np.ones(labels.shape, bool)
-    known = labels != unlabelled
+    known = labels != unlabeled
     return known if ignore_label is None else known & (labels != ignore_label)
 
 

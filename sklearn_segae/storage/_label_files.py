@@ -143,7 +143,7 @@ def read_labels(path: Path) -> list[np.ndarray]:
         raise ValueError(f"{path}: JPEG changes labels. Give label maps as PNG, TIFF, npy or zarr.")
     labels = _read(path)
     if labels.ndim == 3 and labels.shape[2] <= 4 and path.suffix.lower() not in STACKABLE:
-        labels = _grey(path, labels)
+        labels = _gray(path, labels)
     if labels.ndim not in (2, 3) or not labels.size:
         raise ValueError(
             f"{path}: has shape {labels.shape}, but label maps are (H, W), or (n, H, W) for pages."
@@ -156,13 +156,13 @@ def read_labels(path: Path) -> list[np.ndarray]:
     return [labels] if labels.ndim == 2 else list(labels)
 
 
-def _grey(path: Path, picture: np.ndarray) -> np.ndarray:
+def _gray(path: Path, picture: np.ndarray) -> np.ndarray:
     """Return the one channel of a label map that was saved as a picture."""
     if (picture == picture[..., :1]).all():
         return picture[..., 0]
     raise ValueError(
-        f"{path}: is a picture in colours, but a label map holds one integer for every pixel. "
-        "Save it as grey or with a palette, colour i for label i."
+        f"{path}: is a picture in colors, but a label map holds one integer for every pixel. "
+        "Save it as gray or with a palette, color i for label i."
     )
 
 
@@ -173,7 +173,7 @@ def _read(path: Path) -> np.ndarray:
         return read_image(path)
     try:
         with require("PIL.Image", "io").open(path) as picture:
-            if picture.mode == "P":  # the indices are the labels; its colours only show them
+            if picture.mode == "P":  # the indices are the labels; its colors only show them
                 return np.array(picture)
     except ImportError:
         raise

@@ -48,7 +48,7 @@ def train(
     compile: bool | str = False,
     tasks: Epochs | None = None,
 ) -> Net:
-    """Minimise `objective` over the samples and return the net, its `stop_reason` set.
+    """Minimize `objective` over the samples and return the net, its `stop_reason` set.
 
     `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
     to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` and `compile`

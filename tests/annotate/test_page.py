@@ -110,7 +110,7 @@ def pixels(page):
 
 @needs_browser
 def test_strokes_bring_a_segmentation(page, server):
-    """Two strokes with the mouse: the server has them, and colours come over the image."""
+    """Two strokes with the mouse: the server has them, and colors come over the image."""
     before = pixels(page)
     draw_two(page)
     assert set(np.unique(server.scribbles.strokes[0])) == {0, 1, 2}
@@ -218,8 +218,8 @@ def test_everything_has_a_name_and_fits_a_phone(page):
 
 def test_the_command_serves_until_it_is_ended(tmp_path):
     """It prints one address that answers, and ends quietly by Ctrl-C, in the midst of training."""
-    write_image(tmp_path / "grey.png", np.arange(512 * 512, dtype=np.uint8).reshape(512, 512))
-    command = [SEGAE, "annotate", tmp_path / "grey.png", "--no-browser", "--classes", "sea,land"]
+    write_image(tmp_path / "gray.png", np.arange(512 * 512, dtype=np.uint8).reshape(512, 512))
+    command = [SEGAE, "annotate", tmp_path / "gray.png", "--no-browser", "--classes", "sea,land"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         url = urlsplit(run.stdout.readline().decode().strip())
         connection = HTTPConnection(url.netloc, timeout=60)

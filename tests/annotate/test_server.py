@@ -131,11 +131,11 @@ def test_no_other_file_is_served(ask, path):
 
 
 def test_the_state_tells_what_there_is(ask):
-    """Images with their sizes, classes with their colours."""
+    """Images with their sizes, classes with their colors."""
     state = json.loads(ask("state")[2])
     assert state["images"][0] == {"name": "left.png", "width": SIZE, "height": SIZE}
     assert state["classes"] == ["class 1", "class 2"]
-    assert state["colours"][:2] == ["#0072b2", "#e69f00"]
+    assert state["colors"][:2] == ["#0072b2", "#e69f00"]
     assert state["ready"]
 
 

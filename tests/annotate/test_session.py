@@ -85,7 +85,7 @@ def test_the_model_is_that_of_an_ordinary_fit(scribbles, mosaics):
     scribble(scribbles, mosaics[1])
     shown = scribbles.model()
     again = AESegmenter(
-        encoder=tiny(), estimator=shown.estimator, unlabelled=0, n_fit_pixels=10_000, random_state=0
+        encoder=tiny(), estimator=shown.estimator, unlabeled=0, n_fit_pixels=10_000, random_state=0
     ).fit(scribbles.images, scribbles.strokes)
     same = [
         (a == b).mean()

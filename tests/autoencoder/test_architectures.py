@@ -97,7 +97,7 @@ def test_dense_nets_read_images_as_rows(rng):
 
 
 def test_three_axes_are_what_the_architecture_says(rng):
-    """(n, 9, 5) is a stack of grey images, or of signals with five channels."""
+    """(n, 9, 5) is a stack of gray images, or of signals with five channels."""
     X = rng.normal(size=(12, 9, 5))
     as_signals, as_images = small(architecture="signal").fit(X), small(architecture="conv").fit(X)
     assert as_signals.n_features_in_ == 5

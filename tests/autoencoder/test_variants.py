@@ -46,7 +46,7 @@ def fitted():
     return fit
 
 
-def standardised(ae, X):
+def standardized(ae, X):
     return (X - ae.scale_[0]) / ae.scale_[1]
 
 
@@ -56,13 +56,13 @@ def there_and_back(ae, X):
 
 def error(ae, seen):
     """Mean squared error between clean digits and what becomes of others, in training's units."""
-    return np.mean((standardised(ae, there_and_back(ae, seen)) - standardised(ae, TEST)) ** 2)
+    return np.mean((standardized(ae, there_and_back(ae, seen)) - standardized(ae, TEST)) ** 2)
 
 
 def slope(ae):
     """Mean squared Frobenius norm of the encoder's Jacobian."""
     encode = ae.net_.module_.encode
-    x = torch.tensor(standardised(ae, TEST[:50]), dtype=torch.float32)
+    x = torch.tensor(standardized(ae, TEST[:50]), dtype=torch.float32)
     jacobians = torch.stack(
         [torch.autograd.functional.jacobian(lambda r: encode(r[None])[0], r) for r in x]
     )
@@ -139,7 +139,7 @@ def test_sparse_codes_are_the_largest_numbers(fitted):
     """What is kept is what is largest in absolute value, unchanged."""
     ae = fitted("sparse")
     with torch.no_grad():
-        x = torch.tensor(standardised(ae, TEST), dtype=torch.float32)
+        x = torch.tensor(standardized(ae, TEST), dtype=torch.float32)
         dense = ae.net_.module_.encode(x).numpy()
     codes = ae.transform(TEST.astype(np.float32))
     kept = codes != 0
@@ -167,7 +167,7 @@ def test_the_jacobians_norm_is_estimated_without_bias():
 def test_variational_codes_are_near_the_prior(fitted):
     """Draws from the codes' distributions are like draws from a standard normal; plain ones not."""
     ae = fitted("variational")
-    x = torch.tensor(standardised(ae, TEST), dtype=torch.float32)
+    x = torch.tensor(standardized(ae, TEST), dtype=torch.float32)
     with torch.no_grad():
         mean, log_variance = ae.net_.module_.posterior(x)
     spread = torch.sqrt(mean.var(0) + log_variance.exp().mean(0))
@@ -205,7 +205,7 @@ def test_hidden_inputs_are_that_share(shape, share):
     assert set(seen.unique().tolist()) == {0, 1}
     if len(shape) > 2:
         assert (seen == seen[:, :1]).all()
-        assert (seen[..., 1:] == seen[..., :-1]).float().mean() > 0.6  # neighbours go together
+        assert (seen[..., 1:] == seen[..., :-1]).float().mean() > 0.6  # neighbors go together
 
 
 @pytest.mark.parametrize("variant", sorted(set(VARIANTS_OF_ROWS) - {"plain"}))
@@ -325,7 +325,7 @@ def test_strengths_without_a_meaning_are_refused(variant, strength, message):
     ],
 )
 def test_auto_suits_the_scaling(variant, loss, scaling, strength):
-    """Inputs in [0, 1] have less spread than standardised ones, and bear less noise."""
+    """Inputs in [0, 1] have less spread than standardized ones, and bear less noise."""
     assert build_variant(variant, "auto", Loss(loss), scaling).strength == strength
 
 
@@ -335,7 +335,7 @@ def test_variational_codes_do_not_collapse(scaling):
     ae = AutoencoderTransformer(
         16, variant="variational", scaling=scaling, lr=3e-3, max_epochs=30, tol=0, random_state=0
     ).fit(TRAIN)
-    spread = (standardised(ae, TEST) - standardised(ae, TRAIN).mean(0)) ** 2
+    spread = (standardized(ae, TEST) - standardized(ae, TRAIN).mean(0)) ** 2
     assert error(ae, TEST) < 0.5 * spread.mean()
 
 

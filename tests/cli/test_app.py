@@ -18,7 +18,7 @@ from sklearn_segae.storage import open_image
 from sklearn_segae.storage._files import read_image, write_image
 from sklearn_segae.storage._label_files import read_labels
 
-QUICK = ("--cue", "colour", "--set", "encoder__max_epochs=0", "--set", "encoder__width=4")
+QUICK = ("--cue", "color", "--set", "encoder__max_epochs=0", "--set", "encoder__width=4")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ class TestSegment:
         assert [image["image"] for image in told["images"]] == [
             str(photos[0] / f"p{i}.png") for i in range(3)
         ]
-        assert told["cue"] == "colour"
+        assert told["cue"] == "color"
         maps = [read_image(tmp_path / "out" / f"p{i}.png") for i in range(3)]
         assert [image["found"] for image in told["images"]] == [np.unique(m).tolist() for m in maps]
         assert matched_accuracy(list(photos[2]), maps) > 0.8
@@ -145,10 +145,10 @@ class TestSegment:
 
     def test_unknown_parameters_are_named(self, segae, photos, tmp_path):
         """One line, though the estimator has many."""
-        call = ("segment", photos[0], "-o", tmp_path / "out", "--set", "colour=red")
+        call = ("segment", photos[0], "-o", tmp_path / "out", "--set", "color=red")
         code, _, err = segae(*call)
         assert code == 1
-        assert err.startswith("segae: Invalid parameter 'colour'")
+        assert err.startswith("segae: Invalid parameter 'color'")
         assert err.count("\n") == 1
 
 
@@ -186,14 +186,14 @@ class TestFitAndPredict:
         segae("predict", model, photos[0] / "p0.png", "-o", tmp_path / "p0.png")
         assert pixel_accuracy(photos[2][0], read_image(tmp_path / "p0.png")) > 0.9
 
-    def test_unlabelled_pixels_and_images(self, segae, photos, tmp_path):
-        """Codes of what is not labelled are no classes; images may lack labels altogether."""
+    def test_unlabeled_pixels_and_images(self, segae, photos, tmp_path):
+        """Codes of what is not labeled are no classes; images may lack labels altogether."""
         scribbles = np.full((48, 48), 9, np.uint8)
         scribbles[::4, ::4] = photos[2][1][::4, ::4]
         scribbles[0, 0] = 255
         write_image(tmp_path / "some" / "p1.png", scribbles)
         call = ("fit", photos[0], "-o", tmp_path / "m.segae", "--json", *QUICK)
-        codes = ("--unlabelled", 9, "--ignore-label", 255)
+        codes = ("--unlabeled", 9, "--ignore-label", 255)
         code, said, err = segae(*call, *codes, "--labels", tmp_path / "some")
         assert code == 0
         assert "2 of 3 images have no labels" in err
@@ -229,9 +229,9 @@ class TestFitAndPredict:
 
     def test_images_of_another_kind(self, segae, model, tmp_path):
         """A wrong number of channels and NaN are errors that name the file."""
-        np.save(tmp_path / "grey.npy", np.zeros((9, 9)))
+        np.save(tmp_path / "gray.npy", np.zeros((9, 9)))
         np.save(tmp_path / "gaps.npy", np.full((9, 9, 3), np.nan))
-        for name, word in (("grey", "1 channels"), ("gaps", "NaN")):
+        for name, word in (("gray", "1 channels"), ("gaps", "NaN")):
             call = ("predict", model, tmp_path / f"{name}.npy", "-o", tmp_path / "out.tif")
             code, _, err = segae(*call)
             assert (code, err.count("\n")) == (1, 1)
@@ -451,14 +451,14 @@ class TestEvaluate:
         assert "(3, 3)" in err
 
     def test_pictures_that_are_no_label_maps(self, segae, photos):
-        """Colours are refused; so is what JPEG has changed."""
+        """Colors are refused; so is what JPEG has changed."""
         code, _, err = segae("evaluate", photos[0], "--truth", photos[1])
         assert code == 1
-        assert "is a picture in colours" in err
+        assert "is a picture in colors" in err
 
 
 def test_palettes_are_labels(tmp_path):
-    """A label map with a palette holds indices, which its colours only show."""
+    """A label map with a palette holds indices, which its colors only show."""
     from PIL import Image
 
     labels = np.arange(12, dtype=np.uint8).reshape(3, 4)

@@ -1,4 +1,4 @@
-"""Texture or colour: the choice that is read off the images."""
+"""Texture or color: the choice that is read off the images."""
 
 import numpy as np
 import pytest
@@ -16,21 +16,21 @@ def evidence(images, seed=0):
     torch.manual_seed(seed)
     networks = [PixelAutoencoder(images[0].shape[2], 12) for _ in range(2)]
     for network in networks:
-        network.initialise(torch.randn(4, images[0].shape[2], 40, 40))
+        network.initialize(torch.randn(4, images[0].shape[2], 40, 40))
     return weigh(networks, images, fit_channel_scale(images), np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_mosaics_of_one_mean_are_textures(seed):
-    """Colours say nothing about them, textures all."""
+    """Colors say nothing about them, textures all."""
     images, _ = make_mosaic(1, n_segments=4, size=192, random_state=seed)
     found = evidence(list(images))
     assert found.textured
-    assert found.colour < 0.1
+    assert found.color < 0.1
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_bright_shapes_are_colours(seed):
+def test_bright_shapes_are_colors(seed):
     """Discs and squares differ in brightness; there is no texture to see."""
     images, _ = make_shapes(3, size=192, random_state=seed)
     assert not evidence(list(images)).textured
@@ -41,24 +41,24 @@ def test_noise_is_neither():
     noise = np.random.default_rng(0).normal(size=(192, 192, 1))
     found = evidence([noise])
     assert found.texture < 0.3
-    assert found.colour < 0.1
+    assert found.color < 0.1
 
 
-def test_spectra_are_colours():
-    """With many channels, features of a neighbourhood are mixtures of spectra: not asked at all."""
+def test_spectra_are_colors():
+    """With many channels, features of a neighborhood are mixtures of spectra: not asked at all."""
     images, _ = make_mosaic(1, n_segments=3, size=128, n_channels=20, random_state=0)
     assert not evidence(list(images)).textured
 
 
-def test_texture_has_to_beat_colour():
-    """Both the threshold and the evidence for colour have to be passed."""
+def test_texture_has_to_beat_color():
+    """Both the threshold and the evidence for color have to be passed."""
     assert Evidence(0.6, 0.5, gap=1).cue == "texture"
-    assert Evidence(0.6, 0.8, gap=1).cue == "colour"
-    assert Evidence(0.3, 0.0, gap=1).cue == "colour"
+    assert Evidence(0.6, 0.8, gap=1).cue == "color"
+    assert Evidence(0.3, 0.0, gap=1).cue == "color"
 
 
-def test_colours_that_do_not_cluster_are_not_enough():
-    """Colours of one Gaussian are read together with features; noise is such an image."""
+def test_colors_that_do_not_cluster_are_not_enough():
+    """Colors of one Gaussian are read together with features; noise is such an image."""
     assert Evidence(0.3, 0.0, gap=0.01).cue == "both"
     assert Evidence(0.6, 0.0, gap=0.01).cue == "texture"
     noise = np.random.default_rng(0).normal(size=(192, 192, 1))
@@ -75,8 +75,8 @@ def test_small_images_have_small_textures():
 def test_the_encoder_follows(mosaic, shapes):
     """cue_, pooling_ and whitening_ show the choice; numbers of the user's own are kept."""
     quick = {"width": 12, "batch_size": 2, "max_epochs": 0, "random_state": 0}
-    colour = PixelEncoder(**quick).fit(shapes[0])
-    assert (colour.cue_, colour.pooling_, colour.whitening_) == ("colour", 1, 1)
+    color = PixelEncoder(**quick).fit(shapes[0])
+    assert (color.cue_, color.pooling_, color.whitening_) == ("color", 1, 1)
     texture = PixelEncoder(cue="texture", **quick).fit(mosaic[0])
     assert (texture.cue_, texture.pooling_) == ("texture", 3)
     both = PixelEncoder(cue="both", **quick).fit(mosaic[0])
@@ -85,10 +85,10 @@ def test_the_encoder_follows(mosaic, shapes):
     assert (own.cue_, own.pooling_, own.whitening_) == ("texture", 2.5, 0.5)
 
 
-def test_colours_come_first_and_features_faintly_after(shapes):
-    """With the colour cue, component 0 is the whitened brightness, the others hardly weigh."""
+def test_colors_come_first_and_features_faintly_after(shapes):
+    """With the color cue, component 0 is the whitened brightness, the others hardly weigh."""
     images, _ = shapes
-    encoder = PixelEncoder(4, cue="colour", pooling=0, width=8, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(4, cue="color", pooling=0, width=8, max_epochs=0, random_state=0)
     codes = encoder.fit_transform(images)
     assert np.abs(np.corrcoef(codes[..., 0].ravel(), images.ravel())[0, 1]) > 0.999
     spread = codes.std((0, 1, 2))
@@ -96,7 +96,7 @@ def test_colours_come_first_and_features_faintly_after(shapes):
     assert spread[1:].max() < 0.01
 
 
-def test_both_puts_features_beside_the_colours(shapes):
+def test_both_puts_features_beside_the_colors(shapes):
     """Two further components weigh as much as brightness and are not told by it."""
     images, _ = shapes
     encoder = PixelEncoder(6, cue="both", pooling=1, width=8, max_epochs=0, random_state=0)

@@ -32,7 +32,7 @@ def test_projections_agree(one_seed, stride, last):
     assert len(runner.sessions) == 1
 
 
-@pytest.mark.parametrize("cue", ["colour", "texture", "both", "all"])
+@pytest.mark.parametrize("cue", ["color", "texture", "both", "all"])
 def test_codes_agree(mosaic, cue):
     """To 1e-5, for any cue, tiles and borders as with torch."""
     images = mosaic[0]
@@ -42,7 +42,7 @@ def test_codes_agree(mosaic, cue):
     np.testing.assert_allclose(encoder.transform(images), codes, atol=1e-5)
 
 
-@pytest.mark.parametrize("cue", ["colour", "texture", "all"])
+@pytest.mark.parametrize("cue", ["color", "texture", "all"])
 def test_codes_of_16_bits_are_near(mosaic, cue):
     """The weights are those of float32, the codes are not, but differ by a few per cent at most."""
     images = mosaic[0]

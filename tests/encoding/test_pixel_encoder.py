@@ -1,4 +1,4 @@
-"""PixelEncoder: a pixel's code is its neighbourhood's, and coherent, and leads back to pixels."""
+"""PixelEncoder: a pixel's code is its neighborhood's, and coherent, and leads back to pixels."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def reach(encoder):
 
 @pytest.mark.parametrize(("top", "left"), [(0, 0), (13, 7), (26, 20)])
 def test_a_crop_has_the_codes_of_the_whole_image(fitted, top, left):
-    """Away from its borders, at any offset: the code depends on the neighbourhood alone."""
+    """Away from its borders, at any offset: the code depends on the neighborhood alone."""
     encoder, images = fitted
     r = reach(encoder)
     whole = encoder.transform(images)
@@ -191,7 +191,7 @@ def test_hundreds_of_channels():
 
 
 def test_coherence_of_noise_and_of_smooth_features():
-    """Features that neighbours share count, noise does not: 2 smooth ones of 4 give about 2."""
+    """Features that neighbors share count, noise does not: 2 smooth ones of 4 give about 2."""
     torch.manual_seed(0)
     noise = torch.randn(8, 4, 80, 80)
     low = coherence(noise, sigma=2)
@@ -270,7 +270,7 @@ def test_a_part_on_the_grid_has_the_coarse_codes_of_the_whole(monkeypatch):
 
 
 def test_all_there_is_to_see(mosaic):
-    """cue="all": jets of the colours, then codes of two poolings, each standardised."""
+    """cue="all": jets of the colors, then codes of two poolings, each standardized."""
     images, _ = mosaic
     encoder = PixelEncoder(6, cue="all", max_epochs=1, random_state=0).fit(images)
     codes = encoder.transform(images)
@@ -284,7 +284,7 @@ def test_all_there_is_to_see(mosaic):
 
 
 def test_all_there_is_to_see_of_many_bands(rng):
-    """Jets of at most three colours; every band stays in sight."""
+    """Jets of at most three colors; every band stays in sight."""
     images = rng.normal(size=(1, 48, 48, 7)).cumsum(3)
     encoder = PixelEncoder(4, cue="all", max_epochs=0, random_state=0).fit(images)
     codes = encoder.transform(images)

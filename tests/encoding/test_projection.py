@@ -190,7 +190,7 @@ def test_no_variance_at_all_does_no_harm():
 
 
 def test_negative_autocorrelation_is_no_coherence():
-    """A feature that alternates between neighbours counts as 0, and comes last."""
+    """A feature that alternates between neighbors counts as 0, and comes last."""
     _, coherence = coherence_axes(np.eye(2), np.diag([-0.8, 0.3]), 2, 1)
 
     np.testing.assert_allclose(coherence, [0.3, 0])

@@ -84,7 +84,7 @@ def test_more_distortion_moves_labels_further(two):
 
 
 def test_containers_and_types_are_those_of_the_input(rng):
-    """Bytes stay bytes in their range, lists lists, grey images have no channel axis."""
+    """Bytes stay bytes in their range, lists lists, gray images have no channel axis."""
     sizes = [(20, 24), (17, 31)]
     images = [rng.integers(50, 200, size).astype(np.uint8) for size in sizes]
     labels = [rng.integers(0, 2, size).astype(np.uint8) for size in sizes]
@@ -103,7 +103,7 @@ def test_containers_and_types_are_those_of_the_input(rng):
     assert new.dtype == np.float64
 
 
-def test_unlabelled_and_ignored_pixels_stay_what_they_are(two):
+def test_unlabeled_and_ignored_pixels_stay_what_they_are(two):
     """Their values are carried along; others do not appear, however odd."""
     images, labels = two
     marked = np.where(labels == 0, 255, np.where(labels == 1, -1, 7)).astype(np.int16)

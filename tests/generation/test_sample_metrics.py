@@ -29,7 +29,7 @@ def test_novelty_is_the_probability_of_being_further_away(rng):
     assert novelty([[0.0]], [[1.0], [-1.0]], [[1.0], [3.0]]) == 0.75
 
 
-def test_coverage_counts_neighbourhoods_that_were_reached(rng):
+def test_coverage_counts_neighborhoods_that_were_reached(rng):
     """Samples of one of two clusters cover that one; as many new real ones cover 1 - 2**-k."""
     real, others = rng.normal(size=(2, 1000, 2)) + np.repeat([0, 30], 500)[:, None]
     assert coverage(real, others) == pytest.approx(1 - 2**-5, abs=0.02)

@@ -13,7 +13,7 @@ from sklearn_segae.imaging._dask import _chunks
 TINY = {"width": 4, "batch_size": 1, "max_epochs": 0, "random_state": 0}
 FAST = {"random_state": 0, "n_fit_pixels": 2000, "max_memory": "37MiB"}
 SEGMENTERS = {
-    "colours": AESegmenter(3, encoder=PixelEncoder(4, cue="colour", **TINY), **FAST),
+    "colors": AESegmenter(3, encoder=PixelEncoder(4, cue="color", **TINY), **FAST),
     "textures": AESegmenter(3, encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY), **FAST),
     "set": AESegmenter(3, encoder=PCA(4), patch_size=5, estimator=KMeans(), exposure="set", **FAST),
     "classifier": AESegmenter(encoder="passthrough", estimator=LogisticRegression(), **FAST),
@@ -58,7 +58,7 @@ def test_lazy_equals_in_memory(fitted_to, tall, chunks):
 
 
 def test_probabilities_are_lazy_too(fitted_to, tall):
-    """And so are doubts, if there are any; a list stays a list, a grey image may lack channels."""
+    """And so are doubts, if there are any; a list stays a list, a gray image may lack channels."""
     images = [da.from_array(image[..., 0], 70) for image in tall]
     for method in ("predict_proba", "uncertainty"):
         answers = getattr(fitted_to, method)(images)
@@ -90,7 +90,7 @@ def test_nothing_is_computed_before_it_is_asked_for(fitted, shapes):
 
 def test_an_encoder_alone_is_lazy(mosaic, tall):
     """Codes of a dask array are a dask array."""
-    encoder = PixelEncoder(4, cue="colour", max_memory="34MiB", **TINY).fit(mosaic[0])
+    encoder = PixelEncoder(4, cue="color", max_memory="34MiB", **TINY).fit(mosaic[0])
     codes = encoder.transform(da.from_array(tall, (1, 64, 64, 1)))
     assert isinstance(codes, da.Array)
     np.testing.assert_allclose(codes.compute(), encoder.transform(tall), rtol=0, atol=1e-5)
@@ -99,7 +99,7 @@ def test_an_encoder_alone_is_lazy(mosaic, tall):
 def test_a_fit_reads_dask_arrays(mosaic):
     """Fitted to a dask array or to what is in it: the same segments."""
     images, _ = mosaic
-    segmenter = AESegmenter(3, encoder=PixelEncoder(4, cue="colour", **TINY), random_state=0)
+    segmenter = AESegmenter(3, encoder=PixelEncoder(4, cue="color", **TINY), random_state=0)
     expected = segmenter.fit(images).labels_
     np.testing.assert_array_equal(
         segmenter.fit(da.from_array(images, (1, 50, 50, 1))).labels_, expected

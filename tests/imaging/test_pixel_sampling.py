@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae.imaging._pixel_sampling import BUDGET, choose_labelled, choose_pixels, gather
+from sklearn_segae.imaging._pixel_sampling import BUDGET, choose_labeled, choose_pixels, gather
 from sklearn_segae.imaging._tiles import ROW_TILE, TILE, image_tiles
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
@@ -90,7 +90,7 @@ def test_every_class_is_kept(sizes, n_pixels, seed):
     targets = [rng.integers(0, 4, shape) ** 2 for shape in sizes]
     known = [rng.random(shape) < 0.7 for shape in sizes]
 
-    chosen = choose_labelled(targets, known, n_pixels, rng)
+    chosen = choose_labeled(targets, known, n_pixels, rng)
 
     def classes(pixels):
         return set(np.concatenate([t.ravel()[p] for t, p in zip(targets, pixels, strict=True)]))
@@ -108,7 +108,7 @@ def test_classes_are_drawn_in_proportion():
     """A quarter of the pixels of one class stays a quarter of the sample."""
     target = np.repeat([7, 9], [1000, 3000]).reshape(40, 100)
 
-    [chosen] = choose_labelled([target], [target > 0], 400, np.random.default_rng(0))
+    [chosen] = choose_labeled([target], [target > 0], 400, np.random.default_rng(0))
 
     values, counts = np.unique(target.ravel()[chosen], return_counts=True)
     np.testing.assert_array_equal(values, [7, 9])
@@ -120,7 +120,7 @@ def test_a_rare_class_keeps_a_pixel():
     target = np.zeros((1000, 1000), int)
     target[700, 300] = 5
 
-    [chosen] = choose_labelled([target], [target >= 0], 10, np.random.default_rng(0))
+    [chosen] = choose_labeled([target], [target >= 0], 10, np.random.default_rng(0))
 
     assert 700_300 in chosen
 
@@ -129,7 +129,7 @@ def test_all_known_pixels_if_there_are_few():
     """A sample larger than the labels is the labels."""
     known = np.eye(6, dtype=bool)
 
-    [chosen] = choose_labelled([np.zeros((6, 6), int)], [known], 100, np.random.default_rng(0))
+    [chosen] = choose_labeled([np.zeros((6, 6), int)], [known], 100, np.random.default_rng(0))
 
     np.testing.assert_array_equal(chosen, np.flatnonzero(known))
 

@@ -1,10 +1,10 @@
-"""Pictures of label maps and features: colours that can be said aloud."""
+"""Pictures of label maps and features: colors that can be said aloud."""
 
 import numpy as np
 import pytest
 
 from sklearn_segae.imaging._rendering import (
-    colours,
+    colors,
     show_borders,
     show_features,
     show_labels,
@@ -22,9 +22,9 @@ def ramp(channels, dtype=float, top=1.0):
     return np.broadcast_to(line[None, :, None], (20, 50, channels))
 
 
-def test_colours_are_distinct():
-    """Thirty labels have thirty colours, none of them the white of unlabelled pixels."""
-    palette = colours(30)
+def test_colors_are_distinct():
+    """Thirty labels have thirty colors, none of them the white of unlabeled pixels."""
+    palette = colors(30)
 
     assert palette.shape == (30, 3)
     assert palette.dtype == np.uint8
@@ -35,21 +35,21 @@ def test_colours_are_distinct():
     assert distances.min() >= 8
 
 
-def test_more_colours_go_on_from_fewer():
-    """A label keeps its colour whatever the number of labels."""
+def test_more_colors_go_on_from_fewer():
+    """A label keeps its color whatever the number of labels."""
     for n in range(1, 30):
-        np.testing.assert_array_equal(colours(30)[:n], colours(n))
+        np.testing.assert_array_equal(colors(30)[:n], colors(n))
 
 
-def test_labels_are_shown_in_their_colours():
-    """Every pixel has the colour of its label, and -1 is white."""
+def test_labels_are_shown_in_their_colors():
+    """Every pixel has the color of its label, and -1 is white."""
     labels = np.array([[0, 1], [-1, 12]])
 
     picture = show_labels(labels)
 
     assert picture.shape == (2, 2, 3)
     assert picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture[[0, 0, 1], [0, 1, 1]], colours(13)[[0, 1, 12]])
+    np.testing.assert_array_equal(picture[[0, 0, 1], [0, 1, 1]], colors(13)[[0, 1, 12]])
     np.testing.assert_array_equal(picture[1, 0], [255, 255, 255])
 
 
@@ -60,12 +60,12 @@ def test_labels_of_any_integer_type_are_shown(dtype):
 
 
 def test_a_map_without_labels_is_white():
-    """Where every pixel is unlabelled, the picture is white."""
+    """Where every pixel is unlabeled, the picture is white."""
     assert (show_labels(np.full((3, 4), -1)) == 255).all()
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_few_channels_are_shown_as_grey(n_channels):
+def test_few_channels_are_shown_as_gray(n_channels):
     """With fewer than three channels, the first one is shown."""
     image = ramp(n_channels).copy()
     image[..., 1:] = image[::-1, ::-1, 1:]
@@ -141,14 +141,14 @@ def test_a_constant_channel_is_black():
 
 
 def test_overlays_keep_image_and_labels_visible():
-    """Inside segments, colours are mixed by the opacity; borders are white."""
+    """Inside segments, colors are mixed by the opacity; borders are white."""
     image = np.full((8, 8), 100, np.uint8)
 
     picture = show_overlay(image, QUADRANTS, opacity=0.25)
 
     for value, (y, x) in enumerate([(1, 1), (1, 6), (6, 1), (6, 6)]):
         # Below one step: results are cut to whole numbers.
-        np.testing.assert_allclose(picture[y, x], 75 + 0.25 * colours(4)[value], atol=1)
+        np.testing.assert_allclose(picture[y, x], 75 + 0.25 * colors(4)[value], atol=1)
     assert (picture[3] == 255).all()
     assert (picture[:, 3] == 255).all()
     assert (image == 100).all()

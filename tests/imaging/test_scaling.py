@@ -65,7 +65,7 @@ def test_constant_features_do_not_count_in_common():
     ("X", "scaling"),
     [
         (load_digits().data, "common"),
-        (load_iris().data, "common"),  # centimetres
+        (load_iris().data, "common"),  # centimeters
         (load_wine().data, "standard"),
         (load_breast_cancer().data, "standard"),
         (np.random.default_rng(0).normal(size=(500, 20)), "common"),
@@ -152,7 +152,7 @@ def test_a_long_constant_column_is_divided_by_one(n):
 
 
 def test_a_narrow_column_far_from_zero_keeps_its_digits():
-    """float32 pixels of 1e6 +- 1 are standardised as exactly as they are stored."""
+    """float32 pixels of 1e6 +- 1 are standardized as exactly as they are stored."""
     # Whole numbers and quarters, which float32 holds exactly at 1e6.
     steps = np.random.default_rng(0).integers(-8, 9, (500, 1)) / 4
     X = (1e6 + steps).astype(np.float32)

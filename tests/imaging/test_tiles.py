@@ -115,7 +115,7 @@ def test_sampled_tiles_lie_inside_their_images():
             assert part.stop <= size
 
 
-def test_a_tile_wider_than_its_image_is_centred():
+def test_a_tile_wider_than_its_image_is_centered():
     """A small image lies in the middle of the tile."""
     [(i, (rows, columns))] = sample_tiles([numbered(4, 10)], 8, 1, np.random.default_rng(0))
 

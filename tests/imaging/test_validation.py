@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn_segae.imaging._label_maps import check_label_maps
 from sklearn_segae.imaging._validation import check_images, is_rows, like
 
-GREY, COLOUR = np.zeros((6, 5)), np.zeros((6, 5, 3))
+GRAY, COLOR = np.zeros((6, 5)), np.zeros((6, 5, 3))
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_tables_of_numbers_are_rows(X):
     [
         np.zeros((2, 6, 5)),
         np.zeros((2, 6, 5, 3)),
-        [GREY, COLOUR],
-        (GREY,),
+        [GRAY, COLOR],
+        (GRAY,),
         [[[1, 2], [3, 4]]],
         np.zeros((2, 2, 2, 2, 2)),
     ],
@@ -84,8 +84,8 @@ def test_read_only_images_are_fine():
 
 
 @pytest.mark.parametrize("shape", [(6, 5, 3), (480, 640, 3), (6, 5, 4)])
-def test_a_lone_colour_image_is_refused(shape):
-    """One image that was not put into a stack is recognised, and the way out is X[None]."""
+def test_a_lone_color_image_is_refused(shape):
+    """One image that was not put into a stack is recognized, and the way out is X[None]."""
     with pytest.raises(ValueError, match=re.escape(f"X has shape {shape}")) as error:
         check_images(np.zeros(shape))
 
@@ -108,7 +108,7 @@ def test_a_stack_has_three_or_four_axes(shape):
 def test_an_image_of_a_list_has_two_or_three_axes(wrong):
     """The image that is none is named by its place in the list."""
     with pytest.raises(ValueError, match=re.escape(f"X[1] has shape {wrong.shape}")):
-        check_images([GREY, wrong])
+        check_images([GRAY, wrong])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -166,15 +166,15 @@ def test_only_real_numbers_are_pixels(X):
 def test_channels_must_agree():
     """The first image that differs is named, with both numbers of channels."""
     with pytest.raises(ValueError, match=r"X\[2\] has 3 channels, but X\[0\] has 1"):
-        check_images([GREY, GREY, COLOUR])
+        check_images([GRAY, GRAY, COLOR])
 
 
 def test_channels_must_be_those_of_fit():
     """Given a number of channels, the error says who asks for it."""
     with pytest.raises(ValueError, match=r"X\[0\] has 3 channels, but Model was fitted with 2"):
-        check_images([COLOUR], n_channels=2, owner="Model")
+        check_images([COLOR], n_channels=2, owner="Model")
 
-    assert len(check_images([COLOUR], n_channels=3, owner="Model")) == 1
+    assert len(check_images([COLOR], n_channels=3, owner="Model")) == 1
 
 
 def test_label_maps_fit_their_images():
@@ -211,8 +211,8 @@ def test_maps_come_back_in_the_container_of_the_images():
 
     assert isinstance(stack, np.ndarray)
     assert stack.shape == (2, 6, 5)
-    assert like([GREY, COLOUR], maps) is maps
-    assert like((GREY, GREY), maps) is maps
+    assert like([GRAY, COLOR], maps) is maps
+    assert like((GRAY, GRAY), maps) is maps
 
 
 def test_a_list_of_lists_of_different_lengths_is_refused_in_our_words():

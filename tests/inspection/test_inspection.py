@@ -39,7 +39,7 @@ def one_channel_decides(seed=0, size=48):
     return images.astype(np.float32), labels
 
 
-def segmenter(cue="colour", estimator=None, n_segments=2, **options):
+def segmenter(cue="color", estimator=None, n_segments=2, **options):
     encoder = options.pop("encoder", None) or PixelEncoder(4, cue=cue, width=8, max_epochs=0)
     return AESegmenter(n_segments, encoder=encoder, estimator=estimator, random_state=0, **options)
 
@@ -50,7 +50,7 @@ def scene():
 
 
 @pytest.fixture(scope="module")
-def by_colour(scene):
+def by_color(scene):
     return segmenter().fit(scene[0])
 
 
@@ -80,7 +80,7 @@ def test_gradients_are_of_what_the_segmenter_computes(scene, name):
         check_log_odds(fitted, images[0], pixel)
 
 
-@pytest.mark.parametrize("cue", ["colour", "texture", "all"])
+@pytest.mark.parametrize("cue", ["color", "texture", "all"])
 def test_gradients_are_of_every_cue(scene, cue):
     """Whatever leads the codes, the pixels that they see are the same."""
     images, labels = scene
@@ -90,8 +90,8 @@ def test_gradients_are_of_every_cue(scene, cue):
 
 
 def check_log_odds(fitted, image, pixel):
-    ((labelling, seen),) = look_inside(fitted, [image])
-    odds = TorchLogOdds(labelling, ask(labelling, seen, _region(pixel, seen.shape)))
+    ((labeling, seen),) = look_inside(fitted, [image])
+    odds = TorchLogOdds(labeling, ask(labeling, seen, _region(pixel, seen.shape)))
     odds.choose(None, None)
     p = fitted.predict_proba([image])[0][pixel].astype(float)
     column = {label: i for i, label in enumerate(getattr(fitted, "classes_", range(len(p))))}
@@ -207,7 +207,7 @@ def test_channels_add_up(rng, method, n_channels):
     _, labels = one_channel_decides()
     images = rng.normal(size=(*labels.shape, n_channels)).astype(np.float32)
     images[..., DECIDES] += 5 * labels
-    fitted = segmenter("colour", "head").fit(images, labels)
+    fitted = segmenter("color", "head").fit(images, labels)
     why = pixel_attribution(fitted, images[0], (24, 24), method=method, n_baselines=16, square=9)
     assert why.channels.shape == (n_channels,)
     assert why.channels.sum() == pytest.approx(why.log_odds - why.baseline_log_odds, rel=1e-4)
@@ -219,7 +219,7 @@ def test_channels_add_up(rng, method, n_channels):
 def test_the_mean_of_an_image_is_a_baseline(scene, exposure, estimator):
     """However the segmenter exposes images, and whatever the method."""
     images, labels = scene
-    fitted = segmenter("colour", estimator, exposure=exposure).fit(images, labels)
+    fitted = segmenter("color", estimator, exposure=exposure).fit(images, labels)
     why = pixel_attribution(fitted, images[0], (24, 24), baseline="mean")
     assert np.abs(why.channels).argmax() == DECIDES
     assert np.isfinite(why.attribution).all()
@@ -228,7 +228,7 @@ def test_the_mean_of_an_image_is_a_baseline(scene, exposure, estimator):
 def test_where_the_rival_has_no_place_the_mean_stands_in(scene):
     """An image of one segment alone is compared with its mean."""
     images, labels = scene
-    fitted = segmenter("colour", "head", exposure="set").fit(images, labels)
+    fitted = segmenter("color", "head", exposure="set").fit(images, labels)
     dark = np.ascontiguousarray(images[0, :10, :10])
     assert not fitted.predict([dark])[0].any()
     rival, mean = (pixel_attribution(fitted, dark, (5, 5), baseline=b) for b in ("rival", "mean"))
@@ -237,17 +237,17 @@ def test_where_the_rival_has_no_place_the_mean_stands_in(scene):
 
 
 def test_places_of_a_rival_come_from_tiles_of_a_large_image(scene):
-    """A few labelled tiles tell where a segment is; one that they miss is looked for everywhere."""
+    """A few labeled tiles tell where a segment is; one that they miss is looked for everywhere."""
     images, labels = scene
-    fitted = segmenter("colour", "head", exposure="set").fit(images, labels)
+    fitted = segmenter("color", "head", exposure="set").fit(images, labels)
     large = np.tile(images[0], (20, 20, 1))[:800, :900]
     asked = []
-    ((labelling, seen),) = look_inside(fitted, [large])
-    odds = TorchLogOdds(labelling, ask(labelling, seen, _region((24, 24), seen.shape)))
+    ((labeling, seen),) = look_inside(fitted, [large])
+    odds = TorchLogOdds(labeling, ask(labeling, seen, _region((24, 24), seen.shape)))
     odds.choose(1, 0)
-    whole, labelling = labelling.label_map, copy.copy(labelling)
-    labelling.label_map = lambda image, work: asked.append(work.within) or whole(image, work)
-    odds.labelling = labelling
+    whole, labeling = labeling.label_map, copy.copy(labeling)
+    labeling.label_map = lambda image, work: asked.append(work.within) or whole(image, work)
+    odds.labeling = labeling
     windows = rival_windows(odds, large, 5, np.random.RandomState(0))
     assert len(windows) == 5
     assert sum((r.stop - r.start) * (c.stop - c.start) for r, c in asked) <= 9 * 128**2
@@ -291,7 +291,7 @@ def test_occlusion_explains_any_estimator(scene, encoder):
     """A forest has no gradients; what changes its votes is found by hiding it."""
     images, labels = scene
     forest = RandomForestClassifier(20, max_depth=4, random_state=0)
-    encoder = encoder or PixelEncoder(4, cue="colour", width=8, max_epochs=0)
+    encoder = encoder or PixelEncoder(4, cue="color", width=8, max_epochs=0)
     fitted = segmenter(encoder=encoder, estimator=forest, patch_size=3).fit(images, labels)
     why = pixel_attribution(fitted, images[0], (24, 24), n_baselines=4)
     assert why.method == "occlusion"
@@ -300,24 +300,24 @@ def test_occlusion_explains_any_estimator(scene, encoder):
         pixel_attribution(fitted, images[0], (24, 24), method="integrated_gradients")
 
 
-def test_a_region_is_explained_by_the_mean_of_its_pixels(by_colour, scene):
+def test_a_region_is_explained_by_the_mean_of_its_pixels(by_color, scene):
     """The log-odds of two pixels together are the mean of those of each."""
     image = scene[0][0]
     region = np.zeros(image.shape[:2], bool)
     region[24, 24] = region[20, 30] = True
     options = {"segment": 0, "against": 1, "n_baselines": 1, "n_steps": 1}
-    both = pixel_attribution(by_colour, image, region, **options)
-    single = [pixel_attribution(by_colour, image, p, **options) for p in ((24, 24), (20, 30))]
+    both = pixel_attribution(by_color, image, region, **options)
+    single = [pixel_attribution(by_color, image, p, **options) for p in ((24, 24), (20, 30))]
     assert both.log_odds == pytest.approx(np.mean([s.log_odds for s in single]), rel=1e-4)
     assert np.array_equal(
         np.argwhere(both.region) + [w.start for w in both.window], np.argwhere(region)
     )
 
 
-def test_squares_hold_what_their_pixels_hold(by_colour, scene):
+def test_squares_hold_what_their_pixels_hold(by_color, scene):
     """Attributions of squares are sums of those of pixels, spread evenly."""
     fine, coarse = (
-        pixel_attribution(by_colour, scene[0][0], (24, 24), square=side, n_baselines=1)
+        pixel_attribution(by_color, scene[0][0], (24, 24), square=side, n_baselines=1)
         for side in (1, 5)
     )
     np.testing.assert_allclose(fine.channels, coarse.channels, rtol=1e-4, atol=1e-4)
@@ -333,31 +333,31 @@ def test_squares_hold_what_their_pixels_hold(by_colour, scene):
     assert np.abs(beside - inner[0, 0]).max() > 0.1 * np.abs(inner).max()
 
 
-def test_attribution_refuses_what_it_cannot_explain(by_colour, scene):
+def test_attribution_refuses_what_it_cannot_explain(by_color, scene):
     """Pixels beside the image, unknown segments and methods, rows."""
     image = scene[0][0]
     for pixel in ((48, 0), (-1, 0), (1, 2, 3), np.zeros((48, 48), bool)):
         with pytest.raises(ValueError, match="pixel="):
-            pixel_attribution(by_colour, image, pixel)
+            pixel_attribution(by_color, image, pixel)
     with pytest.raises(ValueError, match="segment=7 is no segment"):
-        pixel_attribution(by_colour, image, (1, 1), 7)
+        pixel_attribution(by_color, image, (1, 1), 7)
     with pytest.raises(ValueError, match="method='guess'"):
-        pixel_attribution(by_colour, image, (1, 1), method="guess")
+        pixel_attribution(by_color, image, (1, 1), method="guess")
     for name in ("n_baselines", "n_steps", "square"):
         with pytest.raises(ValueError, match=f"{name}=0"):
-            pixel_attribution(by_colour, image, (1, 1), **{name: 0})
+            pixel_attribution(by_color, image, (1, 1), **{name: 0})
     with pytest.raises(ValueError, match="against itself"):
-        pixel_attribution(by_colour, image, (1, 1), 1, against=1)
+        pixel_attribution(by_color, image, (1, 1), 1, against=1)
     rows = segmenter(encoder="passthrough").fit(image.reshape(-1, 3))
     with pytest.raises(ValueError, match="explains images"):
         pixel_attribution(rows, image, (1, 1))
 
 
-def test_prototypes_lie_inside_their_segments(by_colour, scene):
+def test_prototypes_lie_inside_their_segments(by_color, scene):
     """Every patch is real, holds its own segment alone, and overlaps no other."""
     images, _ = scene
-    found = segment_prototypes(by_colour, images, n_prototypes=3, size=8)
-    labels = by_colour.predict(images)
+    found = segment_prototypes(by_color, images, n_prototypes=3, size=8)
+    labels = by_color.predict(images)
     taken = np.zeros(labels.shape, int)
     for patch, segment, (y, x), i in zip(
         found.patches, found.segments, found.positions, found.image_index, strict=True
@@ -372,7 +372,7 @@ def test_prototypes_lie_inside_their_segments(by_colour, scene):
     assert (np.diff(found.scores[:3]) <= 0).all()
 
 
-def test_prototypes_of_a_large_image_come_from_tiles_all_over_it(by_colour, scene):
+def test_prototypes_of_a_large_image_come_from_tiles_all_over_it(by_color, scene):
     """About as many pixels are looked at as asked for; with all of them, the best is no worse."""
     images, _ = scene
     large = np.tile(images[0], (13, 11, 1))[:600, :500]
@@ -381,8 +381,8 @@ def test_prototypes_of_a_large_image_come_from_tiles_all_over_it(by_colour, scen
     assert 0.6 * 2**17 < n_pixels < 1.4 * 2**17
     assert (min(t[0].start for _, t in parts), max(t[0].stop for _, t in parts)) == (0, 600)
     options = {"n_prototypes": 5, "size": 8}
-    some = segment_prototypes(by_colour, [large], max_pixels=2**17, **options)
-    every = segment_prototypes(by_colour, [large], max_pixels=None, **options)
+    some = segment_prototypes(by_color, [large], max_pixels=2**17, **options)
+    every = segment_prototypes(by_color, [large], max_pixels=None, **options)
     for found in (some, every):
         taken = np.zeros(large.shape[:2], int)
         for patch, (y, x) in zip(found.patches, found.positions, strict=True):
@@ -411,12 +411,12 @@ def test_patches_of_overlapping_parts_do_not_overlap():
     assert len(found) >= 9
 
 
-def test_prototypes_refuse_patches_larger_than_images(by_colour, scene):
+def test_prototypes_refuse_patches_larger_than_images(by_color, scene):
     """And images that share no labels."""
     with pytest.raises(ValueError, match="size=49"):
-        segment_prototypes(by_colour, scene[0], size=49)
+        segment_prototypes(by_color, scene[0], size=49)
     with pytest.raises(ValueError, match="max_pixels=0"):
-        segment_prototypes(by_colour, scene[0], max_pixels=0)
+        segment_prototypes(by_color, scene[0], max_pixels=0)
     own = segmenter(scope="image").fit(scene[0])
     with pytest.raises(ValueError, match="scope='image'"):
         segment_prototypes(own, scene[0])
@@ -481,7 +481,7 @@ def test_a_traversal_decodes_along_one_component(rng):
 def test_a_traversal_of_pixel_codes_moves_along_the_readout(scene):
     """A step of one in a component changes every pixel by its row of the linear readout."""
     image = scene[0][0]
-    encoder = PixelEncoder(3, cue="colour", width=8, max_epochs=0).fit(scene[0])
+    encoder = PixelEncoder(3, cue="color", width=8, max_epochs=0).fit(scene[0])
     found = latent_traversal(encoder, image, component=0, values=[0, 1])
     step = encoder.codes_.readout[0] * encoder.scale_[1]
     np.testing.assert_allclose(

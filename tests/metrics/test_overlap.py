@@ -234,7 +234,7 @@ def test_types_of_labels_play_no_role(score, dtype):
 
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.float32])
-def test_unlabelled_pixels_of_any_type_count_nowhere(score, dtype):
+def test_unlabeled_pixels_of_any_type_count_nowhere(score, dtype):
     """-1 is void in every type that can hold it."""
     y_true, y_pred = random_pair()
     expected = score(y_true[3:], y_pred[3:])
@@ -267,9 +267,9 @@ def test_turned_label_maps_are_refused(function):
 
 @pytest.mark.parametrize("function", [*SCORES, match_labels])
 @pytest.mark.parametrize("y_true", [np.full((2, 3), -1), np.full((2, 3), 9)])
-def test_nothing_labelled_is_refused(function, y_true):
+def test_nothing_labeled_is_refused(function, y_true):
     """Where no pixel counts there is no score; the error says what was left out."""
-    with pytest.raises(ValueError, match="y_true has no labelled pixel: all 6 are -1 or ignore"):
+    with pytest.raises(ValueError, match="y_true has no labeled pixel: all 6 are -1 or ignore"):
         function(y_true, np.zeros((2, 3), int), ignore_label=9)
 
 

@@ -172,11 +172,11 @@ def test_unknown_averages_are_refused():
     ],
 )
 def test_scoring_without_a_label_is_refused(average):
-    """Where no image has a labelled pixel, there is an error and not NaN."""
+    """Where no image has a labeled pixel, there is an error and not NaN."""
     X, y = bright_images()
     scorer = make_segmentation_scorer(mean_iou, average=average)
 
-    with pytest.raises(ValueError, match="no labelled pixel"):
+    with pytest.raises(ValueError, match="no labeled pixel"):
         scorer(Threshold(), X, np.full_like(y, -1))
 
 
@@ -267,7 +267,7 @@ def test_searches_go_on_after_one_segment(search, metric):
     ids=lambda metric: metric.__name__,
 )
 def test_metrics_of_scikit_learn_score_label_maps(metric):
-    """A scorer is the metric of the flat labelled pixels, of one segment as of two."""
+    """A scorer is the metric of the flat labeled pixels, of one segment as of two."""
     X, y = bright_images()
     known = y != -1
     scorer = make_segmentation_scorer(metric)

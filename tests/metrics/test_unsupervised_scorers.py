@@ -23,7 +23,7 @@ from sklearn_segae.model_selection import SingleSplit
 
 
 class Bands(BaseEstimator):
-    """A segmenter that cuts grey values into bands; the code is the value and its square."""
+    """A segmenter that cuts gray values into bands; the code is the value and its square."""
 
     def __init__(self, cuts=(0.5,)):
         self.cuts = cuts
@@ -48,8 +48,8 @@ def levels(*means, n=6, side=8):
 
 def rows_of_clusters(*means, n=60):
     """Rows (n * len(means), 2), as many around every mean."""
-    centres = np.repeat(np.array(means)[:, None], 2, axis=1)
-    rows = np.repeat(centres, n, axis=0)
+    centers = np.repeat(np.array(means)[:, None], 2, axis=1)
+    rows = np.repeat(centers, n, axis=0)
     return rows + np.random.default_rng(0).normal(scale=0.1, size=rows.shape)
 
 

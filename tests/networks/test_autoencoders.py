@@ -190,7 +190,7 @@ def test_every_pixel_counts_for_the_code(side):
 
 
 def test_decoded_images_have_both_signs():
-    """The decoder ends linear: standardised images can be met."""
+    """The decoder ends linear: standardized images can be met."""
     net = ConvAutoencoder((1, 9, 9), 2)
 
     images = net.decode(100 * torch.randn(50, 2))
@@ -296,12 +296,12 @@ def test_encode_and_decode_leave_the_input_alone():
 
 
 @pytest.mark.parametrize("spread", [1e-2, 1, 1e3])
-def test_initialised_layers_have_unit_spread(spread):
+def test_initialized_layers_have_unit_spread(spread):
     """Before the activation, every layer has spread 1 on the images, whatever their contrast."""
     net = PixelAutoencoder(2, 16).double()
     x = spread * noise(2, 2, 40, 40)
 
-    net.initialise(x)
+    net.initialize(x)
 
     maps = net.activations(x)
     for layer, m in zip(net.layers, maps, strict=False):

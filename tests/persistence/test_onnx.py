@@ -29,7 +29,7 @@ def run(path, X):
     return session.run(None, {given.name: X})[0]
 
 
-@pytest.mark.parametrize("cue", ["colour", "texture", "both", "all"])
+@pytest.mark.parametrize("cue", ["color", "texture", "both", "all"])
 @pytest.mark.parametrize("n_channels", [1, 4])
 def test_images_of_any_size(mosaic, path, cue, n_channels):
     """Borders included, images narrower than the margin too, from one graph."""

@@ -161,7 +161,7 @@ class TestAutoencoders:
 
 
 class TestPixels:
-    @pytest.mark.parametrize("cue", ["colour", "texture", "both", "all"])
+    @pytest.mark.parametrize("cue", ["color", "texture", "both", "all"])
     def test_encoders_give_the_same_bits(self, mosaic, path, cue):
         """Codes of every cue are the same, down to the order of sums."""
         images = mosaic[0][:, :64, :64]

@@ -1,10 +1,10 @@
-"""Displays show what was computed: colours, names, panels; and they draw where they are told."""
+"""Displays show what was computed: colors, names, panels; and they draw where they are told."""
 
 import numpy as np
 import pytest
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
-from sklearn_segae.imaging._rendering import as_picture, colours
+from sklearn_segae.imaging._rendering import as_picture, colors
 from sklearn_segae.inspection._attribution import pixel_attribution
 from sklearn_segae.inspection._latent_traversal import latent_traversal
 from sklearn_segae.plotting._autoencoder_displays import (
@@ -45,7 +45,7 @@ def halves():
 
 @pytest.fixture(scope="module")
 def segmenter(halves):
-    encoder = PixelEncoder(3, cue="colour", width=4, max_epochs=2, early_stopping=True)
+    encoder = PixelEncoder(3, cue="color", width=4, max_epochs=2, early_stopping=True)
     return AESegmenter(2, encoder=encoder, random_state=0).fit(halves[0])
 
 
@@ -99,23 +99,23 @@ def test_given_axes_are_used(name, segmenter, autoencoder, halves):
     figure.canvas.draw()
 
 
-def test_segments_have_the_colours_of_the_legend(halves):
-    """Labels are laid over the image in Okabe and Ito's colours, under the names of classes."""
+def test_segments_have_the_colors_of_the_legend(halves):
+    """Labels are laid over the image in Okabe and Ito's colors, under the names of classes."""
     images, labels = halves
     flat = np.zeros_like(images[0])
     display = SegmentationDisplay.from_predictions(flat, labels[0], names={0: "sea", 1: "land"})
     (picture,) = pictures(display.axes_)
     left, right = picture[5, 5], picture[5, 35]
-    np.testing.assert_allclose(left, 0.4 * colours(2)[0], atol=1)
-    np.testing.assert_allclose(right, 0.4 * colours(2)[1], atol=1)
+    np.testing.assert_allclose(left, 0.4 * colors(2)[0], atol=1)
+    np.testing.assert_allclose(right, 0.4 * colors(2)[1], atol=1)
     assert (picture[:, 19] == 255).all()  # the border
     assert [text.get_text() for text in display.legend_.get_texts()] == ["sea", "land"]
     faces = [np.array(patch.get_facecolor()[:3]) for patch in display.legend_.get_patches()]
-    np.testing.assert_allclose(faces, colours(2) / 255)
+    np.testing.assert_allclose(faces, colors(2) / 255)
 
 
-def test_classes_keep_their_colours_and_names(halves):
-    """A class that an image lacks still counts; unlabelled pixels are white."""
+def test_classes_keep_their_colors_and_names(halves):
+    """A class that an image lacks still counts; unlabeled pixels are white."""
     images, labels = halves
     maps = [7 * labels[0] + 3, np.full_like(labels[0], 10), np.full_like(labels[0], -1)]
     display = SegmentationDisplay.from_predictions([images[0] * 0] * 3, maps)
@@ -255,7 +255,7 @@ def test_a_traversal_is_on_one_scale(autoencoder):
         np.testing.assert_allclose(shown, (x - low) / (high - low), atol=1e-6)
 
 
-def test_prototypes_are_framed_in_their_colours(segmenter, halves):
+def test_prototypes_are_framed_in_their_colors(segmenter, halves):
     """A row for each segment, named, with the patches as they are in the image."""
     display = PrototypeDisplay.from_estimator(
         segmenter, halves[0], n_prototypes=2, size=8, names=["dark", "bright"]
@@ -266,7 +266,7 @@ def test_prototypes_are_framed_in_their_colours(segmenter, halves):
     assert pictures(display.axes_)[2 * dark].mean() < pictures(display.axes_)[2 - 2 * dark].mean()
     assert [row[0].get_ylabel() for row in display.axes_] == ["dark", "bright"]
     frame = display.axes_[1, 0].spines["left"].get_edgecolor()
-    np.testing.assert_allclose(frame[:3], colours(2)[1] / 255)
+    np.testing.assert_allclose(frame[:3], colors(2)[1] / 255)
 
 
 def test_attributions_are_drawn_where_they_are(segmenter, halves):
@@ -278,8 +278,8 @@ def test_attributions_are_drawn_where_they_are(segmenter, halves):
     assert shown > 0.95 * np.abs(why.attribution).sum()
     names = {display.ax_.get_title(), display.axes_[0, 1].get_title()}
     assert names in ({"why dark", "rather than bright"}, {"why bright", "rather than dark"})
-    colour = np.repeat(why.attribution, 3, axis=2)
-    why.update(attribution=colour, channels=colour.sum((0, 1)))
+    color = np.repeat(why.attribution, 3, axis=2)
+    why.update(attribution=color, channels=color.sum((0, 1)))
     bars = AttributionDisplay(why, channel_names=["r", "g", "b"]).plot().axes_[0, 2]
     np.testing.assert_allclose([bar.get_width() for bar in bars.patches], why.channels)
     assert [tick.get_text() for tick in bars.get_yticklabels()] == ["r", "g", "b"]

@@ -41,11 +41,11 @@ def test_strength_is_a_number_for_every_border():
 
 
 def test_a_step_is_stronger_than_plain_borders():
-    """Where colour changes, a border is the strongest."""
+    """Where color changes, a border is the strongest."""
     borders = Borders(BLOCKS)
-    colours = HALVES[..., None] + 0.1 * noise()
+    colors = HALVES[..., None] + 0.1 * noise()
 
-    strength = border_strength(borders, colours.astype(np.float32))
+    strength = border_strength(borders, colors.astype(np.float32))
 
     assert strength[crosses(borders)].min() > 3 * strength[~crosses(borders)].max()
 
@@ -63,12 +63,12 @@ def test_typical_gradients_make_a_strength_of_one():
     """In its own typical gradients, an image has a mean strength of 1 at its fine borders."""
     from sklearn_segae.regions._watershed import fine_regions
 
-    colours = noise(3, 3)
-    units = typical_gradients(iter([colours, np.zeros((9, 9, 3), np.float32)]))
+    colors = noise(3, 3)
+    units = typical_gradients(iter([colors, np.zeros((9, 9, 3), np.float32)]))
 
-    mean = gradient_strength(Borders(fine_regions(colours)), colours, units).mean()
+    mean = gradient_strength(Borders(fine_regions(colors)), colors, units).mean()
     assert mean == pytest.approx(1)
-    np.testing.assert_allclose(typical_gradients([5 * colours]), 5 * units, rtol=0.02)
+    np.testing.assert_allclose(typical_gradients([5 * colors]), 5 * units, rtol=0.02)
 
 
 @pytest.mark.parametrize("images", [[], [np.zeros((9, 9, 1), np.float32)]])
@@ -78,7 +78,7 @@ def test_plain_images_have_no_typical_gradients(images):
 
 
 def test_words_that_go_together_do_not_surprise():
-    """A pattern of two colours is one thing, as long as they meet everywhere on it."""
+    """A pattern of two colors is one thing, as long as they meet everywhere on it."""
     rng = np.random.default_rng(0)
     words = rng.integers(0, 2, (48, 48)) + 2 * HALVES  # 0 and 1 mix left, 2 and 3 right
     borders = Borders(BLOCKS)
@@ -117,7 +117,7 @@ def test_joint_distribution_is_one():
 
 
 def test_words_are_few_and_told_apart():
-    """Equal pixels are one word, unlike ones two, and few colours make few words."""
+    """Equal pixels are one word, unlike ones two, and few colors make few words."""
     maps = np.stack([HALVES, 1 - HALVES], 2).astype(np.float32)
 
     words = read_words(maps, seed=0)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_segae.regions._region_graph import Borders, merge
-from sklearn_segae.regions._watershed import colour_tensor, watershed
+from sklearn_segae.regions._watershed import color_tensor, watershed
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -31,7 +31,7 @@ def test_strips_are_a_chain():
     np.testing.assert_array_equal(borders.area, [18, 12, 24, 6])
 
 
-def test_regions_at_a_corner_are_no_neighbours():
+def test_regions_at_a_corner_are_no_neighbors():
     """Quadrants have four borders, not six."""
     borders = Borders(np.kron([[0, 1], [2, 3]], np.ones((4, 4), int)))
 
@@ -43,7 +43,7 @@ def test_regions_at_a_corner_are_no_neighbours():
 def test_gradient_is_that_across_the_border(side):
     """What changes along a border does not make it stronger, whether it is long or one pixel."""
     y, x = np.mgrid[: 2 * side, : 2 * side].astype(float)
-    tensor = colour_tensor((3 * x + 100 * y)[..., None], 1)
+    tensor = color_tensor((3 * x + 100 * y)[..., None], 1)
     middle = np.zeros((3, 2 * side, 2 * side)) + tensor[:, side, side][:, None, None]
 
     upright = Borders(np.kron([[0, 1]], np.ones((2 * side, side), int)))

@@ -26,7 +26,7 @@ def noise(shape=(60, 70, 2), seed=0):
 
 
 def quadrants(level=0.0):
-    """Four colours, with noise of a level."""
+    """Four colors, with noise of a level."""
     return PALETTE[QUADRANTS] + level * noise((80, 80, 3))
 
 
@@ -35,17 +35,17 @@ def n_patches(labels):
 
 
 def stripes():
-    """Upright stripes left, lying ones right: (colours, codes that tell which, halves)."""
+    """Upright stripes left, lying ones right: (colors, codes that tell which, halves)."""
     y, x = np.mgrid[:64, :96]
     halves = (x >= 48).astype(int)
-    colours = np.where(halves, y % 4 < 2, x % 4 < 2)[..., None] + 0.1 * noise((64, 96, 1))
+    colors = np.where(halves, y % 4 < 2, x % 4 < 2)[..., None] + 0.1 * noise((64, 96, 1))
     codes = ndimage.gaussian_filter(2.0 * halves - 1, 2)[..., None] + 0.1 * noise((64, 96, 1), 1)
-    return colours.astype(np.float32), codes.astype(np.float32), halves
+    return colors.astype(np.float32), codes.astype(np.float32), halves
 
 
 @pytest.mark.parametrize("level", [0.01, 0.1, 0.3])
 def test_quadrants_are_found(level):
-    """Four colours are four segments, but where they meet, by number, strength and default."""
+    """Four colors are four segments, but where they meet, by number, strength and default."""
     tree = region_tree(quadrants(level))
 
     for labels in (tree.cut(4), tree.cut(), tree.cut(9), tree.cut(threshold=5)):
@@ -66,7 +66,7 @@ def test_the_floor_suits_images_of_any_size(side):
 
 
 def test_a_drawing_without_noise_needs_no_floor():
-    """Four even colours are the four finest regions."""
+    """Four even colors are the four finest regions."""
     tree = region_tree(quadrants())
 
     assert tree.n_regions == 4
@@ -139,15 +139,15 @@ def test_heights_increase():
 
 def test_equal_input_gives_equal_trees():
     """Nothing is left to chance, and the input stays as it is."""
-    colours, codes = noise(), noise(seed=1)
-    before = colours.copy(), codes.copy()
+    colors, codes = noise(), noise(seed=1)
+    before = colors.copy(), codes.copy()
     state = np.random.get_state()[1].copy()  # noqa: NPY002
 
-    first, second = region_tree(colours, codes), region_tree(colours, codes)
+    first, second = region_tree(colors, codes), region_tree(colors, codes)
 
     for name in ("regions", "merges", "heights"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
-    np.testing.assert_array_equal((colours, codes), before)
+    np.testing.assert_array_equal((colors, codes), before)
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
@@ -161,7 +161,7 @@ def test_tiny_and_narrow_images_have_trees(shape):
 
 
 def test_a_plain_image_is_one_segment():
-    """An image of one colour has one region, and nothing to merge."""
+    """An image of one color has one region, and nothing to merge."""
     tree = region_tree(np.full((20, 30, 3), 0.1, np.float32), np.ones((20, 30, 4), np.float32))
 
     assert tree.n_regions == 1
@@ -170,12 +170,12 @@ def test_a_plain_image_is_one_segment():
     assert not tree.contours().any()
 
 
-def test_codes_tell_textures_apart_that_share_their_colours():
-    """Upright and lying stripes of the same colours are two segments to whom codes say so."""
-    colours, codes, halves = stripes()
+def test_codes_tell_textures_apart_that_share_their_colors():
+    """Upright and lying stripes of the same colors are two segments to whom codes say so."""
+    colors, codes, halves = stripes()
 
-    with_codes = region_tree(colours, codes).cut(2, floor=0)
-    without = region_tree(colours).cut(2, floor=0)
+    with_codes = region_tree(colors, codes).cut(2, floor=0)
+    without = region_tree(colors).cut(2, floor=0)
 
     assert adjusted_rand_score(halves.ravel(), with_codes.ravel()) > 0.9
     assert adjusted_rand_score(halves.ravel(), without.ravel()) < 0.5
@@ -184,9 +184,9 @@ def test_codes_tell_textures_apart_that_share_their_colours():
 @pytest.mark.parametrize("flip", [np.flipud, np.fliplr, lambda a: a.swapaxes(0, 1)])
 def test_a_mirrored_image_has_mirrored_segments(flip):
     """Left and right, up and down, rows and columns are alike: nearly, since words are sampled."""
-    colours = quadrants(0.5)
+    colors = quadrants(0.5)
 
-    labels, mirrored = region_tree(colours).cut(4), region_tree(flip(colours)).cut(4)
+    labels, mirrored = region_tree(colors).cut(4), region_tree(flip(colors)).cut(4)
 
     assert adjusted_rand_score(flip(labels).ravel(), mirrored.ravel()) > 0.95
 

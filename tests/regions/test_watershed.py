@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sklearn_segae.regions._watershed import (
-    colour_tensor,
+    color_tensor,
     find_markers,
     fine_regions,
-    neighbours,
+    neighbors,
     smooth,
     steepest,
     watershed,
@@ -29,9 +29,9 @@ def n_patches(labels):
 @given(shapes, st.integers(0, 100))
 def test_regions_are_connected_and_numbered(shape, seed):
     """Whatever the size, regions are connected patches, numbered without gaps."""
-    colours = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    colors = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
-    regions = fine_regions(colours)
+    regions = fine_regions(colors)
 
     assert regions.shape == shape[:2]
     assert regions.dtype == np.int32
@@ -41,7 +41,7 @@ def test_regions_are_connected_and_numbered(shape, seed):
 @pytest.mark.parametrize("value", [0, 0.1, -3])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (40, 1), (30, 41)])
 def test_a_plain_image_is_one_region(shape, value):
-    """Rounding errors of an image of one colour are no edges."""
+    """Rounding errors of an image of one color are no edges."""
     assert not fine_regions(np.full((*shape, 2), value, np.float32)).any()
 
 
@@ -104,14 +104,14 @@ def test_gradients_do_not_depend_on_direction_or_channel():
     for way in (y, x, (y + x) / np.sqrt(2)):
         maps = np.zeros((60, 60, 3))
         maps[..., 1] = way / 10
-        heights.append(steepest(colour_tensor(maps, 4))[30, 30])
+        heights.append(steepest(color_tensor(maps, 4))[30, 30])
 
     np.testing.assert_allclose(heights, 0.8, rtol=1e-6)  # 8 pixels of a tenth
 
 
-def test_neighbours_are_all_pairs_that_share_an_edge():
+def test_neighbors_are_all_pairs_that_share_an_edge():
     """h (w - 1) + (h - 1) w pairs, a step of 1 or of a row apart."""
-    p, q = neighbours((3, 5))
+    p, q = neighbors((3, 5))
 
     assert len(p) == 3 * 4 + 2 * 5
     assert set(q - p) == {1, 5}

@@ -72,7 +72,7 @@ def test_classifiers_are_refined_on_demand(mosaic):
     assert mean_iou(named, fine, matched=False) > 0.8
 
 
-@pytest.mark.parametrize("encoder", [PCA(2), "passthrough", PixelEncoder(cue="colour")])
+@pytest.mark.parametrize("encoder", [PCA(2), "passthrough", PixelEncoder(cue="color")])
 def test_codes_without_a_narrower_pooling_are_refused(mosaic, encoder):
     """The error tells what refine=True needs; "auto" goes without."""
     images, _ = mosaic

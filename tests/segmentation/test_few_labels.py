@@ -19,14 +19,14 @@ RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
 
 @pytest.fixture
 def quadrants(rng):
-    """Two noisy images of four grey values, one a quadrant, and their labels, 10 to 13."""
+    """Two noisy images of four gray values, one a quadrant, and their labels, 10 to 13."""
     labels = np.kron([[10, 11], [12, 13]], np.ones((20, 20), int))[None].repeat(2, 0)
     return labels + rng.normal(0, 0.2, labels.shape), labels
 
 
 @pytest.fixture
 def scribbles(quadrants):
-    """Sixteen labelled pixels in the first image, none in the second."""
+    """Sixteen labeled pixels in the first image, none in the second."""
     _, labels = quadrants
     y = np.full(labels.shape, -1)
     y[0, 5::10, 5::10] = labels[0, 5::10, 5::10]
@@ -48,7 +48,7 @@ def scribbles(quadrants):
     ids=lambda e: e if isinstance(e, str) else type(e).__name__,
 )
 def test_any_classifier_will_do(quadrants, scribbles, estimator):
-    """A few labelled pixels in one image are enough for the other; labels come back as given."""
+    """A few labeled pixels in one image are enough for the other; labels come back as given."""
     images, labels = quadrants
     segmenter = AESegmenter(estimator=estimator, **RAW).fit(images, scribbles)
     assert segmenter.classes_.tolist() == [10, 11, 12, 13]
@@ -77,7 +77,7 @@ def test_a_network_wrapped_by_skorch_will_do(quadrants):
 
 
 def test_weights_decide_between_contradicting_labels(quadrants):
-    """Where two labels are given to one grey value, the heavier one wins; 0 is no label at all."""
+    """Where two labels are given to one gray value, the heavier one wins; 0 is no label at all."""
     images, labels = quadrants
     y, weight = np.where(labels > 11, 1, 0), np.ones(labels.shape)
     y[1] = 1 - y[1]
@@ -126,7 +126,7 @@ def test_fit_takes_no_other_metadata(quadrants):
         AESegmenter(**RAW).fit(quadrants[0], weights=1)
 
 
-def test_doubt_is_at_the_border_of_grey_values(quadrants, scribbles):
+def test_doubt_is_at_the_border_of_gray_values(quadrants, scribbles):
     """Pixels between two classes are less sure than those in the middle of one."""
     images, _ = quadrants
     segmenter = AESegmenter(estimator=LogisticRegression(C=100), **RAW).fit(images, scribbles)
@@ -140,7 +140,7 @@ def test_doubt_is_at_the_border_of_grey_values(quadrants, scribbles):
 
 
 def test_a_clusterer_has_doubts_too(quadrants):
-    """Distances to centres make probabilities, and these doubts; a list stays a list."""
+    """Distances to centers make probabilities, and these doubts; a list stays a list."""
     images, _ = quadrants
     segmenter = AESegmenter(4, estimator=KMeans(n_init=4), **RAW).fit(images)
     doubt = segmenter.uncertainty([images[0], images[1, :7]])
@@ -161,7 +161,7 @@ def test_decision_function_is_the_estimators(quadrants):
 
 @pytest.mark.parametrize("estimator", [None, GaussianMixture(), KMeans(n_init=4)])
 def test_one_pixel_names_a_segment(quadrants, estimator):
-    """Four labelled pixels say what four segments are, in all images."""
+    """Four labeled pixels say what four segments are, in all images."""
     images, labels = quadrants
     segmenter = AESegmenter(4, estimator=estimator, **RAW).fit(images)
     before = segmenter.labels_.copy()
@@ -204,8 +204,8 @@ def test_weights_decide_on_a_contested_name(quadrants):
         assert segmenter.name_segments(images, y, weight).classes_.tolist() == expected
 
 
-def test_a_segment_without_labels_is_named_like_its_neighbour(quadrants):
-    """Of three labelled segments, the one with the nearest code lends its name."""
+def test_a_segment_without_labels_is_named_like_its_neighbor(quadrants):
+    """Of three labeled segments, the one with the nearest code lends its name."""
     images, labels = quadrants
     y = np.where(labels == 13, -1, labels)
     segmenter = AESegmenter(4, estimator=KMeans(n_init=4), **RAW).fit(images)

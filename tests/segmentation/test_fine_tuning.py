@@ -54,7 +54,7 @@ def test_the_joint_network_is_what_encoder_and_head_are(few, cue):
 
 
 def test_the_head_teaches_the_encoder(few, apart, mosaic):
-    """Its weights change, and labelled pixels fit better; both ways it segments."""
+    """Its weights change, and labeled pixels fit better; both ways it segments."""
     images, y = few
     tuned = segmenter(fine_tune=1.0, encoder__max_epochs=4).fit(images, y)
     assert not torch.equal(weights(tuned), weights(apart))

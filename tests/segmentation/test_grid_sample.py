@@ -44,7 +44,7 @@ def test_distances_are_in_poolings_and_end_at_the_tile(encoder_and_images):
 
 
 def test_patches_are_those_about_the_places(encoder_and_images):
-    """One for every place, centred there, and without local brightness and contrast."""
+    """One for every place, centered there, and without local brightness and contrast."""
     encoder, images = encoder_and_images
     survey = Survey(encoder, images[:1], np.random.default_rng(0))
     patches = survey.patches(9).reshape(48, 48, 9, 9)

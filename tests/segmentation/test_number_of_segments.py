@@ -13,9 +13,9 @@ from sklearn_segae.segmentation._clustering import MOST, count_clusters
 @pytest.mark.parametrize("n_features", [2, 16])
 def test_separate_clusters_are_counted(k, n_features):
     """Well separated blobs in few and in many dimensions."""
-    centres = 10 * np.random.default_rng(k).permutation(np.eye(16))[:k, :n_features]
-    centres = centres if n_features == 16 else 10 * np.c_[np.arange(k) % 3, np.arange(k) // 3]
-    rows, _ = make_blobs(2000, centers=centres, cluster_std=0.5, random_state=0)
+    centers = 10 * np.random.default_rng(k).permutation(np.eye(16))[:k, :n_features]
+    centers = centers if n_features == 16 else 10 * np.c_[np.arange(k) % 3, np.arange(k) // 3]
+    rows, _ = make_blobs(2000, centers=centers, cluster_std=0.5, random_state=0)
     assert count_clusters(rows, seed=0) == k
 
 

@@ -53,7 +53,7 @@ def test_a_weight_is_a_repetition(iris, rng):
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-10)
 
 
-def test_class_weights_favour_the_rare(overlapping):
+def test_class_weights_favor_the_rare(overlapping):
     """Balanced, or named one by one."""
     X, y = overlapping
     shares = [

@@ -1,18 +1,18 @@
-"""Names of segments: by the most labelled pixels, or like the nearest that has one."""
+"""Names of segments: by the most labeled pixels, or like the nearest that has one."""
 
 import numpy as np
 
-from sklearn_segae.segmentation._segment_classes import Names, name_segments, segment_centres
+from sklearn_segae.segmentation._segment_classes import Names, name_segments, segment_centers
 
 
 def test_the_majority_names_a_segment():
-    """Weights count; a segment without labels is called like its neighbour in code space."""
+    """Weights count; a segment without labels is called like its neighbor in code space."""
     segments = np.array([-1, 0, 1, 2])
-    centres = np.array([[0.0], [1.0], [5.0], [4.0]])
+    centers = np.array([[0.0], [1.0], [5.0], [4.0]])
     labels, y = np.array([-1, -1, -1, 1, 0]), np.array([7, 7, 3, 9, 3])
-    assert name_segments(segments, centres, labels, y).classes.tolist() == [7, 3, 9, 9]
+    assert name_segments(segments, centers, labels, y).classes.tolist() == [7, 3, 9, 9]
     weight = np.array([1, 1, 3, 1, 1])
-    assert name_segments(segments, centres, labels, y, weight).classes.tolist() == [3, 3, 9, 9]
+    assert name_segments(segments, centers, labels, y, weight).classes.tolist() == [3, 3, 9, 9]
 
 
 def test_probabilities_of_a_class_are_those_of_its_segments():
@@ -30,8 +30,8 @@ def test_names_may_be_words():
     assert names.of(np.array([1, 0])).tolist() == ["sand", "wood"]
 
 
-def test_centres_are_scaled_means():
+def test_centers_are_scaled_means():
     """In units of every code's spread; a segment without pixels has that of all."""
     codes = np.array([[0.0, 0], [0, 10], [4, 0], [4, 10]])
-    centres = segment_centres(codes, np.array([0, 0, 1, 1]), np.array([0, 1, 5]))
-    np.testing.assert_allclose(centres, [[-1, 0], [1, 0], [0, 0]], atol=1e-9)
+    centers = segment_centers(codes, np.array([0, 0, 1, 1]), np.array([0, 1, 5]))
+    np.testing.assert_allclose(centers, [[-1, 0], [1, 0], [0, 0]], atol=1e-9)

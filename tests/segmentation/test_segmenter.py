@@ -22,13 +22,13 @@ RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
 
 @pytest.fixture
 def quadrants():
-    """An image of four grey values, one a quadrant, and its labels."""
+    """An image of four gray values, one a quadrant, and its labels."""
     labels = np.kron([[0, 1], [2, 3]], np.ones((20, 20), int))
     return 10.0 * labels[None], labels[None]
 
 
 def test_quadrants_are_found_exactly(quadrants):
-    """Four colours, four segments, no pixel wrong."""
+    """Four colors, four segments, no pixel wrong."""
     images, labels = quadrants
     assert matched_accuracy(labels, AESegmenter(4, **RAW).fit_predict(images)) == 1
 
@@ -94,8 +94,8 @@ def test_a_number_of_clusters_of_ones_own_stays(quadrants):
     assert len(np.unique(segmenter.labels_)) == 2
 
 
-def test_a_few_labelled_pixels_are_enough(quadrants):
-    """-1 is unlabelled; classes come back under their names."""
+def test_a_few_labeled_pixels_are_enough(quadrants):
+    """-1 is unlabeled; classes come back under their names."""
     images, labels = quadrants
     y = np.full(labels.shape, -1)
     for value, name in enumerate([7, 3, 100, 5]):
@@ -107,7 +107,7 @@ def test_a_few_labelled_pixels_are_enough(quadrants):
     assert not hasattr(segmenter, "labels_")
 
 
-@pytest.mark.parametrize(("code", "parameter"), [(0, "unlabelled"), (255, "ignore_label")])
+@pytest.mark.parametrize(("code", "parameter"), [(0, "unlabeled"), (255, "ignore_label")])
 def test_other_codes_for_no_label(quadrants, code, parameter):
     """Pixels with that code are left out, however many they are."""
     images, labels = quadrants
@@ -118,7 +118,7 @@ def test_other_codes_for_no_label(quadrants, code, parameter):
     assert list(segmenter.set_params(**{parameter: -9}).fit(images, y).classes_) != [1, 2, 3, 4]
 
 
-def test_semi_supervised_estimators_see_unlabelled_pixels(quadrants):
+def test_semi_supervised_estimators_see_unlabeled_pixels(quadrants):
     """SelfTrainingClassifier labels pixels by itself, so it must have been given some."""
     images, labels = quadrants
     y = np.full(labels.shape, -1)
@@ -130,12 +130,12 @@ def test_semi_supervised_estimators_see_unlabelled_pixels(quadrants):
 
 
 def test_a_classifier_asks_for_labels(quadrants):
-    """Without y, with no labelled pixel, or with maps that do not fit, the error says so."""
+    """Without y, with no labeled pixel, or with maps that do not fit, the error says so."""
     images, labels = quadrants
     segmenter = AESegmenter(estimator=LogisticRegression(), **RAW)
     with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
         segmenter.fit(images)
-    with pytest.raises(ValueError, match="y has no labelled pixel"):
+    with pytest.raises(ValueError, match="y has no labeled pixel"):
         segmenter.fit(images, np.full(labels.shape, -1))
     with pytest.raises(ValueError, match=r"y\[0\] has shape \(40, 39\), but X\[0\] has \(40, 40\)"):
         segmenter.fit(images, labels[:, :, :39])
@@ -215,7 +215,7 @@ def test_specks_are_absorbed(shapes):
 
 
 def test_the_estimator_is_fitted_on_so_many_pixels(shapes):
-    """n_fit_pixels bounds what the estimator sees, of labelled pixels too."""
+    """n_fit_pixels bounds what the estimator sees, of labeled pixels too."""
     counts = []
 
     class Counting(LogisticRegression):
@@ -278,7 +278,7 @@ def test_scope_image_partitions_every_image_on_its_own():
     np.testing.assert_array_equal(labels, segmenter.labels_)
     np.testing.assert_array_equal(segmenter.predict(images[1:])[0], labels[1])
     codes = segmenter.transform(images)
-    for image in codes:  # centred on each by itself
+    for image in codes:  # centered on each by itself
         assert np.abs(image.mean((0, 1))).max() < 0.1
     together = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
     assert (together.transform(images) != codes).any()
@@ -295,10 +295,10 @@ def test_scope_image_is_for_clusterers(shapes):
 
 
 def test_the_default_estimator_follows_the_cue(shapes, mosaic):
-    """A mixture for colours, k-means for textures."""
+    """A mixture for colors, k-means for textures."""
     quick = {"width": 8, "max_epochs": 0}
     for cue, images, kind in (
-        ("colour", shapes[0], ShrunkMixture),
+        ("color", shapes[0], ShrunkMixture),
         ("texture", mosaic[0], KMeans),
         ("both", shapes[0], KMeans),
     ):

@@ -14,8 +14,8 @@ from sklearn_segae.imaging._label_maps import as_stored
 from sklearn_segae.storage._files import read_image, write_image
 
 IMAGES = {
-    "grey": np.arange(12, dtype=np.uint8).reshape(3, 4),
-    "colour": np.arange(36, dtype=np.uint8).reshape(3, 4, 3),
+    "gray": np.arange(12, dtype=np.uint8).reshape(3, 4),
+    "color": np.arange(36, dtype=np.uint8).reshape(3, 4, 3),
     "deep": (1000 * np.arange(12, dtype=np.uint16)).reshape(3, 4),
     "floats": np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4),
     "spectra": np.arange(84, dtype=np.float32).reshape(3, 4, 7),
@@ -25,11 +25,11 @@ IMAGES = {
 @pytest.mark.parametrize(
     ("suffix", "names"),
     [
-        (".png", ["grey", "colour", "deep"]),
-        (".PNG", ["grey"]),
-        (".bmp", ["grey", "colour"]),
-        (".tif", ["grey", "colour", "deep", "floats"]),
-        (".tiff", ["grey"]),
+        (".png", ["gray", "color", "deep"]),
+        (".PNG", ["gray"]),
+        (".bmp", ["gray", "color"]),
+        (".tif", ["gray", "color", "deep", "floats"]),
+        (".tiff", ["gray"]),
         (".npy", list(IMAGES)),
     ],
 )
@@ -59,9 +59,9 @@ def test_many_channels_come_back_from_a_tiff(tmp_path, channels):
 
 def test_the_case_of_a_suffix_plays_no_role(tmp_path):
     """Arrays are also written to names in capitals."""
-    write_image(tmp_path / "A.NPY", IMAGES["grey"])
+    write_image(tmp_path / "A.NPY", IMAGES["gray"])
 
-    np.testing.assert_array_equal(read_image(tmp_path / "A.NPY"), IMAGES["grey"])
+    np.testing.assert_array_equal(read_image(tmp_path / "A.NPY"), IMAGES["gray"])
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -72,19 +72,19 @@ def test_a_jpeg_is_nearly_what_was_written(tmp_path):
     write_image(tmp_path / "a.jpg", image)
 
     difference = read_image(tmp_path / "a.jpg").astype(int) - image
-    assert np.abs(difference).max() <= 12  # quantised, not another picture
+    assert np.abs(difference).max() <= 12  # quantized, not another picture
 
 
 def test_folders_are_made(tmp_path):
     """The folder of a picture needs not be there."""
-    write_image(tmp_path / "a" / "b" / "c.png", IMAGES["grey"])
+    write_image(tmp_path / "a" / "b" / "c.png", IMAGES["gray"])
 
-    np.testing.assert_array_equal(read_image(tmp_path / "a" / "b" / "c.png"), IMAGES["grey"])
+    np.testing.assert_array_equal(read_image(tmp_path / "a" / "b" / "c.png"), IMAGES["gray"])
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (3, 4, 2)])
 def test_transparency_is_dropped(tmp_path, shape):
-    """The last channel of an RGBA or grey-alpha PNG is no channel of the image."""
+    """The last channel of an RGBA or gray-alpha PNG is no channel of the image."""
     image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
     write_image(tmp_path / "a.png", image)
 
@@ -172,7 +172,7 @@ def test_a_file_holds_one_image(tmp_path, shape):
 def test_a_failed_write_keeps_the_old_file(tmp_path, suffix):
     """Where writing fails, the file of before is untouched, and no partial one is left."""
     path = tmp_path / f"a{suffix}"
-    write_image(path, IMAGES["grey"])
+    write_image(path, IMAGES["gray"])
     before = path.read_bytes()
 
     with pytest.raises(Exception):  # noqa: B017, PT011 each writer raises its own
@@ -192,10 +192,10 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 
 def test_a_write_replaces_the_old_file(tmp_path):
     """The second picture of a name is the one that is read."""
-    write_image(tmp_path / "a.png", IMAGES["grey"])
-    write_image(tmp_path / "a.png", IMAGES["colour"])
+    write_image(tmp_path / "a.png", IMAGES["gray"])
+    write_image(tmp_path / "a.png", IMAGES["color"])
 
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), IMAGES["colour"])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), IMAGES["color"])
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_labels_are_stored_in_the_smallest_type(highest, dtype):
 
 
 @pytest.mark.parametrize("highest", [3, 300])
-def test_unlabelled_pixels_stay_unlabelled(highest):
+def test_unlabeled_pixels_stay_unlabeled(highest):
     """Storing keeps -1 apart from every label."""
     labels = np.array([[-1, highest]])
 

@@ -71,11 +71,11 @@ export class Board {
       const down = Math.ceil(height / view.step);
       const data = new ImageData(across, down);
       for (let i = 0, j = 0; i < across * down; i += 1, j += 4) {
-        const colour = this.showsDoubt
+        const color = this.showsDoubt
           ? this.doubts[view.doubt[i]] : this.palette[view.labels[i] - 1];
-        data.data[j] = colour[0];
-        data.data[j + 1] = colour[1];
-        data.data[j + 2] = colour[2];
+        data.data[j] = color[0];
+        data.data[j + 1] = color[1];
+        data.data[j + 2] = color[2];
         data.data[j + 3] = 255;
       }
       const small = layer(across, down);
@@ -95,10 +95,10 @@ export class Board {
       for (let x = 0; x < width; x += 1, j += 4) {
         const value = this.strokes[start + x];
         if (!value) continue;
-        const colour = this.palette[value - 1];
-        data.data[j] = colour[0];
-        data.data[j + 1] = colour[1];
-        data.data[j + 2] = colour[2];
+        const color = this.palette[value - 1];
+        data.data[j] = color[0];
+        data.data[j + 1] = color[1];
+        data.data[j + 2] = color[2];
         data.data[j + 3] = 255;
       }
     }
@@ -186,8 +186,8 @@ export class Board {
     if (this.showsStrokes) c.drawImage(this.ink.canvas, 0, 0);
     if (this.hover && this.tool !== "hand") {
       // White within black, to be seen on everything.
-      for (const [colour, thick] of [["#000", 3], ["#fff", 1]]) {
-        c.strokeStyle = colour;
+      for (const [color, thick] of [["#000", 3], ["#fff", 1]]) {
+        c.strokeStyle = color;
         c.lineWidth = (thick * this.density) / this.zoom;
         c.beginPath();
         c.arc(...this.hover, this.size / 2, 0, 2 * Math.PI);

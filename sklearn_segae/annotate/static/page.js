@@ -41,7 +41,7 @@ function fail(error) {
 async function start() {
   state = await (await ask("state")).json();
   version = state.version;
-  board = new Board($("board"), state.colours, (stroke) => finish({ image: current, ...stroke }));
+  board = new Board($("board"), state.colors, (stroke) => finish({ image: current, ...stroke }));
   $("images").replaceChildren(...state.images.map(({ name }, i) => new Option(name, i)));
   document.querySelector("nav").hidden = state.images.length < 2;
   listClasses();
@@ -157,13 +157,13 @@ function link(id, address, ready) {
 function listClasses() {
   $("classes").replaceChildren(...state.classes.map((name, i) => {
     const [item, label] = [document.createElement("li"), document.createElement("label")];
-    const [radio, colour] = [document.createElement("input"), document.createElement("i")];
+    const [radio, color] = [document.createElement("input"), document.createElement("i")];
     const text = document.createElement("input");
     Object.assign(radio, { type: "radio", name: "class", value: i + 1, checked: board.chosen === i + 1 });
     radio.setAttribute("aria-label", `Draw ${name}`);
     radio.addEventListener("change", () => choose(i + 1));
-    colour.style.background = state.colours[i];
-    label.append(radio, colour);
+    color.style.background = state.colors[i];
+    label.append(radio, color);
     Object.assign(text, { type: "text", value: name, maxLength: 40 });
     text.setAttribute("aria-label", `Name of class ${i + 1}`);
     text.addEventListener("change", () => rename(state.classes.with(i, text.value)).catch(fail));
@@ -172,7 +172,7 @@ function listClasses() {
     if (i < KEYED) item.append(Object.assign(document.createElement("kbd"), { textContent: i + 1 }));
     return item;
   }));
-  $("add").disabled = state.classes.length >= state.colours.length;
+  $("add").disabled = state.classes.length >= state.colors.length;
 }
 
 function rename(names) {
