@@ -55,13 +55,13 @@ def forest():
     return RandomForestClassifier(30, max_depth=8, random_state=0)
 
 
-CASES = {  # what differs, cue, estimator, methods
-    ("color", "color", "mixture"): (by_color, None, ("integrated_gradients", "occlusion")),
-    ("color", "all", "head"): (by_color, "head", ("integrated_gradients", "occlusion")),
-    ("color", "color", "forest"): (by_color, forest(), ("occlusion",)),
+CASES = {  # what differs, features, estimator, methods
+    ("intensity", "intensity", "mixture"): (by_color, None, ("integrated_gradients", "occlusion")),
+    ("intensity", "multiscale", "head"): (by_color, "head", ("integrated_gradients", "occlusion")),
+    ("intensity", "intensity", "forest"): (by_color, forest(), ("occlusion",)),
     ("texture", "texture", "k-means"): (by_texture, None, ("integrated_gradients", "occlusion")),
     ("texture", "texture", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),
-    ("texture", "all", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),
+    ("texture", "multiscale", "head"): (by_texture, "head", ("integrated_gradients", "occlusion")),
 }
 
 
@@ -113,16 +113,16 @@ def main():
     )
     print("| --- " * 9 + "|")
     for case in args.cases:
-        (differs, cue, name), (make, estimator, methods) = list(CASES.items())[case]
+        (differs, features, name), (make, estimator, methods) = list(CASES.items())[case]
         results, accuracies = defaultdict(list), []
         for seed in range(args.seeds):
             images, labels = make(args.size, seed, noise=args.others == "noise")
-            encoder = PixelEncoder(cue=cue, max_epochs=args.epochs)
+            encoder = PixelEncoder(features=features, max_epochs=args.epochs)
             segmenter = AESegmenter(2, encoder=encoder, estimator=estimator, random_state=seed)
             segmenter.fit(images, labels)
             accuracies.append(matched_accuracy(labels, segmenter.predict(images)))
             for method in methods:
-                for baseline in ("rival", "mean"):
+                for baseline in ("other_segment", "mean"):
                     options = method, baseline, args.pixels
                     found = list(measure(segmenter, images[0], labels[0], *options))
                     if found:
@@ -130,7 +130,7 @@ def main():
         for (method, baseline), rows in results.items():
             mean, low = np.mean(rows, 0), np.min(rows, 0)
             shares = (f"{m:.3f} ({w:.2f})" for m, w in zip(mean[:2], low[:2], strict=True))
-            cells = [differs, f"{cue}, {name}", method, baseline, *shares, f"{mean[2]:.2f}"]
+            cells = [differs, f"{features}, {name}", method, baseline, *shares, f"{mean[2]:.2f}"]
             print("|", " | ".join(cells), f"| {mean[3]:.1f} | {min(accuracies):.3f} |", flush=True)
 
 

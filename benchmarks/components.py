@@ -44,7 +44,7 @@ def encodings(images):
     for n in COMPONENTS:
         rows, seconds = timed(lambda n=n: PCA(n, random_state=0).fit(sample).transform(patches))
         yield PCA_PATCHES, rows, cutting + seconds
-        encoder = PixelEncoder(n, cue="texture", random_state=0)
+        encoder = PixelEncoder(n, features="texture", random_state=0)
         codes, seconds = timed(lambda e=encoder: e.fit_transform(images))
         yield CODES, codes.reshape(-1, n), seconds
 

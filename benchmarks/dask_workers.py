@@ -69,8 +69,8 @@ def main():
     sizes = tuple(min(512, side - start) for start in range(0, side, 512))
     image = da.map_blocks(make_chunk, chunks=((1,), sizes, sizes, (3,)), dtype=np.uint8)
     corner = image[:, :1000, :1000].compute(scheduler="sync")
-    encoder = PixelEncoder(cue="color", max_epochs=2)
-    segmenter = AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(corner)
+    encoder = PixelEncoder(features="intensity", max_epochs=2)
+    segmenter = AESegmenter(3, encoder=encoder, normalize="dataset", random_state=0).fit(corner)
     n_bytes = len(pickle.dumps(segmenter._fitted))  # what travels
     print(f"{side**2 / 1e6:.1f} megapixels, model of {n_bytes / 1e3:.0f} kB")
     print("workers  seconds    MP/s  same labels")

@@ -21,11 +21,11 @@ from sklearn_segae.inspection._attribution import pixel_attribution
 from sklearn_segae.inspection._latent_traversal import latent_traversal
 from sklearn_segae.inspection._prototypes import segment_prototypes
 
-CASES = {  # cue, what follows
+CASES = {  # features, what follows
     "texture, head": ("texture", "head"),
-    "color, mixture": ("color", None),
-    "all, head": ("all", "head"),
-    "all, forest": ("all", RandomForestClassifier(50, random_state=0)),
+    "color, mixture": ("intensity", None),
+    "all, head": ("multiscale", "head"),
+    "all, forest": ("multiscale", RandomForestClassifier(50, random_state=0)),
 }
 
 
@@ -57,8 +57,8 @@ def main():
     print("| codes, estimator | gradients | occlusion | prototypes | traversal |")
     print("| --- " * 5 + "|")
     for case in args.cases:
-        name, (cue, estimator) = list(CASES.items())[case]
-        encoder = PixelEncoder(8, cue=cue, max_epochs=3)
+        name, (features, estimator) = list(CASES.items())[case]
+        encoder = PixelEncoder(8, features=features, max_epochs=3)
         segmenter = AESegmenter(2, encoder=encoder, estimator=estimator, random_state=0)
         segmenter.fit(known, labels)
         found = []

@@ -43,7 +43,9 @@ def models():
     rows = images[0, ..., :1].repeat(3, -1).reshape(-1, 3)[:50]
     quick = {"max_epochs": 1, "random_state": 0}
     autoencoder = AutoencoderTransformer(2, hidden_layer_sizes=(4,), **quick).fit(rows)
-    encoder = PixelEncoder(3, cue="texture", whitening=1, width=3, batch_size=1, max_epochs=1)
+    encoder = PixelEncoder(
+        3, features="texture", whitening=1, n_filters=3, batch_size=1, max_epochs=1
+    )
     segmenter = AESegmenter(2, encoder=encoder, random_state=0).fit(images)
     return [(autoencoder, rows), (segmenter.encoder_, images), (segmenter, images)]
 

@@ -2,7 +2,7 @@
 
     python benchmarks/inference.py [--side 1024] [--repeats 3] [--bfloat16]
 
-One image of three channels, the default encoder for every cue. Times are of `transform`, the best
+One image of three channels, the default encoder for every features. Times are of `transform`, the best
 of some repeats, in turn, so that a busy machine is unfair to all alike: million pixels per second
 of wall time on one thread and on two, and per second of processor time on one. 16 bits are shown a
 corner of the image: processors without instructions for them take thirty times as long. Accuracy is
@@ -43,18 +43,23 @@ def seen_by(name, image):
 def contestants(image):
     """Yield (name, function of the image)."""
     part = image[:, :256, :256]
-    for cue in ("color", "texture", "all"):
-        encoder = PixelEncoder(cue=cue, whitening=1, max_epochs=1, random_state=0).fit(part)
+    for features in ("intensity", "texture", "multiscale"):
+        encoder = PixelEncoder(features=features, whitening=1, max_epochs=1, random_state=0).fit(
+            part
+        )
         for backend in ("torch", "onnx", "bfloat16"):
-            yield f"{cue}, {backend}", copy.deepcopy(encoder).set_params(backend=backend).transform
+            yield (
+                f"{features}, {backend}",
+                copy.deepcopy(encoder).set_params(backend=backend).transform,
+            )
     rival = AESegmenter(4, encoder=PCA(16), estimator=KMeans(4, n_init=1), random_state=0).fit(part)
     yield "PCA of 9x9 patches, codes", rival.transform
     yield "PCA of 9x9 patches + k-means", rival.predict
     ours = AESegmenter(
-        4, encoder=PixelEncoder(cue="texture", whitening=1, max_epochs=1), random_state=0
+        4, encoder=PixelEncoder(features="texture", whitening=1, max_epochs=1), random_state=0
     )
     yield "AESegmenter, texture", ours.fit(part).predict
-    ours = AESegmenter(4, encoder=PixelEncoder(cue="color", max_epochs=1), random_state=0)
+    ours = AESegmenter(4, encoder=PixelEncoder(features="intensity", max_epochs=1), random_state=0)
     yield "AESegmenter, color", ours.fit(part).predict
 
 
@@ -83,7 +88,7 @@ def main():
             for name, function in todo:
                 wall, processor, result = measure(function, seen_by(name, image), n_threads)
                 times.setdefault((name, n_threads), []).append((wall, processor))
-                if n_threads == 1 and name.startswith(("color", "texture", "all")):
+                if n_threads == 1 and name.startswith(("intensity", "texture", "multiscale")):
                     times["codes", name] = result
     names = f"{'1 thread':>9s} {'2':>6s} {'per CPU second':>15s} {'difference':>11s} {'share':>9s}"
     print(f"{'MP/s':32s} {names}")

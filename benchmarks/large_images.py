@@ -58,14 +58,14 @@ def write_image(path, side):
             image[top : top + TILE, left : left + TILE] = tile_of(top, left, TILE)
 
 
-def measure(side, max_memory, cue, suffix, folder):
+def measure(side, max_memory, features, suffix, folder):
     """Fit and predict one image; print a line."""
     torch.set_num_threads(1)
     start = resident("VmRSS")
     image = open_image(folder / f"{side}.zarr")
     labels = create_labels(folder / f"{side}-labels.{suffix}", image.shape[:2], "uint8")
-    encoder = PixelEncoder(cue=cue, max_epochs=2)
-    options = {"max_memory": max_memory, "exposure": "set", "random_state": 0}
+    encoder = PixelEncoder(features=features, max_epochs=2)
+    options = {"max_memory": max_memory, "normalize": "dataset", "random_state": 0}
     segmenter = AESegmenter(3, encoder=encoder, **options)
     t_fit = time.perf_counter()
     segmenter.fit([image])
@@ -91,13 +91,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sides", type=int, nargs="+", default=[1000, 2000, 4000])
     parser.add_argument("--max-memory", default="512MiB")
-    parser.add_argument("--cue", default="color")
+    parser.add_argument("--features", default="intensity")
     parser.add_argument("--suffix", default="zarr", help="of the label map: zarr, tif or npy")
     parser.add_argument("--folder", type=Path, help="where images are kept; else a temporary one")
     parser.add_argument("--measure", action="store_true", help="one image that is there already")
     arguments = parser.parse_args()
     if arguments.measure:
-        options = arguments.max_memory, arguments.cue, arguments.suffix, arguments.folder
+        options = arguments.max_memory, arguments.features, arguments.suffix, arguments.folder
         measure(*arguments.sides, *options)
         return
     print("  side      MP   fit/s      s/MP  CPU s/MP   fit MiB  predict MiB  same corner")
@@ -108,7 +108,7 @@ def main():
                 write_image(folder / f"{side}.zarr", side)
             command = [sys.executable, __file__, "--measure", "--sides", str(side)]
             command += ["--folder", str(folder), "--max-memory", arguments.max_memory]
-            command += ["--cue", arguments.cue, "--suffix", arguments.suffix]
+            command += ["--features", arguments.features, "--suffix", arguments.suffix]
             subprocess.run(command, check=True)
 
 

@@ -1,6 +1,6 @@
 """Cost grows linearly with pixels: seconds and memory for images of 0.1 to 64 megapixels.
 
-    python benchmarks/scaling.py [--largest 16] [--cue texture] [--runs 1] [--plot figure.png]
+    python benchmarks/scaling.py [--largest 16] [--features texture] [--runs 1] [--plot figure.png]
 
 One square gray image a size, float32, tiled from a 1024 x 1024 mosaic, segmented into five. Every
 step runs in a fresh process. Prints a table: seconds of `fit_predict` and of `predict` (medians
@@ -9,7 +9,7 @@ the image and its label map; below it what the libraries and the model take of t
 the slopes of log(seconds) against log(pixels): 1 is linear. Fitting has a fixed cost, the
 training, and so a lower slope.
 
-All settings are the defaults but for cue and whitening. Left to themselves they follow the image,
+All settings are the defaults but for features and whitening. Left to themselves they follow the image,
 and what they come to changes the cost several times over: textures are the slowest.
 """
 
@@ -56,10 +56,10 @@ def side_of(megapixels):
     return round((megapixels * 1e6) ** 0.5)
 
 
-def fit(folder, megapixels, cue, runs):
+def fit(folder, megapixels, features, runs):
     """Return seconds of `fit_predict`; leaves the fitted model behind."""
     images = tiled(folder, megapixels)
-    encoder = PixelEncoder(cue=cue, whitening=1)
+    encoder = PixelEncoder(features=features, whitening=1)
     segmenter = AESegmenter(N_SEGMENTS, encoder=encoder, random_state=0)
     times = [seconds(segmenter.fit_predict, images) for _ in range(runs)]
     del segmenter.labels_  # they would count as memory of `predict`
@@ -124,7 +124,11 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--largest", type=float, default=16, help="megapixels")
-    parser.add_argument("--cue", choices=("auto", "color", "texture", "both"), default="texture")
+    parser.add_argument(
+        "--features",
+        choices=("auto", "intensity", "texture", "intensity+texture"),
+        default="texture",
+    )
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--plot", metavar="PATH")
     args = parser.parse_args()
@@ -135,7 +139,7 @@ def main():
         folder = Path(name)
         in_fresh_process(save_mosaic, folder)
         for megapixels in (m for m in MEGAPIXELS if m <= args.largest):
-            fitting = in_fresh_process(fit, folder, megapixels, args.cue, args.runs)
+            fitting = in_fresh_process(fit, folder, megapixels, args.features, args.runs)
             predicting, memory, libraries = in_fresh_process(predict, folder, megapixels, args.runs)
             rows.append((megapixels, fitting, predicting, memory))
             print(

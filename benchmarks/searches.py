@@ -36,7 +36,9 @@ def search_seconds(images, truth, cached, n_jobs):
     """Time one grid, its cache empty at the start; return seconds and the scores."""
     with tempfile.TemporaryDirectory() as folder:
         segmenter = AESegmenter(
-            encoder=PixelEncoder(8, cue="texture", pooling=3, whitening=1, width=16, max_epochs=3),
+            encoder=PixelEncoder(
+                8, features="texture", pooling=3, whitening=1, n_filters=16, max_epochs=3
+            ),
             estimator=KMeans(n_init=1),
             refine=False,
             memory=folder if cached else None,
@@ -72,7 +74,7 @@ def print_memory(n_fits):
     images, _ = make_shapes(2, size=48, random_state=0)
     print(f"\n{'fits':>5s} {'MiB':>7s}")
     for i in range(1, n_fits + 1):
-        encoder = PixelEncoder(4, cue="color", pooling=0, width=8, max_epochs=1)
+        encoder = PixelEncoder(4, features="intensity", pooling=0, n_filters=8, max_epochs=1)
         segmenter = AESegmenter(3, encoder=encoder, estimator=KMeans(n_init=1), random_state=i)
         segmenter.fit(images).predict(images)
         if i == 1 or i % max(1, n_fits // 4) == 0:

@@ -29,14 +29,14 @@ N_LABELED = 3
 def methods(seed):
     return {
         "three, forest": ("three", {"estimator": forest(seed)}),
-        "all, forest": ("all", {"estimator": forest(seed)}),
+        "all, forest": ("multiscale", {"estimator": forest(seed)}),
         "all, self-training": (
-            "all",
+            "multiscale",
             {"estimator": SelfTrainingClassifier(forest(seed), threshold=0.9)},
         ),
         "three, head": ("three", {"estimator": "head"}),
-        "all, head": ("all", {"estimator": "head"}),
-        "all, tuned": ("all", {"estimator": "head", "fine_tune": 1.0}),
+        "all, head": ("multiscale", {"estimator": "head"}),
+        "all, tuned": ("multiscale", {"estimator": "head", "fine_tune": 1.0}),
     }
 
 

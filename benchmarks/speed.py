@@ -20,8 +20,8 @@ from sklearn_segae.datasets import make_mosaic
 
 ENCODERS = {
     "PixelEncoder()": PixelEncoder(),
-    "PixelEncoder(cue='color')": PixelEncoder(cue="color"),
-    "PixelEncoder(cue='texture')": PixelEncoder(cue="texture", whitening=1),
+    "PixelEncoder(features='intensity')": PixelEncoder(features="intensity"),
+    "PixelEncoder(features='texture')": PixelEncoder(features="texture", whitening=1),
     "PCA(8) of 9 x 9 patches": PCA(8),
     "passthrough": "passthrough",
 }

@@ -41,7 +41,7 @@ def main():
     for known in KINDS:
         rng = np.random.default_rng(0)
         encoder = PixelEncoder(
-            4, cue="texture", pooling=4, whitening=1, max_epochs=args.epochs, random_state=0
+            4, features="texture", pooling=4, whitening=1, max_epochs=args.epochs, random_state=0
         ).fit(np.stack([texture(known, rng) for _ in range(2)]))
         errors = {k: reconstruction_error(encoder, texture(k, rng)[None]).ravel() for k in KINDS}
         cells = []

@@ -35,7 +35,7 @@ X, y = images[:3], truth[:3]
 poolings, numbers = [0, 2, 8], [2, 3, 4, 5, 6]
 with tempfile.TemporaryDirectory() as cache:
     segmenter = AESegmenter(
-        encoder=PixelEncoder(8, cue="texture", whitening=1, width=16, max_epochs=1),
+        encoder=PixelEncoder(8, features="texture", whitening=1, n_filters=16, max_epochs=1),
         estimator=KMeans(n_init=3),
         refine=False,  # quicker, and enough to compare with
         memory=cache,

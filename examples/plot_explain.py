@@ -27,17 +27,17 @@ images[..., 2] += labels > 0
 
 # %%
 # A few labels name the segments. The last image is new, and has an oil slick.
-encoder = PixelEncoder(4, cue="color", max_epochs=3)
-segmenter = AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(images[:2])
-segmenter.name_segments(images[:1], labels[:1])
+encoder = PixelEncoder(4, features="intensity", max_epochs=3)
+segmenter = AESegmenter(3, encoder=encoder, normalize="dataset", random_state=0).fit(images[:2])
+segmenter.assign_classes(images[:1], labels[:1])
 new = images[2].copy()
 new[46:58, 6:26] += (1.5, -0.8, -0.8)
-SegmentationDisplay.from_estimator(segmenter, [*images[:2], new], names=NAMES)
+SegmentationDisplay.from_estimator(segmenter, [*images[:2], new], display_labels=NAMES)
 plt.savefig("explain_segments.png", dpi=80)
 
 # %%
 # What the segmenter takes for typical: real patches, from both images.
-display = PrototypeDisplay.from_estimator(segmenter, images[:2], size=8, names=NAMES)
+display = PrototypeDisplay.from_estimator(segmenter, images[:2], size=8, display_labels=NAMES)
 display.figure_.savefig("explain_prototypes.png", dpi=80)
 
 # %%
@@ -52,9 +52,9 @@ for rival, ax in zip((0, 2), parts, strict=True):
         (row, column),
         segment=1,
         against=rival,
-        square=1,
+        patch_size=1,
         channel_names=CHANNELS,
-        names=dict(enumerate(NAMES)),
+        display_labels=dict(enumerate(NAMES)),
         ax=ax,
     )
     print(f"not {NAMES[rival]}, in nats:", *display.attribution.channels.round(1))

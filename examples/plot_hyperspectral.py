@@ -33,7 +33,7 @@ def make_scene(noise):
 # Three ways: k-means on spectra, codes of spectra, codes of spectra and their neighbors. The
 # encoder is told that spectra tell crops apart, and not textures, which spares it the looking.
 
-encoder = PixelEncoder(3, cue="color", max_epochs=3)
+encoder = PixelEncoder(3, features="intensity", max_epochs=3)
 ways = {
     "k-means on spectra": lambda scene: (
         KMeans(3, n_init=5, random_state=0)

@@ -35,7 +35,7 @@ def label_pixels(n):
 # %%
 # One encoder for all. The clusterer is fitted once, and named again for every handful of labels.
 
-encoder = PixelEncoder(4, cue="color", max_epochs=3)
+encoder = PixelEncoder(4, features="intensity", max_epochs=3)
 clustered = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
 classifier = AESegmenter(
     encoder=clustered.encoder_, estimator=LogisticRegression(), memory="cache", random_state=0
@@ -44,7 +44,7 @@ numbers, n_draws = [1, 3, 10, 30], 3
 scores = {"named clusters": [], "classifier": []}
 for n in numbers:
     draws = [label_pixels(n) for _ in range(n_draws)]
-    named = [clustered.name_segments(images[:1], labels).predict(images[1:]) for labels in draws]
+    named = [clustered.assign_classes(images[:1], labels).predict(images[1:]) for labels in draws]
     taught = [classifier.fit(images[:1], labels).predict(images[1:]) for labels in draws]
     for name, maps in zip(scores, (named, taught), strict=True):
         scores[name].append([mean_iou(truth[1:], m, matched=False) for m in maps])
@@ -56,7 +56,9 @@ for n in numbers:
 # And where clusters are not what you mean, no name mends a border.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-SegmentationDisplay(images[1:2], clustered.predict(images[1:2]), names=names).plot(ax=axes[0])
+SegmentationDisplay(images[1:2], clustered.predict(images[1:2]), display_labels=names).plot(
+    ax=axes[0]
+)
 ax = axes[1]
 for name, rows in scores.items():
     ax.errorbar(numbers, np.mean(rows, 1), np.std(rows, 1), marker="o", capsize=3, label=name)

@@ -21,7 +21,7 @@ mosaics = [make_mosaic(1, n_segments=k, size=128, random_state=k) for k in numbe
 # %%
 # The encoder is told that these are textures, which spares it the looking.
 
-encoder = PixelEncoder(cue="texture", max_epochs=3)
+encoder = PixelEncoder(features="texture", max_epochs=3)
 segmenters = [
     AESegmenter("auto", encoder=encoder, random_state=0).fit(images) for images, _ in mosaics
 ]

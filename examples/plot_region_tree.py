@@ -32,7 +32,7 @@ def painted(image, labels):
 panels = {
     "photograph": temple,
     "cut(n_segments=4)": painted(temple, tree.cut(n_segments=4)),
-    "cut(n_segments=15, floor=0)": painted(temple, tree.cut(n_segments=15, floor=0)),
+    "cut(n_segments=15, min_strength=0)": painted(temple, tree.cut(n_segments=15, min_strength=0)),
     "contours()": tree.contours(),
 }
 figure, axes = plt.subplots(1, 4, figsize=(14, 2.8), layout="constrained")

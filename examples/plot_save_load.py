@@ -21,7 +21,7 @@ from sklearn_segae.datasets import make_shapes
 from sklearn_segae.persistence import load, save
 
 images, _ = make_shapes(2, size=96, random_state=0)
-encoder = PixelEncoder(4, cue="color", max_epochs=3)
+encoder = PixelEncoder(4, features="intensity", max_epochs=3)
 segmenter = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
 path = Path(tempfile.mkdtemp()) / "shapes.segae"
 save(segmenter, path)

@@ -21,9 +21,9 @@ images, truth = make_shapes(3, size=96, noise=0.35, random_state=0)
 scribbles = np.full(truth.shape, -1)
 scribbles[:, ::8, ::8] = truth[:, ::8, ::8]
 segmenter = AESegmenter(
-    encoder=PixelEncoder(4, cue="color", max_epochs=3),
+    encoder=PixelEncoder(4, features="intensity", max_epochs=3),
     estimator=LogisticRegression(),
-    exposure="set",
+    normalize="dataset",
     random_state=0,
 ).fit(images[:2], scribbles[:2])
 

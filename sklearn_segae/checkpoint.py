@@ -76,13 +76,13 @@ def described(value: Any, depth: int = DEPTH) -> Any:
     return [name, described(vars(value), depth - 1)]
 
 
-__all__ = ["Checkpoint"]
+__all__ = ["TrainingCheckpoint"]
 
 STATE, ARRAYS = "state.json", "arrays.safetensors"
 TELL_TIME = ("epoch_timer", "print_log")  # callbacks of skorch's whose state changes no weight
 
 
-class Checkpoint(Callback):
+class TrainingCheckpoint(Callback):
     """Write down a training after its epochs, and go on from there in the next `fit`.
 
     For `callbacks=` of an :class:`~sklearn_segae.AutoencoderTransformer`, a
@@ -120,10 +120,10 @@ class Checkpoint(Callback):
     >>> import tempfile
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_segae import AutoencoderTransformer
-    >>> from sklearn_segae.checkpoint import Checkpoint
+    >>> from sklearn_segae.checkpoint import TrainingCheckpoint
     >>> X, _ = load_digits(return_X_y=True)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     keep = Checkpoint(f"{folder}/run.ckpt", every=2)
+    ...     keep = TrainingCheckpoint(f"{folder}/run.ckpt", every=2)
     ...     autoencoder = AutoencoderTransformer(
     ...         2, max_epochs=4, callbacks=[keep], random_state=0
     ...     )
@@ -168,7 +168,7 @@ class Checkpoint(Callback):
         mine = next(name for name, callback in net.callbacks_ if callback is self)
         if others[-1] != mine:
             raise ValueError(
-                f"callbacks end with {others[-1]}, but those after Checkpoint({str(file)!r}) would "
+                f"callbacks end with {others[-1]}, but those after TrainingCheckpoint({str(file)!r}) would "
                 "not be resumed. Pass it as the last one."
             )
         return file
@@ -244,7 +244,7 @@ class Checkpoint(Callback):
 
 def _settings(net: Net, training: Any) -> dict[str, Any]:
     """Return what decides on a training, beside its start."""
-    callbacks = [c for n, c in net.callbacks_ if not isinstance(c, Checkpoint)]
+    callbacks = [c for n, c in net.callbacks_ if not isinstance(c, TrainingCheckpoint)]
     parameters = [
         [type(c).__name__, {k: v for k, v in vars(c).items() if not k.endswith("_")}]
         for c in callbacks
@@ -275,7 +275,7 @@ def _state_of(name: str, callback: Any) -> dict[str, Any]:
         except TypeError as error:
             raise ValueError(
                 f"callback {name} has a state that a checkpoint cannot hold ({key}: {error}). "
-                "Leave it out, or leave Checkpoint out."
+                "Leave it out, or leave TrainingCheckpoint out."
             ) from error
     return state
 

@@ -58,11 +58,11 @@ def shapes():
 @pytest.fixture
 def tiny_encoder():
     """An encoder that is as quick as one can be."""
-    return PixelEncoder(4, pooling=0, whitening=0, width=4, batch_size=1, max_epochs=1)
+    return PixelEncoder(4, pooling=0, whitening=0, n_filters=4, batch_size=1, max_epochs=1)
 
 
 @pytest.fixture(scope="session")
 def fitted(shapes):
     """One fitted segmenter for all tests that only look at it."""
-    encoder = PixelEncoder(4, pooling=0, whitening=0, width=8, max_epochs=1)
-    return AESegmenter(3, encoder=encoder, exposure="set", random_state=0).fit(shapes[0])
+    encoder = PixelEncoder(4, pooling=0, whitening=0, n_filters=8, max_epochs=1)
+    return AESegmenter(3, encoder=encoder, normalize="dataset", random_state=0).fit(shapes[0])

@@ -15,7 +15,7 @@ import torch
 from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
-from sklearn_segae.checkpoint import Checkpoint
+from sklearn_segae.checkpoint import TrainingCheckpoint
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.training._callbacks import OnEpoch
 
@@ -51,11 +51,11 @@ def assert_equal(a, b):
 
 def resume(make, X, path, n_epochs=2, y=None):
     """Fit, killed after so many epochs, then fit again."""
-    killed = make([kill_after(n_epochs), Checkpoint(path)])
+    killed = make([kill_after(n_epochs), TrainingCheckpoint(path)])
     with pytest.raises(Killed):
         killed.fit(X, y)
     assert not hasattr(killed, "net_")
-    return make([kill_after(10**6), Checkpoint(path)]).fit(X, y)
+    return make([kill_after(10**6), TrainingCheckpoint(path)]).fit(X, y)
 
 
 ROWS = {
@@ -115,7 +115,13 @@ def test_pixels_end_with_the_same_codes(shapes, tmp_path):
 
     def make(callbacks):
         return PixelEncoder(
-            3, pooling=2, width=4, batch_size=1, max_epochs=4, random_state=0, callbacks=callbacks
+            3,
+            pooling=2,
+            n_filters=4,
+            batch_size=1,
+            max_epochs=4,
+            random_state=0,
+            callbacks=callbacks,
         )
 
     resumed, whole = resume(make, shapes[0], tmp_path / "run.ckpt"), make([]).fit(shapes[0])
@@ -134,7 +140,9 @@ def test_heads_end_with_the_same_weights(rows, tmp_path):
 
 
 def segmenter(callbacks):
-    encoder = PixelEncoder(3, pooling=1, width=4, batch_size=1, max_epochs=4, callbacks=callbacks)
+    encoder = PixelEncoder(
+        3, pooling=1, n_filters=4, batch_size=1, max_epochs=4, callbacks=callbacks
+    )
     return AESegmenter(3, encoder=encoder, refine=False, random_state=0)
 
 
@@ -152,7 +160,7 @@ def on_epoch(epoch, *_):
 def fit_in_child(path):
     torch.set_num_threads(1)
     images, _ = make_shapes(2, size=32, random_state=0)
-    segmenter([OnEpoch(on_epoch), Checkpoint(path)]).fit(images)
+    segmenter([OnEpoch(on_epoch), TrainingCheckpoint(path)]).fit(images)
 
 
 def test_a_killed_process_is_resumed(tmp_path):
@@ -176,7 +184,7 @@ def test_a_killed_process_is_resumed(tmp_path):
     seen.clear()
     images, _ = make_shapes(2, size=32, random_state=0)
     module = import_module("test_checkpoint")  # by that name the child knows `on_epoch`
-    resumed = segmenter([OnEpoch(module.on_epoch), Checkpoint(path)]).fit(images)
+    resumed = segmenter([OnEpoch(module.on_epoch), TrainingCheckpoint(path)]).fit(images)
     whole = segmenter(None).fit(images)
 
     assert module.seen == [3, 4]
@@ -186,7 +194,11 @@ def test_a_killed_process_is_resumed(tmp_path):
 
 def small(path, **options):
     """A small autoencoder with a checkpoint."""
-    parameters = {"max_epochs": 3, "random_state": 0, "callbacks": [Checkpoint(path)]} | options
+    parameters = {
+        "max_epochs": 3,
+        "random_state": 0,
+        "callbacks": [TrainingCheckpoint(path)],
+    } | options
     return AutoencoderTransformer(2, hidden_layer_sizes=(4,), **parameters)
 
 
@@ -248,13 +260,13 @@ def test_bad_checkpoints_are_refused_before_training(rows, tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder"):
         small(tmp_path / "none" / "run.ckpt").fit(rows)
     with pytest.raises(ValueError, match="every=0"):
-        small(path, callbacks=[Checkpoint(path, every=0)]).fit(rows)
+        small(path, callbacks=[TrainingCheckpoint(path, every=0)]).fit(rows)
     with pytest.raises(ValueError, match=r"callbacks end with .*Pass it as the last"):
-        small(path, callbacks=[Checkpoint(path), EarlyStopping()]).fit(rows)
+        small(path, callbacks=[TrainingCheckpoint(path), EarlyStopping()]).fit(rows)
     odd = OnEpoch(lambda *_: None)
     odd.memory_ = object()
     with pytest.raises(ValueError, match=r"cannot hold \(memory_"):
-        small(path, callbacks=[odd, Checkpoint(path)]).fit(rows)
+        small(path, callbacks=[odd, TrainingCheckpoint(path)]).fit(rows)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -263,7 +275,7 @@ def test_every_so_many_epochs(rows, tmp_path):
     path = tmp_path / "run.ckpt"
     ends = []
     for n_epochs in (3, 10**6):
-        callbacks = [kill_after(n_epochs), Checkpoint(path, every=2)]
+        callbacks = [kill_after(n_epochs), TrainingCheckpoint(path, every=2)]
         with contextlib.suppress(Killed):
             small(path, callbacks=callbacks, max_epochs=5).fit(rows)
         ends.append(callbacks[0].function.left)

@@ -31,7 +31,7 @@ def cluster():
 
 @pytest.fixture
 def segmenter():
-    encoder = PixelEncoder(4, cue="color", width=4, batch_size=1, max_epochs=1)
+    encoder = PixelEncoder(4, features="intensity", n_filters=4, batch_size=1, max_epochs=1)
     return AESegmenter(3, encoder=encoder, random_state=0)
 
 

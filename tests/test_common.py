@@ -52,7 +52,7 @@ CONFIGURATIONS = [
     small(early_stopping=True, validation_fraction=0.3, optimizer="adamw"),
     small(loss_threshold=0.9, tol=0.1, n_iter_no_change=1, activation="gelu"),
     PixelEncoder(),
-    PixelEncoder(1, width=3),
+    PixelEncoder(1, n_filters=3),
     PixelEncoder(early_stopping=True, lr=0.05),
     PixelEncoder(loss="mae", max_epochs=0),
     AESegmenter(),
@@ -62,7 +62,7 @@ CONFIGURATIONS = [
     # The checks use -1 as the name of a class, which by default means "unlabeled" here.
     AESegmenter(encoder=quick, estimator=LogisticRegression(), unlabeled=-2),
     AESegmenter(encoder=quick, estimator="head", unlabeled=-2),
-    PixelEncoder(cue="all", max_epochs=1),
+    PixelEncoder(features="multiscale", max_epochs=1),
     PixelHead(),
     PixelHead((), class_weight="balanced", lr=0.05),
 ]

@@ -18,7 +18,7 @@ from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.metrics import make_segmentation_scorer
 
 ENCODER = PixelEncoder(
-    3, pooling=0, whitening=0, width=4, batch_size=1, max_epochs=1, random_state=0
+    3, pooling=0, whitening=0, n_filters=4, batch_size=1, max_epochs=1, random_state=0
 )
 ESTIMATORS = {
     "encoder": ENCODER,

@@ -48,7 +48,9 @@ def models(random_state):
     options = {"batch_size": 16, "max_epochs": 3, "random_state": random_state}
     yield "rows", AutoencoderTransformer(2, hidden_layer_sizes=(8,), **options).fit(X)
     images, _ = make_shapes(2, size=64, random_state=0)
-    encoder = PixelEncoder(3, cue="color", width=4, max_epochs=2, random_state=random_state)
+    encoder = PixelEncoder(
+        3, features="intensity", n_filters=4, max_epochs=2, random_state=random_state
+    )
     yield "pixels", encoder.fit(images)
 
 

@@ -35,7 +35,7 @@ CHEAP = Cost(halo=0, padded=1, inner=1)  # as if memory were no matter
 
 def cases(shapes):
     """Name, unfitted estimator, data, parameters of a fit that fails."""
-    encoder = PixelEncoder(2, pooling=0, whitening=0, width=4, batch_size=1, max_epochs=1)
+    encoder = PixelEncoder(2, pooling=0, whitening=0, n_filters=4, batch_size=1, max_epochs=1)
     y = shapes[1]
     rows = np.random.default_rng(0).normal(size=(40, 3))
     return {

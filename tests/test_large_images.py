@@ -16,12 +16,12 @@ from sklearn_segae.imaging._tiled_inference import OVERHEAD, tile_side
 
 TINY = {"width": 4, "batch_size": 1, "max_epochs": 0}
 SEGMENTERS = {
-    "colors": AESegmenter(3, encoder=PixelEncoder(4, cue="color", **TINY)),
+    "colors": AESegmenter(3, encoder=PixelEncoder(4, features="intensity", **TINY)),
     "textures": AESegmenter(3, encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY)),
     "kmeans": AESegmenter(3, encoder=PixelEncoder(4, pooling=1, **TINY), estimator=KMeans(3)),
     "patches": AESegmenter(3, encoder=PCA(4), patch_size=5),
     "classifier": AESegmenter(
-        encoder=PixelEncoder(4, cue="all", **TINY), estimator=LogisticRegression(C=0.01)
+        encoder=PixelEncoder(4, features="multiscale", **TINY), estimator=LogisticRegression(C=0.01)
     ),
     "by image": AESegmenter(
         2, scope="image", encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY)
@@ -86,7 +86,7 @@ def test_tiles_do_not_show_in_label_maps(segmenter, mosaic):
 def test_codes_are_written_where_they_should_be(mosaic):
     """`transform(out=)` of both estimators fills it with what it would return."""
     images, _ = mosaic
-    encoder = PixelEncoder(4, cue="color", random_state=0, **TINY).fit(images)
+    encoder = PixelEncoder(4, features="intensity", random_state=0, **TINY).fit(images)
     segmenter = AESegmenter(2, encoder=encoder, random_state=0).fit(images)
     for model in (encoder, segmenter):
         expected = model.transform(images)
@@ -151,7 +151,9 @@ class Counted:
 def test_fit_samples_a_huge_image():
     """A fit reads a small part of 400 megapixels, leaves no label map, and holds nothing of it."""
     image = Counted()
-    segmenter = AESegmenter(2, encoder=PixelEncoder(4, cue="color", **TINY), random_state=0)
+    segmenter = AESegmenter(
+        2, encoder=PixelEncoder(4, features="intensity", **TINY), random_state=0
+    )
 
     segmenter.fit([image])
 
@@ -169,7 +171,7 @@ MEASURE = """
     from sklearn_segae import AESegmenter, PixelEncoder
 
     torch.set_num_threads(1)
-    folder, cue, max_memory = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    folder, features, max_memory = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
     def status(name):
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -179,7 +181,7 @@ MEASURE = """
     images = rng.integers(0, 255, (1, 40, 40, 3)).astype(np.uint8)
     truth = rng.integers(0, 2, (1, 40, 40))
     model = AESegmenter(
-        encoder=PixelEncoder(16, cue=cue, max_epochs=0, pooling=4.0),
+        encoder=PixelEncoder(16, features=features, max_epochs=0, pooling=4.0),
         estimator=LogisticRegression(), random_state=0,
     ).fit(images, truth)
     big = np.load(folder / "big.npy", mmap_mode="r")
@@ -194,14 +196,14 @@ MEASURE = """
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
-@pytest.mark.parametrize("cue", ["color", "texture", "all"])
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
 @pytest.mark.parametrize("max_memory", [150, 400])
-def test_memory_is_bounded(tmp_path, cue, max_memory):
+def test_memory_is_bounded(tmp_path, features, max_memory):
     """The resident memory of a process grows by no more than it may, for an image of any size."""
-    shape = (1, 3000, 2000, 3) if cue == "color" else (1, 800, 800, 3)
+    shape = (1, 3000, 2000, 3) if features == "intensity" else (1, 800, 800, 3)
     big = np.lib.format.open_memmap(tmp_path / "big.npy", "w+", np.uint8, shape)
     big[:] = np.random.default_rng(0).integers(0, 255, shape)
-    command = [sys.executable, "-c", textwrap.dedent(MEASURE), str(tmp_path), cue]
+    command = [sys.executable, "-c", textwrap.dedent(MEASURE), str(tmp_path), features]
 
     grown = subprocess.check_output([*command, f"{max_memory}MiB"], text=True)
 

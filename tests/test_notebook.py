@@ -37,7 +37,7 @@ def test_a_progress_bar_shows_the_epochs(capsys):
     """scikit-learn's progress bar counts the epochs of the encoder inside a segmenter."""
     callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
     images, _ = make_shapes(2, size=48, random_state=0)
-    encoder = PixelEncoder(2, cue="color", max_epochs=2)
+    encoder = PixelEncoder(2, features="intensity", max_epochs=2)
     segmenter = AESegmenter(3, encoder=encoder, random_state=0)
     segmenter.set_callbacks(callback.ProgressBar()).fit(images)
     shown = capsys.readouterr().out

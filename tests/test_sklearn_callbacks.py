@@ -183,20 +183,20 @@ def test_clones_keep_callbacks(rows):
 
 
 def tiny_images_encoder(**parameters):
-    return PixelEncoder(3, width=4, batch_size=1, max_epochs=3, random_state=0, **parameters)
+    return PixelEncoder(3, n_filters=4, batch_size=1, max_epochs=3, random_state=0, **parameters)
 
 
-@pytest.mark.parametrize("cue", ["color", "texture", "all"])
-def test_encoders_of_pixels_are_fitted_after_every_epoch(shapes, cue):
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
+def test_encoders_of_pixels_are_fitted_after_every_epoch(shapes, features):
     """Each can encode; the first as if training had stopped there, but for the drawn pixels."""
     recorder, images = Recorder(), shapes[0]
-    encoder = tiny_images_encoder(cue=cue).set_callbacks(recorder).fit(images)
+    encoder = tiny_images_encoder(features=features).set_callbacks(recorder).fit(images)
     epochs = ["begin epoch", "end epoch"] * 3
     assert recorder.heard == ["setup", "begin fit", *epochs, "end fit", "teardown"]
     first, *_, last = (fitted.transform(images) for fitted in recorder.fitted)
     assert np.abs(first - last).max() > 1e-3
     np.testing.assert_array_equal(last, encoder.transform(images))
-    alone = tiny_images_encoder(cue=cue).fit(images)
+    alone = tiny_images_encoder(features=features).fit(images)
     np.testing.assert_array_equal(last, alone.transform(images))
 
 

@@ -20,10 +20,10 @@ Examples:
 
   segae evaluate labels/ --truth masks/
 
-  segae evaluate labels/ --truth masks/ --by-name --ignore-label 255 --metric miou --metric dice
+  segae evaluate labels/ --truth masks/ --no-matched --ignore-label 255 --metric miou --metric dice
 
 Files go together by name, or in order. Segments are matched to labels one to one, as fits \
-clusters; --by-name compares equal numbers, as fits classes. Pixels of the true label -1 do not \
+clusters; --no-matched compares equal numbers, as fits classes. Pixels of the true label -1 do not \
 count. The last row takes the pixels of all images together.
 """
 
@@ -67,9 +67,9 @@ def evaluate(
         ),
     ],
     metric: Annotated[list[Metric], typer.Option(help="Which scores; may be repeated.")] = DEFAULTS,
-    by_name: Annotated[
-        bool, typer.Option("--by-name", help="Compare equal labels; match nothing.")
-    ] = False,
+    matched: Annotated[
+        bool, typer.Option(help="Match segments to labels one to one; else compare equal labels.")
+    ] = True,
     tolerance: Annotated[float, typer.Option(min=0, help="Of boundary F1, in pixels.")] = 2,
     ignore_label: IgnoreLabel = None,
     as_json: Json = False,
@@ -79,7 +79,7 @@ def evaluate(
     report = Report(as_json, quiet)
     paths, truths = expand(predictions), expand(truth)
     others = partners(paths, truths, what="--truth", all_needed=True)
-    scores = _scores(metric, by_name, ignore_label, tolerance)
+    scores = _scores(metric, matched, ignore_label, tolerance)
     pairs = [_read_pair(path, other) for path, other in zip(paths, others, strict=True)]
     per_image = [_apply(scores, *pair, ignore_label) for pair in pairs]
     true, pred = ([labels for pair in pairs for labels in pair[i]] for i in (0, 1))
@@ -94,7 +94,7 @@ def evaluate(
         {"prediction": str(path), "truth": str(other), **values}
         for path, other, values in zip(paths, others, per_image, strict=True)
     ]
-    report.result({"matched": not by_name, "images": rows, "pooled": pooled})
+    report.result({"matched": matched, "images": rows, "pooled": pooled})
 
 
 def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
@@ -110,7 +110,7 @@ def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _scores(
-    metrics: Sequence[Metric], by_name: bool, ignore_label: int | None, tolerance: float
+    metrics: Sequence[Metric], matched: bool, ignore_label: int | None, tolerance: float
 ) -> dict[str, Score]:
     """Return the asked scores by name; None stands for what cannot be told."""
     from sklearn.metrics import adjusted_rand_score
@@ -121,7 +121,7 @@ def _scores(
     from ..metrics._region_scores import covering
 
     ignored = {"ignore_label": ignore_label}
-    accuracy = pixel_accuracy if by_name else matched_accuracy
+    accuracy = matched_accuracy if matched else pixel_accuracy
 
     def boundaries(true: Any, pred: Any) -> float | None:
         # Pixels that do not count have borders that no prediction can know of.
@@ -130,8 +130,8 @@ def _scores(
         return boundary_f1(true, pred, tolerance=tolerance)
 
     every: dict[Metric, Score] = {
-        Metric.miou: lambda t, p: mean_iou(t, p, matched=not by_name, **ignored),
-        Metric.dice: lambda t, p: dice_score(t, p, matched=not by_name, **ignored),
+        Metric.miou: lambda t, p: mean_iou(t, p, matched=matched, **ignored),
+        Metric.dice: lambda t, p: dice_score(t, p, matched=matched, **ignored),
         Metric.accuracy: lambda t, p: accuracy(t, p, **ignored),
         Metric.ari: lambda t, p: float(adjusted_rand_score(*labeled(t, p, ignore_label))),
         Metric.boundary_f1: boundaries,

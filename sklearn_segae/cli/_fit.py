@@ -19,7 +19,7 @@ from ._models import Estimator, learn, make_estimator, make_segmenter, summary
 from ._options import (
     FILES,
     LEARNING,
-    CueOption,
+    FeaturesOption,
     Device,
     Force,
     IgnoreLabel,
@@ -86,7 +86,7 @@ def fit(
     ignore_label: IgnoreLabel = None,
     max_memory: MaxMemory = "1GiB",
     force: Force = False,
-    cue: CueOption = None,
+    features: FeaturesOption = None,
     pooling: Pooling = None,
     whitening: Whitening = None,
     scope: ScopeOption = Scope.dataset,
@@ -101,7 +101,7 @@ def fit(
     report, start = Report(as_json, quiet), time.perf_counter()
     parameters = {
         "n_segments": n_segments,
-        **encoding(cue, pooling, whitening, device),
+        **encoding(features, pooling, whitening, device),
         "scope": scope.value,
         "min_size": min_size,
         "unlabeled": unlabeled,

@@ -115,7 +115,7 @@ def learn(
     advance("training", 0, 1)
     segmenter.fit(images, maps)
     if maps is not None and not segmenter._is_supervised:
-        segmenter.name_segments(images, maps)
+        segmenter.assign_classes(images, maps)
     advance(step, 1, 1)
     if has_epochs:  # a model on disk has no functions in it
         for encoder in (segmenter.encoder, segmenter.encoder_, segmenter._fitted.coder):
@@ -130,7 +130,7 @@ def summary(segmenter: Any) -> dict[str, Any]:
         "n_channels": segmenter.n_features_in_,
         "classes": segmenter.classes_.tolist() if hasattr(segmenter, "classes_") else None,
         "n_segments": getattr(segmenter, "n_segments_", None),
-        "cue": getattr(encoder, "cue_", None),
+        "features": getattr(encoder, "features_", None),
         "pooling": getattr(encoder, "pooling_", None),
         "epochs": getattr(encoder, "n_iter_", None),
         "device": getattr(encoder, "device_", None),

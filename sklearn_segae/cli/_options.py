@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import typer
 
 
-class Cue(StrEnum):
-    """What `PixelEncoder(cue=...)` knows."""
+class Features(StrEnum):
+    """What `PixelEncoder(features=...)` knows."""
 
     auto = "auto"
-    color = "color"
+    intensity = "intensity"
     texture = "texture"
-    both = "both"
-    all = "all"
+    both = "intensity+texture"
+    multiscale = "multiscale"
 
 
 class Scope(StrEnum):
@@ -68,10 +68,15 @@ def settings(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def encoding(
-    cue: StrEnum | None, pooling: float | None, whitening: float | None, device: str
+    features: StrEnum | None, pooling: float | None, whitening: float | None, device: str
 ) -> dict[str, Any]:
     """Return what the options of a scale say of the encoder, by the names of a segmenter."""
-    given = {"cue": cue and cue.value, "pooling": pooling, "whitening": whitening, "device": device}
+    given = {
+        "features": features and features.value,
+        "pooling": pooling,
+        "whitening": whitening,
+        "device": device,
+    }
     return {f"encoder__{name}": value for name, value in given.items()}
 
 
@@ -127,10 +132,10 @@ NSegments = Annotated[
         rich_help_panel=LEARNING,
     ),
 ]
-CueOption = Annotated[
-    Cue | None,
+FeaturesOption = Annotated[
+    Features | None,
     typer.Option(
-        "--cue",
+        "--features",
         help="What tells segments apart \\[default: found in the images].",
         rich_help_panel=LEARNING,
     ),

@@ -14,7 +14,7 @@ from ._batch import errors_name, load_all, owners, plan, run
 from ._console import Report, progress
 from ._models import learn, make_segmenter, summary
 from ._options import (
-    CueOption,
+    FeaturesOption,
     Device,
     Force,
     Format,
@@ -60,7 +60,7 @@ def segment(
     label_format: FormatOption = Format.auto,
     max_memory: MaxMemory = "1GiB",
     force: Force = False,
-    cue: CueOption = None,
+    features: FeaturesOption = None,
     pooling: Pooling = None,
     whitening: Whitening = None,
     scope: ScopeOption = Scope.dataset,
@@ -75,7 +75,7 @@ def segment(
     report, start = Report(as_json, quiet), time.perf_counter()
     parameters = {
         "n_segments": n_segments,
-        **encoding(cue, pooling, whitening, device),
+        **encoding(features, pooling, whitening, device),
         "scope": scope.value,
         "min_size": min_size,
         "max_memory": max_memory,
@@ -122,7 +122,7 @@ def demo(
 
         photo = np.array(load_sample_image("china.jpg"))
         # Things of one color each, not textures: said here, one photograph is little evidence.
-        parameters = {"n_segments": n_segments, "encoder__cue": "color", "min_size": 50}
+        parameters = {"n_segments": n_segments, "encoder__features": "intensity", "min_size": 50}
         segmenter = make_segmenter(None, {**parameters, "random_state": seed})
         learn(segmenter, [photo], None, advance)
         (labels,) = segmenter.predict([photo])

@@ -16,7 +16,7 @@ from ._projection import coherence_axes, color_axes, pair_covariances
 
 
 def decide(
-    cue: str,
+    features: str,
     pooling: float | str,
     whitening: float | str,
     widest: float,
@@ -24,21 +24,26 @@ def decide(
 ) -> Look:
     """Return the look that was asked for, "auto" replaced by what fits the images.
 
-    `widest` is the pooling at which textures show; `weigh()` looks for the cue, which takes time.
+    `widest` is the pooling at which textures show; `weigh()` looks for the features, which takes time.
     """
-    if cue == "auto" and pooling != "auto":
-        cue = "texture"  # with a scale of the user's own, the features of that scale are meant
-    seen = cue
-    if cue == "auto" or (cue == "texture" and whitening == "auto"):
+    if features == "auto" and pooling != "auto":
+        features = "texture"  # with a scale of the user's own, the features of that scale are meant
+    seen = features
+    if features == "auto" or (features == "texture" and whitening == "auto"):
         seen = weigh()
-    cue = seen if cue == "auto" else cue
+    features = seen if features == "auto" else features
     if pooling == "auto":
-        pooling = {"texture": widest, "all": widest, "both": widest / 2, "color": 1}[cue]
-    if whitening == "auto":  # "all" is told by labels
-        whitening = 0 if cue == "texture" and seen != "texture" else 1
+        pooling = {
+            "texture": widest,
+            "multiscale": widest,
+            "intensity+texture": widest / 2,
+            "intensity": 1,
+        }[features]
+    if whitening == "auto":  # "multiscale" is told by labels
+        whitening = 0 if features == "texture" and seen != "texture" else 1
     # The brightness of textures is looked through, unless variance is to be kept.
-    light = min(2 * float(pooling), WIDEST_LIGHT) if cue == "texture" and whitening else 0
-    return Look(cue, float(pooling), float(whitening), float(light))
+    light = min(2 * float(pooling), WIDEST_LIGHT) if features == "texture" and whitening else 0
+    return Look(features, float(pooling), float(whitening), float(light))
 
 
 SIGMA = 8.0  # pooling at which textures show, in pixels; less in small images
@@ -79,9 +84,15 @@ class Evidence(NamedTuple):
         return self.texture > max(THRESHOLD, COLOR_WEIGHT * self.color)
 
     @property
-    def cue(self) -> str:
-        """What to look at: "both" if neither texture nor color stands out."""
-        return "texture" if self.textured else "color" if self.gap > LEAST_GAP else "both"
+    def features(self) -> str:
+        """What to look at: "intensity+texture" if neither texture nor color stands out."""
+        return (
+            "texture"
+            if self.textured
+            else "intensity"
+            if self.gap > LEAST_GAP
+            else "intensity+texture"
+        )
 
 
 def weigh(

@@ -25,7 +25,7 @@ WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is
 class Look(NamedTuple):
     """What to look at, and how widely."""
 
-    cue: str  # "color", "texture", "both" or "all"
+    features: str  # "intensity", "texture", "intensity+texture" or "multiscale"
     pooling: float
     whitening: float
     light: float = 0.0  # how widely local brightness is taken away for a second look; 0: no such
@@ -128,17 +128,21 @@ def fit_codes(
     """Fit the projections that a look at images asks for."""
     pixels = scaled(sample_evenly(images), scale)
     colors = color_axes(pixels).astype(np.float32)
-    if look.cue == "texture":
+    if look.features == "texture":
         projections = _of_textures(module, images, scale, look, n_components, rng)
-    elif look.cue == "all":
+    elif look.features == "multiscale":
         projections = _of_everything(module, images, scale, look, n_components, rng)
     else:
-        n_strong = N_STRONG if look.cue == "both" else 0
+        n_strong = N_STRONG if look.features == "intensity+texture" else 0
         pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
         own = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
         projections = own, None
     codes = Codes(look, *projections, colors)
-    return _with_everything(codes, module, images, scale, rng) if look.cue == "all" else codes
+    return (
+        _with_everything(codes, module, images, scale, rng)
+        if look.features == "multiscale"
+        else codes
+    )
 
 
 def _of_textures(

@@ -58,12 +58,12 @@ class PixelEncoder(
     Parameters
     ----------
     n_components : int, default=16
-        Numbers per pixel; of "all", those of them that are learnt.
-    cue : {"auto", "color", "texture", "both", "all"}, default="auto"
-        What leads the codes. "texture": the projected features. "color": at most three whitened
-        principal colors of the pixels, then the features as faint additions. "both": such
+        Numbers per pixel; of "multiscale", those of them that are learnt.
+    features : {"auto", "intensity", "texture", "intensity+texture", "multiscale"}, default="auto"
+        What leads the codes. "texture": the projected features. "intensity": at most three whitened
+        principal colors of the pixels, then the features as faint additions. "intensity+texture": such
         colors, and on a par with them the two most coherent features that colors leave
-        unexplained. "all": everything side by side for a classifier to choose from; local jets
+        unexplained. "multiscale": everything side by side for a classifier to choose from; local jets
         (slope and curvatures, of every channel or the three principal colors, at six scales from
         half a pixel to 16, and values up to 4), `n_components` projected features, half of them
         pooled by 0.4 of `pooling`, and more than three bands as they are, each standardized.
@@ -72,13 +72,13 @@ class PixelEncoder(
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
         Fine structures and borders ask for little, textures for a few times the size of their
-        elements. "auto" is 1 for colors; for textures and "all" 8, for both 4, less in images
+        elements. "auto" is 1 for colors; for textures and "multiscale" 8, for both 4, less in images
         below 256 pixels.
     whitening : float or "auto", default="auto"
         Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
-        (min/max autocorrelation factors), as fits textures. "auto" is 0 if `cue` is "texture" and
+        (min/max autocorrelation factors), as fits textures. "auto" is 0 if `features` is "texture" and
         the images are not, else 1.
-    width : int, default=24
+    n_filters : int, default=24
         Channels of every layer.
     loss : {"mse", "mae", "huber"}, default="mse"
         Of the reconstruction.
@@ -124,15 +124,15 @@ class PixelEncoder(
     ----------
     net_ : skorch.NeuralNet
         The trained net.
-    cue_ : str
-        What `cue` came to.
+    features_ : str
+        What `features` came to.
     pooling_, whitening_ : float
         What `pooling` and `whitening` came to.
-    light_ : float
+    contrast_sigma_ : float
         Standard deviation, in pixels, over which brightness and contrast are taken away for the
         second look at textures; 0 where there is none.
-    coherence_ : ndarray of shape (n_components,)
-        Autocorrelation of every component between neighboring pixels, in [0, 1]; of "all", of
+    autocorrelation_ : ndarray of shape (n_components,)
+        Autocorrelation of every component between neighboring pixels, in [0, 1]; of "multiscale", of
         those that are pooled most widely.
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every channel.
@@ -173,10 +173,12 @@ class PixelEncoder(
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "cue": [StrOptions({"auto", "color", "texture", "both", "all"})],
+        "features": [
+            StrOptions({"auto", "intensity", "texture", "intensity+texture", "multiscale"})
+        ],
         "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
-        "width": [Interval(Integral, 1, None, closed="left")],
+        "n_filters": [Interval(Integral, 1, None, closed="left")],
         "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
         "backend": [StrOptions({"torch", *BACKENDS})],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
@@ -187,10 +189,10 @@ class PixelEncoder(
         self,
         n_components: int = 16,
         *,
-        cue: str = "auto",
+        features: str = "auto",
         pooling: float | str = "auto",
         whitening: float | str = "auto",
-        width: int = 24,
+        n_filters: int = 24,
         loss: str = "mse",
         backend: str = "torch",
         max_memory: int | str = "1GiB",
@@ -210,10 +212,10 @@ class PixelEncoder(
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
-        self.cue = cue
+        self.features = features
         self.pooling = pooling
         self.whitening = whitening
-        self.width = width
+        self.n_filters = n_filters
         self.loss = loss
         self.backend = backend
         self.max_memory = max_memory
@@ -358,17 +360,17 @@ class PixelEncoder(
         samples: Samples,
         rng: np.random.Generator,
     ) -> Look:
-        """Return cue, pooling and whitening: what was asked for, or what the images ask for."""
+        """Return features, pooling and whitening: what was asked for, or what the images ask for."""
         if rows:
             return Look("texture", 0.0, 0.0)
 
-        def weigh_cues() -> str:
+        def weigh_features() -> str:
             x = samples.take(np.arange(1))
-            networks = [pixel_network(x, self.width) for _ in range(2)]
-            return weigh(networks, images, scale, rng).cue
+            networks = [pixel_network(x, self.n_filters) for _ in range(2)]
+            return weigh(networks, images, scale, rng).features
 
         widest = texture_sigma(images)
-        return decide(self.cue, self.pooling, self.whitening, widest, weigh_cues)
+        return decide(self.features, self.pooling, self.whitening, widest, weigh_features)
 
     def _learnt(
         self,
@@ -399,7 +401,7 @@ class PixelEncoder(
     ) -> Net:
         continued = self.warm_start and hasattr(self, "net_")
         net = copy.deepcopy(self.net_) if continued else None
-        module = net.module_ if net else pixel_network(some, self.width, rows)
+        module = net.module_ if net else pixel_network(some, self.n_filters, rows)
         kind = PatchReconstruction if rows else CoherentReconstruction
         parameters = training_parameters(self)
         if not rows:  # a sample is a batch of crops already
@@ -469,6 +471,6 @@ class PixelEncoder(
 
 def _described(codes: Codes) -> dict[str, Any]:
     """Return codes, and what users read off them, by attribute."""
-    names = ("cue_", "pooling_", "whitening_", "light_")
+    names = ("features_", "pooling_", "whitening_", "contrast_sigma_")
     look = dict(zip(names, codes.look, strict=True))
-    return {"codes_": codes, "coherence_": codes.projection.coherence, **look}
+    return {"codes_": codes, "autocorrelation_": codes.projection.coherence, **look}

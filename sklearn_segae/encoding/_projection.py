@@ -122,7 +122,7 @@ def fit_projection(
     if n_components > len(covariance):
         raise ValueError(
             f"n_components={n_components} is more than the {len(covariance)} hidden features. "
-            "Lower it, or raise width."
+            "Lower it, or raise n_filters."
         )
     if pixels is not None:
         colors = color_axes(pixels)[:, :n_components]

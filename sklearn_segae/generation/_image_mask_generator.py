@@ -55,7 +55,7 @@ class Pair(NamedTuple):
 class ImageMaskGenerator(BaseEstimator):
     """Make new images together with their label maps, to enlarge a small labeled set.
 
-    Every image is seen in its own range, as AESegmenter's `exposure="image"` does. An autoencoder
+    Every image is seen in its own range, as AESegmenter's `normalize="image"` does. An autoencoder
     learns codes of patches, of image and label map at once. A new pair begins as one of the given
     ones. Its codes move, class by class, towards what codes of the class are like in
     another image, mean and covariance [1]_; what that changes in the decoded image is added to the

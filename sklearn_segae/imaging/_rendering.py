@@ -70,9 +70,9 @@ def show_labels(labels: np.ndarray) -> np.ndarray:
     return palette[labels]  # -1 is the last color
 
 
-def show_overlay(image: np.ndarray, labels: np.ndarray, opacity: float = 0.4) -> np.ndarray:
+def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:
     """Lay the colors of the labels over the image, and the borders on top in white."""
-    mixed = (1 - opacity) * to_rgb(image) + opacity * show_labels(labels)
+    mixed = (1 - alpha) * to_rgb(image) + alpha * show_labels(labels)
     mixed[borders(labels)] = 255
     return mixed.astype(np.uint8)
 

@@ -65,7 +65,7 @@ def _affordable(
             height, width = (part.stop - part.start for part in tile)
             raise MemoryError(
                 f"Memory does not suffice for a tile of {height} x {width} pixels, the smallest "
-                "that there is. Free some, or lower what widens the codes: pooling, width or "
+                "that there is. Free some, or lower what widens the codes: pooling, n_filters or "
                 "patch_size."
             ) from error
     for part in parts:  # not inside `except`, where the traceback holds what has to be freed
@@ -129,7 +129,7 @@ def tile_side(max_memory: int, cost: Cost) -> int:
     raise ValueError(
         f"max_memory={max_memory} bytes is too little: with its halo of {cost.halo} pixels, a tile "
         f"of {STEP} takes {needed(STEP, cost)}. Pass at least "
-        f"'{-(-needed(STEP, cost) // 2**20)}MiB', or lower pooling, width "
+        f"'{-(-needed(STEP, cost) // 2**20)}MiB', or lower pooling, n_filters "
         "or patch_size."
     )
 

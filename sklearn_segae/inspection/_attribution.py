@@ -12,11 +12,11 @@ from sklearn.utils import Bunch, check_random_state
 from .._base import check_named
 from ..segmentation._segmenter import look_inside
 from ._attribution_methods import ask_all, channel_values, integrate, occlude
-from ._baselines import mean_window, rival_windows
+from ._baselines import mean_window, other_windows
 from ._log_odds import LogOdds, Question, TorchLogOdds, ask, is_differentiable
 
 METHODS = ("auto", "integrated_gradients", "occlusion")
-BASELINES = ("rival", "mean")
+BASELINES = ("other_segment", "mean")
 # Of the side of the receptive field, where the size of squares was left open: what smaller ones
 # hide is told by their neighbors, and noise does not cancel within them.
 SQUARE = 1 / 3
@@ -32,17 +32,17 @@ def pixel_attribution(
     *,
     against: Any = None,
     method: str = "auto",
-    baseline: str = "rival",
+    baseline: str = "other_segment",
     n_baselines: int | None = None,
     n_steps: int = 4,
-    square: int | None = None,
+    patch_size: int | None = None,
     random_state: Any = 0,
 ) -> Bunch:
     """Tell which pixels and channels made a pixel this segment, rather than another one.
 
-    Explained are the log-odds of the segment against its rival, that is the difference of their
+    Explained are the log-odds of the segment against its other segment, that is the difference of their
     log-probabilities, a mean over the pixels of a region. Of the label alone nothing could be told
-    but that it changes; of the probability next to nothing where it is near 1. The exposure of the
+    but that it changes; of the probability next to nothing where it is near 1. The normalize of the
     image is taken as given, and the absorption of small patches (`min_size`) is left out.
 
     Parameters
@@ -56,7 +56,7 @@ def pixel_attribution(
     segment : label, default=None
         The segment to be explained. None: the likeliest.
     against : label, default=None
-        Its rival. None: the likeliest other.
+        Its other segment. None: the likeliest other.
     method : {"auto", "integrated_gradients", "occlusion"}, default="auto"
         "integrated_gradients" [1]_ follows gradients from a baseline to the image, along an arc on
         which noise keeps its variance. It needs a :class:`~sklearn_segae.PixelEncoder` and, at the
@@ -64,18 +64,18 @@ def pixel_attribution(
         or refined borders. "occlusion" [2]_ replaces one square of one channel after the other by
         the baseline; for any encoder and estimator, forests too. "auto" takes gradients where there
         are some.
-    baseline : {"rival", "mean"}, default="rival"
-        What pixels are compared with. "rival": real places of this image that belong to the rival,
+    baseline : {"other_segment", "mean"}, default="other_segment"
+        What pixels are compared with. "other_segment": real places of this image that belong to the other segment,
         so that what both have in common cancels; where there is none, as "mean". "mean": the mean
         pixel of the image, a flat gray that textures are far from.
     n_baselines : int, default=None
-        Random places of the rival; attributions are means over them. None: 32 by gradients, 8 by
+        Random places of the other segment; attributions are means over them. None: 32 by gradients, 8 by
         occlusion, which costs more for each. Of an image larger than nine tiles of 128 x 128
-        pixels, places come from nine such tiles, spread evenly, unless the rival is in none.
+        pixels, places come from nine such tiles, spread evenly, unless the other segment is in none.
     n_steps : int, default=4
         Gradients on the way from each baseline to the image. "mean", a single baseline, gets as
         many as all rivals together.
-    square : int, default=None
+    patch_size : int, default=None
         The map holds attributions of squares with this side, in pixels, within which noise cancels.
         None: a third of the side of the receptive field. By gradients, 1 is for single pixels; by
         occlusion, squares overlap by half and what they were found to add is averaged.
@@ -102,7 +102,7 @@ def pixel_attribution(
         region : ndarray of shape (H', W'), bool
             The explained pixels.
         segment, against : labels
-            The explained one and its rival.
+            The explained one and its other segment.
         log_odds, baseline_log_odds : float
             Of the image, and the mean of the baselines.
         method : str
@@ -127,7 +127,7 @@ def pixel_attribution(
     """
     check_named("method", method, METHODS)
     check_named("baseline", baseline, BASELINES)
-    _refuse_none(n_baselines=n_baselines, n_steps=n_steps, square=square)
+    _refuse_none(n_baselines=n_baselines, n_steps=n_steps, patch_size=patch_size)
     image = np.asarray(image)
     labeling, seen = _look(segmenter, image)
     question = ask(labeling, seen, _region(pixel, seen.shape))
@@ -139,7 +139,7 @@ def pixel_attribution(
     x = odds.tensor(question.window)
     n_ways = N_BASELINES[method] if n_baselines is None else n_baselines
     starts = _starts(odds, seen, baseline, n_ways, rng)
-    side = min(_usual_side(question) if square is None else square, *x.shape[-2:])
+    side = min(_usual_side(question) if patch_size is None else patch_size, *x.shape[-2:])
     if method == "integrated_gradients":
         found = integrate(odds, x, starts, n_steps * n_ways // len(starts), side)
     else:
@@ -151,7 +151,7 @@ def pixel_attribution(
         pixels=np.atleast_3d(image)[question.place],
         region=question.region,
         segment=odds.labels[odds.segment],
-        against=odds.labels[odds.rival],
+        against=odds.labels[odds.other],
         log_odds=float(ask_all(odds, x)[0]),
         baseline_log_odds=float(ask_all(odds, starts).mean()),
         method=method,
@@ -211,7 +211,7 @@ def _starts(
     odds: LogOdds, seen: np.ndarray, baseline: str, n: int, rng: np.random.RandomState
 ) -> torch.Tensor:
     """Return the windows (n, C, H', W') that the image is compared with."""
-    windows = rival_windows(odds, seen, n, rng) if baseline == "rival" else []
+    windows = other_windows(odds, seen, n, rng) if baseline == "other_segment" else []
     return torch.cat([odds.tensor(w) for w in windows or [mean_window(odds, seen)]])
 
 

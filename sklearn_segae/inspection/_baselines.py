@@ -15,14 +15,14 @@ SIDE, N_TILES = 128, 9  # of what is labeled of a large image, to find its segme
 INSIDE = 0.5  # of the largest distance to a border: baselines show a segment, not its margin
 
 
-def rival_windows(
+def other_windows(
     odds: LogOdds, seen: np.ndarray, n: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
-    """Return windows (H', W', C) whose region lies within the rival, at random; [] if none does."""
+    """Return windows (H', W', C) whose region lies within the other segment, at random; [] if none does."""
     parts = some_tiles(seen.shape, SIDE, N_TILES)
-    places = _inside_rival(odds, seen, parts)
+    places = _inside_other(odds, seen, parts)
     if not len(places) and len(parts) > 1:  # so rare that the tiles may have missed it
-        places = _inside_rival(odds, seen, [whole(seen.shape)])
+        places = _inside_other(odds, seen, [whole(seen.shape)])
     if not len(places):
         return []
     chosen = places[rng.randint(len(places), size=n)]
@@ -36,12 +36,12 @@ def mean_window(odds: LogOdds, seen: np.ndarray) -> np.ndarray:
     return np.broadcast_to(mean, odds.question.window.shape)
 
 
-def _inside_rival(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndarray:
-    """Return the pixels (n, 2) of some parts of an image that lie well inside the rival."""
-    label, depths = odds.labels[odds.rival], []
+def _inside_other(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndarray:
+    """Return the pixels (n, 2) of some parts of an image that lie well inside the other segment."""
+    label, depths = odds.labels[odds.other], []
     for tile in parts:
-        rival = odds.labeling.label_map(seen, Work(within=tile)) == label
-        depths.append(ndimage.distance_transform_edt(np.pad(rival, 1))[1:-1, 1:-1])
+        other = odds.labeling.label_map(seen, Work(within=tile)) == label
+        depths.append(ndimage.distance_transform_edt(np.pad(other, 1))[1:-1, 1:-1])
     least = INSIDE * max(depth.max() for depth in depths)
     found = [
         np.argwhere((depth >= least) & (depth > 0)) + [part.start for part in tile]

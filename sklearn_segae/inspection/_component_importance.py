@@ -44,8 +44,8 @@ def component_importance(
     y : label maps, or array (n_samples,) for rows, default=None
         None: importance is the share of pixels whose label changes. Given: what `metric` loses.
         Pixels that are `unlabeled` or have the `ignore_label` play no role.
-    groups : dict of str to list of int, "kinds" or None, default=None
-        Components that are shuffled together, by name. "kinds" are, with `cue="all"`, jets of every
+    groups : dict of str to list of int, "blocks" or None, default=None
+        Components that are shuffled together, by name. "blocks" are, with `features="multiscale"`, jets of every
         scale, wide and narrow learnt codes, and bands; with any other the codes one by one, as
         None always has it.
     metric : callable of (y_true, y_pred), default=None
@@ -75,7 +75,7 @@ def component_importance(
     >>> from sklearn_segae.datasets import make_shapes
     >>> from sklearn_segae.inspection._component_importance import component_importance
     >>> images, _ = make_shapes(2, size=64, random_state=0)
-    >>> encoder = PixelEncoder(4, cue="color", max_epochs=0)
+    >>> encoder = PixelEncoder(4, features="intensity", max_epochs=0)
     >>> segmenter = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
     >>> importance = component_importance(segmenter, images, random_state=0)
     >>> importance.names[importance.importances_mean.argmax()]
@@ -157,13 +157,13 @@ def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
             )
         return members
     if groups is not None:
-        check_named("groups", groups, ("kinds",))
-    if groups == "kinds" and isinstance(coder, PixelEncoder) and coder.codes_.everything:
-        return _kinds(coder, n)
+        check_named("groups", groups, ("blocks",))
+    if groups == "blocks" and isinstance(coder, PixelEncoder) and coder.codes_.everything:
+        return _blocks(coder, n)
     return {f"code {i}": [i] for i in range(n)}
 
 
-def _kinds(encoder: PixelEncoder, n: int) -> dict[str, list[int]]:
+def _blocks(encoder: PixelEncoder, n: int) -> dict[str, list[int]]:
     """Return what `_codes` puts side by side: jets of every scale, learnt codes, bands."""
     codes: Any = encoder.codes_
     n_colors = codes.everything.colors.shape[1]

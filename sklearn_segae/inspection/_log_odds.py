@@ -78,17 +78,17 @@ class LogOdds:
         self.labeling = labeling
         self.question = question
         self.labels = _labels(labeling)
-        self.segment = self.rival = 0  # columns
+        self.segment = self.other = 0  # columns
 
-    def choose(self, segment: Any, rival: Any) -> None:
+    def choose(self, segment: Any, other: Any) -> None:
         """Set the two, each by label; None is the likeliest, and the likeliest other."""
         logs = self.log_probabilities(self.tensor(self.question.window))
         mean = torch.einsum("nhwk,hw->k", logs, self._weights(logs)).detach().cpu().numpy()
         self.segment = int(mean.argmax()) if segment is None else self._column(segment, "segment")
         others = mean.copy()
         others[self.segment] = -np.inf
-        self.rival = int(others.argmax()) if rival is None else self._column(rival, "against")
-        if self.rival == self.segment:
+        self.other = int(others.argmax()) if other is None else self._column(other, "against")
+        if self.other == self.segment:
             raise ValueError(
                 f"segment {self.labels[self.segment]!r} is to be explained against itself. Pass "
                 f"another one of {self.labels.tolist()}, or fit with two segments or more."
@@ -108,7 +108,7 @@ class LogOdds:
     def __call__(self, x: Tensor) -> Tensor:
         """(N, C, H', W') -> (N,)."""
         logs = self.log_probabilities(x)
-        odds = logs[..., self.segment] - logs[..., self.rival]
+        odds = logs[..., self.segment] - logs[..., self.other]
         return (odds * self._weights(logs)).sum((1, 2))
 
     def _weights(self, logs: Tensor) -> Tensor:

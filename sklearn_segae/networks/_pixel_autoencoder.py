@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def pixel_network(x: torch.Tensor, width: int, rows: bool = False) -> PixelAutoencoder:
+def pixel_network(x: torch.Tensor, n_filters: int, rows: bool = False) -> PixelAutoencoder:
     """Return a network for what `x` (n, C, H, W) is a sample of, its weights drawn."""
     n_channels = x.shape[1]
     # The patch to reconstruct shrinks where every pixel has a spectrum to tell.
@@ -20,7 +20,7 @@ def pixel_network(x: torch.Tensor, width: int, rows: bool = False) -> PixelAutoe
         1 if rows else next(s for s in (9, 7, 5, 3, 1) if s == 1 or n_channels * s**2 < 400)
     )
     module = PixelAutoencoder(
-        n_channels, width, kernel_size=1 if rows else 3, patch_size=patch_size
+        n_channels, n_filters, kernel_size=1 if rows else 3, patch_size=patch_size
     )
     module.initialize(x)
     return module
@@ -39,13 +39,13 @@ class PixelAutoencoder(nn.Module):
     else, wherever the pixel lies.
 
     (N, C, H, W) -> encode -> (N, n_features, H - 2 * margin, W - 2 * margin)
-    hidden features (N, width, h, w) -> decode -> (N, C * patch_size**2, h, w)
+    hidden features (N, n_filters, h, w) -> decode -> (N, C * patch_size**2, h, w)
 
     Parameters
     ----------
     n_channels : int
         C, channels of the images.
-    width : int
+    n_filters : int
         Channels of every hidden layer.
     dilations : sequence of int
         One convolution each; their sum is the margin.
@@ -60,21 +60,21 @@ class PixelAutoencoder(nn.Module):
     def __init__(
         self,
         n_channels: int,
-        width: int = 32,
+        n_filters: int = 32,
         dilations: Sequence[int] = (1, 1, 2, 4),
         kernel_size: int = 3,
         patch_size: int = 9,
     ) -> None:
         super().__init__()
-        channels = [n_channels] + [width] * len(dilations)
+        channels = [n_channels] + [n_filters] * len(dilations)
         self.layers: Any = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel_size, dilation=d)
             for (n_in, n_out), d in zip(pairwise(channels), dilations, strict=True)
         )
         self.decoder = nn.Sequential(
-            nn.Conv2d(width, 2 * width, 1),
+            nn.Conv2d(n_filters, 2 * n_filters, 1),
             nn.ReLU(),
-            nn.Conv2d(2 * width, n_channels * patch_size**2, 1),
+            nn.Conv2d(2 * n_filters, n_channels * patch_size**2, 1),
         )
         self.patch_size = patch_size
         self.margins = [d * (kernel_size // 2) for d in dilations]
@@ -169,7 +169,7 @@ class PixelAutoencoder(nn.Module):
         return [1, *after[:-1]], after
 
     def decode(self, hidden: Tensor) -> Tensor:
-        """(N, width, h, w), the last layer's activations -> the patch around every pixel."""
+        """(N, n_filters, h, w), the last layer's activations -> the patch around every pixel."""
         return self.decoder(hidden)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -164,7 +164,7 @@ def _build_shortcut(layers: Any, shape: Any, n_components: Any) -> nn.Module:
 def _describe_pixels(module: Any) -> Description:
     return {
         "n_channels": int(module.sizes[0]),
-        "width": int(module.sizes[1]),
+        "n_filters": int(module.sizes[1]),
         "dilations": [layer.dilation[0] for layer in module.layers],
         "kernel_size": module.layers[0].kernel_size[0],
         "patch_size": module.patch_size,

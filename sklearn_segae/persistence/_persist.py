@@ -151,7 +151,7 @@ def export_onnx(
 
     Notes
     -----
-    onnxruntime agrees with `transform` to 1e-5, codes of cue "all" excepted: their widest
+    onnxruntime agrees with `transform` to 1e-5, codes of features "multiscale" excepted: their widest
     curvatures are small differences of pixels, where rounding shows up to some 1e-4.
     A whole image is computed at once: cut large ones into tiles that overlap.
     """

@@ -58,11 +58,11 @@ LEARNT: dict[type, Hints] = {
         **_OF_TRAINED,
         "rows_": bool,
         "codes_": Codes,
-        "cue_": str,
+        "features_": str,
         "pooling_": float,
         "whitening_": float,
-        "light_": float,
-        "coherence_": Array,
+        "contrast_sigma_": float,
+        "autocorrelation_": Array,
         "validation_loss_curve_": list[float],
         "device_": str,
     },
@@ -86,7 +86,7 @@ LEARNT: dict[type, Hints] = {
         "n_segments_": int | list[int],
         "labels_": Array | list[Array],
         "classes_": Array,
-        "segment_names_": Array,
+        "segment_classes_": Array,
     },
 }
 

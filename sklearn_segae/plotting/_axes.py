@@ -127,18 +127,19 @@ def draw_color_bar(figure: Any, mappable: Any, axes: Any, label: str) -> Any:
     return figure.colorbar(mappable, ax=axes, label=label, aspect=15)
 
 
-def segment_names(labels: Sequence[Any], names: Any, prefix: str) -> list[str]:
+def legend_texts(labels: Sequence[Any], display_labels: Any, prefix: str) -> list[str]:
     """Return a name for every label: from a mapping, from a list in their order, or the label."""
-    if names is None:
+    if display_labels is None:
         return [f"{prefix}{label}" for label in labels]
-    if isinstance(names, Mapping):
-        return [str(names.get(label, f"{prefix}{label}")) for label in labels]
-    if len(names) != len(labels):
+    if isinstance(display_labels, Mapping):
+        return [str(display_labels.get(label, f"{prefix}{label}")) for label in labels]
+    if len(display_labels) != len(labels):
         raise ValueError(
-            f"names={names!r} holds {len(names)} names, but there are the labels {list(labels)}. "
+            f"display_labels={display_labels!r} holds {len(display_labels)} names, but there are the "
+            f"labels {list(labels)}. "
             "Pass as many, or a dict from label to name."
         )
-    return [str(name) for name in names]
+    return [str(name) for name in display_labels]
 
 
 def as_list(X: Any, n_channels: int | None) -> list[np.ndarray]:

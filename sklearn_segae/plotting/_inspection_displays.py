@@ -18,7 +18,7 @@ from ._axes import (
     draw_picture,
     draw_scale_bar,
     panels,
-    segment_names,
+    legend_texts,
 )
 
 
@@ -29,16 +29,16 @@ class PrototypeDisplay:
     ----------
     prototypes : Bunch
         From :func:`~sklearn_segae.inspection.segment_prototypes`.
-    names : dict of label to str, or list of str in the order of the labels, default=None
+    display_labels : dict of label to str, or list of str in the order of the labels, default=None
 
     Attributes
     ----------
     figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of Axes (n_segments, n_prototypes)
     """
 
-    def __init__(self, prototypes: Bunch, *, names: Any = None) -> None:
+    def __init__(self, prototypes: Bunch, *, display_labels: Any = None) -> None:
         self.prototypes = prototypes
-        self.names = names
+        self.display_labels = display_labels
 
     @classmethod
     def from_estimator(
@@ -49,14 +49,14 @@ class PrototypeDisplay:
         n_prototypes: int = 4,
         size: int = 32,
         max_pixels: int | None = 2**18,
-        names: Any = None,
+        display_labels: Any = None,
         **options: Any,
     ) -> Self:
         """Find prototypes, and draw them; parameters as in `segment_prototypes` and `plot`."""
         found = segment_prototypes(
             segmenter, images, n_prototypes=n_prototypes, size=size, max_pixels=max_pixels
         )
-        return cls(found, names=names).plot(**options)
+        return cls(found, display_labels=display_labels).plot(**options)
 
     def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
         """Draw; parameters as in `SegmentationDisplay.plot`.
@@ -70,7 +70,7 @@ class PrototypeDisplay:
         self.figure_, self.axes_ = panels(len(labels), n_most, ax, size=1.3)
         self.ax_ = self.axes_[0, 0]
         pictures = _alike(found.patches)
-        names = segment_names(labels.tolist(), self.names, "segment ")
+        names = legend_texts(labels.tolist(), self.display_labels, "segment ")
         palette = colors(len(labels)) / 255
         for name, own, color, row in zip(names, members, palette, self.axes_, strict=True):
             for ax_ in row[len(own) :]:
@@ -93,7 +93,7 @@ class AttributionDisplay:
         From :func:`~sklearn_segae.inspection.pixel_attribution`.
     channel_names : list of str, default=None
         None counts them.
-    names : dict of label to str, default=None
+    display_labels : dict of label to str, default=None
         Of segments.
 
     Attributes
@@ -101,10 +101,12 @@ class AttributionDisplay:
     figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes: image, map, channels
     """
 
-    def __init__(self, attribution: Bunch, *, channel_names: Any = None, names: Any = None) -> None:
+    def __init__(
+        self, attribution: Bunch, *, channel_names: Any = None, display_labels: Any = None
+    ) -> None:
         self.attribution = attribution
         self.channel_names = channel_names
-        self.names = names
+        self.display_labels = display_labels
 
     @classmethod
     def from_estimator(
@@ -115,7 +117,7 @@ class AttributionDisplay:
         segment: Any = None,
         *,
         channel_names: Any = None,
-        names: Any = None,
+        display_labels: Any = None,
         ax: Any = None,
         **options: Any,
     ) -> Self:
@@ -124,7 +126,7 @@ class AttributionDisplay:
         Parameters
         ----------
         segmenter, image, pixel, segment, **options : as in `pixel_attribution`
-        channel_names, names : as in the class
+        channel_names, display_labels : as in the class
         ax : as in `plot`
 
         Returns
@@ -132,7 +134,7 @@ class AttributionDisplay:
         display : AttributionDisplay
         """
         found = pixel_attribution(segmenter, image, pixel, segment, **options)
-        return cls(found, channel_names=channel_names, names=names).plot(ax=ax)
+        return cls(found, channel_names=channel_names, display_labels=display_labels).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:
         """Draw the part of the window where nearly all of the attribution is.
@@ -182,7 +184,9 @@ class AttributionDisplay:
 
     def _name(self, label: Any) -> str:
         prefix = "" if isinstance(label, str) else "segment "
-        return segment_names([label], {} if self.names is None else self.names, prefix)[0]
+        return legend_texts(
+            [label], {} if self.display_labels is None else self.display_labels, prefix
+        )[0]
 
 
 def _where_it_matters(total: np.ndarray) -> tuple[slice, slice]:

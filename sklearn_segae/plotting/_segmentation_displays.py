@@ -22,7 +22,7 @@ from ._axes import (
     draw_scale_bar,
     panels,
     rows_of,
-    segment_names,
+    legend_texts,
 )
 
 
@@ -34,7 +34,7 @@ class SegmentationDisplay:
     images : list of ndarray of shape (H, W) or (H, W, C)
     label_maps : list of ndarray of shape (H, W)
         -1 is unlabeled, and white.
-    names : dict of label to str, or list of str in the order of the labels, default=None
+    display_labels : dict of label to str, or list of str in the order of the labels, default=None
         For the legend. None: the labels themselves.
     labels : sequence, default=None
         All labels that there are, so that colors stay the same. None: those that occur.
@@ -49,7 +49,7 @@ class SegmentationDisplay:
     >>> import numpy as np
     >>> from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay
     >>> labels = np.repeat([[0, 1]], 8, axis=0).repeat(4, axis=1)
-    >>> display = SegmentationDisplay.from_predictions(labels * 0.5, labels, names=["sea", "land"])
+    >>> display = SegmentationDisplay.from_predictions(labels * 0.5, labels, display_labels=["sea", "land"])
     >>> [text.get_text() for text in display.legend_.get_texts()]
     ['sea', 'land']
     """
@@ -59,16 +59,18 @@ class SegmentationDisplay:
         images: Sequence[np.ndarray],
         label_maps: Sequence[np.ndarray],
         *,
-        names: Any = None,
+        display_labels: Any = None,
         labels: Any = None,
     ) -> None:
         self.images = images
         self.label_maps = label_maps
-        self.names = names
+        self.display_labels = display_labels
         self.labels = labels
 
     @classmethod
-    def from_estimator(cls, segmenter: Any, X: Any, *, names: Any = None, **options: Any) -> Self:
+    def from_estimator(
+        cls, segmenter: Any, X: Any, *, display_labels: Any = None, **options: Any
+    ) -> Self:
         """Segment one image, a stack or a list of images, and draw what comes out.
 
         Parameters
@@ -76,7 +78,7 @@ class SegmentationDisplay:
         segmenter : AESegmenter
             A fitted one.
         X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
-        names : as in the class, default=None
+        display_labels : as in the class, default=None
         **options : as in `plot`
 
         Returns
@@ -86,18 +88,22 @@ class SegmentationDisplay:
         check_is_fitted(segmenter)
         images = as_list(X, segmenter.n_features_in_)
         labels = getattr(segmenter, "classes_", None)
-        display = cls(images, segmenter.predict(images), names=names, labels=labels)
+        display = cls(
+            images, segmenter.predict(images), display_labels=display_labels, labels=labels
+        )
         return display.plot(**options)
 
     @classmethod
-    def from_predictions(cls, X: Any, labels: Any, *, names: Any = None, **options: Any) -> Self:
+    def from_predictions(
+        cls, X: Any, labels: Any, *, display_labels: Any = None, **options: Any
+    ) -> Self:
         """Draw label maps that are there already.
 
         Parameters
         ----------
         X : array (H, W) or (H, W, C), or a list of such
         labels : array (H, W), or a list of such
-        names : as in the class, default=None
+        display_labels : as in the class, default=None
         **options : as in `plot`
 
         Returns
@@ -106,13 +112,13 @@ class SegmentationDisplay:
         """
         one = isinstance(labels, np.ndarray) and labels.ndim == 2
         images, maps = ([X], [labels]) if one else (list(X), list(labels))
-        return cls(images, maps, names=names).plot(**options)
+        return cls(images, maps, display_labels=display_labels).plot(**options)
 
     def plot(
         self,
         *,
         ax: Any = None,
-        opacity: float = 0.4,
+        alpha: float = 0.4,
         color: bool = False,
         legend: bool = True,
         titles: Sequence[str] | None = None,
@@ -126,7 +132,7 @@ class SegmentationDisplay:
         ----------
         ax : Axes, or one for each image, default=None
             Where to draw; one for several images is divided. None: a new figure.
-        opacity : float, default=0.4
+        alpha : float, default=0.4
             Of the colors of the labels, in [0, 1].
         color : bool, default=False
             Show images in their own colors, too, which mix with those of the labels; else in gray.
@@ -152,11 +158,11 @@ class SegmentationDisplay:
             index = np.searchsorted(labels, np.where(own < 0, labels[0], own))
             index = np.where(own < 0, -1, index)
             below = as_picture(image) if color else as_gray(image)
-            picture = show_overlay(below, index, opacity)
+            picture = show_overlay(below, index, alpha)
             draw_picture(self.axes_.ravel()[i], picture, titles[i] if titles else "")
             draw_scale_bar(self.axes_.ravel()[i], own.shape[1], pixel_size, units)
-        named = self.labels is not None or self.names is not None
-        names = segment_names(labels.tolist(), self.names, "" if named else "segment ")
+        named = self.labels is not None or self.display_labels is not None
+        names = legend_texts(labels.tolist(), self.display_labels, "" if named else "segment ")
         self.legend_ = None
         if legend:
             last = self.axes_.ravel()[len(self.images) - 1]
@@ -279,7 +285,7 @@ class FeatureMapDisplay:
         check_is_fitted(estimator)
         (maps,) = estimator.transform([np.asarray(image)])
         encoder = getattr(estimator, "encoder_", estimator)
-        coherence = getattr(encoder, "coherence_", None)
+        coherence = getattr(encoder, "autocorrelation_", None)
         told = coherence is not None and len(coherence) == maps.shape[2]
         return cls(maps, coherence=coherence if told else None).plot(**options)
 
@@ -374,7 +380,7 @@ class RegionTreeDisplay:
         -------
         self : RegionTreeDisplay
         """
-        self.cuts_ = [self.tree.cut(n_segments=n, floor=0) for n in n_segments]
+        self.cuts_ = [self.tree.cut(n_segments=n, min_strength=0) for n in n_segments]
         self.figure_, self.axes_ = panels(
             1, 2 + len(self.cuts_), ax, aspect=aspect_of(self.image), n_bars=1
         )

@@ -66,19 +66,19 @@ class RegionTree:
         n_segments: int | None = None,
         threshold: float | None = None,
         *,
-        floor: float = FLOOR,
+        min_strength: float = FLOOR,
     ) -> np.ndarray:
         """Label connected segments: a number of them, or all that strong borders part.
 
         Parameters
         ----------
         n_segments : int, default=None
-            At most so many: borders weaker than `floor` part none, so that a plain image gets
-            fewer. None: as many as `floor` leaves.
+            At most so many: borders weaker than `min_strength` part none, so that a plain image gets
+            fewer. None: as many as `min_strength` leaves.
         threshold : float, default=None
             Part at all borders stronger than this, however many segments that makes. Excludes
-            `n_segments`, and `floor` has no say.
-        floor : float, default=3.3
+            `n_segments`, and `min_strength` has no say.
+        min_strength : float, default=3.3
             Weakest border that may part two segments. The default was tuned on photographs; 0 gives
             exactly `n_segments`, or `n_regions` if these are fewer.
 
@@ -90,13 +90,13 @@ class RegionTree:
         Raises
         ------
         ValueError
-            If `n_segments` is below 1, `threshold` or `floor` negative, or both of `n_segments` and
+            If `n_segments` is below 1, `threshold` or `min_strength` negative, or both of `n_segments` and
             `threshold` given.
         """
-        _check_cut(n_segments, threshold, floor)
+        _check_cut(n_segments, threshold, min_strength)
         if threshold is not None:
             return self._after(int((self.heights <= threshold).sum()))
-        n_weak = int((self.heights < floor).sum())
+        n_weak = int((self.heights < min_strength).sum())
         return self._after(max(n_weak, self.n_regions - (n_segments or self.n_regions)))
 
     def contours(self) -> np.ndarray:
@@ -137,18 +137,22 @@ class RegionTree:
         return self.heights[a - n][pair]
 
 
-def _check_cut(n_segments: Any, threshold: Any, floor: Any) -> None:
+def _check_cut(n_segments: Any, threshold: Any, min_strength: Any) -> None:
     if n_segments is not None and threshold is not None:
         raise ValueError(
             f"n_segments={n_segments!r} and threshold={threshold!r} exclude each other. "
-            "Give one; cut(n_segments, floor=...) bounds both number and strength."
+            "Give one; cut(n_segments, min_strength=...) bounds both number and strength."
         )
     if n_segments is not None and not (isinstance(n_segments, Integral) and int(n_segments) >= 1):
         raise ValueError(
             f"n_segments={n_segments!r} is not a whole number of at least 1. "
             "Leave it out to get as many segments as the strength of borders asks for."
         )
-    heights = {"floor": floor} if threshold is None else {"threshold": threshold, "floor": floor}
+    heights = (
+        {"min_strength": min_strength}
+        if threshold is None
+        else {"threshold": threshold, "min_strength": min_strength}
+    )
     for name, value in heights.items():
         if not (isinstance(value, Real) and float(value) >= 0):
             raise ValueError(

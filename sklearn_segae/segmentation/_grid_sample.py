@@ -44,7 +44,7 @@ class Survey:
         maps = [encoder.encode_tile(*t, finely=True, step=self.step) for t in self.tiles]
         self.shapes = [m.shape[:2] for m in maps]
         self.codes = np.concatenate([m.reshape(-1, m.shape[2]) for m in maps])
-        self.wide, self.narrow = np.split(self.codes, [len(encoder.coherence_)], axis=1)
+        self.wide, self.narrow = np.split(self.codes, [len(encoder.autocorrelation_)], axis=1)
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -23,7 +23,7 @@ from ._clustering import choose_optimum, count_clusters, mean_variance, with_seg
 from ._fine_tuning import fine_tune
 from ._gaussian_mixture import ShrunkMixture
 from ._grid_sample import Survey
-from ._segment_classes import Names, name_segments, segment_centers
+from ._segment_classes import Names, assign_classes, segment_centers
 from ._targets import Targets
 
 
@@ -153,7 +153,7 @@ class Labeling:
         centers = segment_centers(codes, pick(maps, chosen), segments)
         labeled = [np.flatnonzero(known) for known in targets.known]
         y, weight = targets.pick(labeled)
-        return name_segments(segments, centers, pick(maps, labeled), y, weight)
+        return assign_classes(segments, centers, pick(maps, labeled), y, weight)
 
     def label_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
         """(H, W, C) -> (H, W)."""

@@ -23,7 +23,7 @@ class Names(NamedTuple):
         return probabilities @ stands_for.astype(probabilities.dtype)
 
 
-def name_segments(
+def assign_classes(
     segments: np.ndarray,
     centers: np.ndarray,
     labels: np.ndarray,

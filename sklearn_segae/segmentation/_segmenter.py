@@ -73,7 +73,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     encoder: Any
     estimator: Any
     estimator_: Any
-    exposure: str
+    normalize: str
     min_size: int
     max_memory: int | str
     unlabeled: int
@@ -184,7 +184,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         return self._ask(X, Labeling.code_map, out)
 
-    def name_segments(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Give the segments of a clusterer the names of classes, by a few labeled pixels.
 
         A segment is named after most of the labeled pixels in it; one without any like the named
@@ -208,7 +208,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         if is_classifier(self.estimator_) or self.scope == "image":
             raise ValueError(
-                f"name_segments is for segments that mean the same in every image and have no "
+                f"assign_classes is for segments that mean the same in every image and have no "
                 f"names, but scope={self.scope!r} and estimator={self.estimator_!r}. Fit with "
                 "scope='dataset' and a clusterer."
             )
@@ -217,7 +217,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         images = self._check(X, reset=False)
         targets = self._check_targets(X, y, images, sample_weight)
         names = self._fitted.name(images, targets)
-        self.segment_names_, self.classes_ = names.classes, np.unique(names.classes)
+        self.segment_classes_, self.classes_ = names.classes, np.unique(names.classes)
         return self
 
     def region_tree(self, image: Any) -> RegionTree:
@@ -309,7 +309,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if self.scope == "image":  # each is partitioned now, by a sample of its own
             stacks = [stack[i : i + 1] for stack in stacks for i in range(stack.shape[0])]
             labelings = self._labelings(images)
-        typical = self.typical_range_ if self.exposure == "image" else None
+        typical = self.typical_range_ if self.normalize == "image" else None
         max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labelings, strict=True)
         answers = [
             lazy_answer(stack, own, question, own.cost(images[0]), max_memory, typical)
@@ -333,7 +333,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if reset:
             self.n_features_in_ = images[0].shape[2]
             self.typical_range_ = typical_range(images)
-        if exposed and self.exposure == "image":
+        if exposed and self.normalize == "image":
             return [expose(image, self.typical_range_) for image in images]
         return images
 
@@ -386,7 +386,7 @@ def refuse_no_estimators(encoder: Any, estimator: Any) -> None:
 
 
 # Learnt by clusterers or by classifiers alone.
-PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_names_")
+PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_classes_")
 
 
 class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
@@ -401,11 +401,11 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         from `y`.
     encoder : estimator, "passthrough" or None, default=None
         None is :class:`PixelEncoder` with its defaults, or for classifiers
-        `PixelEncoder(8, cue="all", batch_size=4, max_epochs=3)`. Any other transformer sees the
+        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer sees the
         patch around a pixel as one row; "passthrough" hands the pixels on as they are.
     estimator : estimator, "head" or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
-        with shrunk covariances where the encoder's `cue_` is "color", else k-means from twenty
+        with shrunk covariances where the encoder's `features_` is "intensity", else k-means from twenty
         starts. If borders are refined, codes of narrower pooling have a say in which of its
         optima is taken: that with the shortest description length [2]_. A clusterer without
         `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
@@ -417,10 +417,10 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         "dataset": a label means the same in every image. "image": the encoder's network learns from
         all images, but each image is projected and partitioned on its own, the fitted ones and
         those of `predict` alike, and labels mean nothing across images; clusterers only.
-    exposure : {"image", "set"}, default="image"
+    normalize : {"image", "dataset"}, default="image"
         "image" maps every channel of an image from its own range to [0, 1] before anything else, as
         fits images that were lit or exposed differently; one with less than a quarter of the
-        typical contrast is left dull. "set" keeps the differences between images, as fits
+        typical contrast is left dull. "dataset" keeps the differences between images, as fits
         calibrated values. Rows are never changed.
     patch_size : int, default=9
         Side in pixels, odd, of the patches that an ordinary transformer sees.
@@ -428,7 +428,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         The estimator is fitted on so many random pixels at most, and predicts all of them.
     refine : bool or "auto", default="auto"
         Sharpen borders: pixels well inside the segments teach a discriminant analysis of codes of
-        narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with cue
+        narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with features
         "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
         is not a classifier.
     fine_tune : float or None, default=None
@@ -468,8 +468,8 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         have more than 16 million pixels: `fit` does not read them all. Call `predict`.
     classes_ : ndarray
         Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
-    segment_names_ : ndarray of shape (`n_segments_`,)
-        The class that every segment stands for, after `name_segments`.
+    segment_classes_ : ndarray of shape (`n_segments_`,)
+        The class that every segment stands for, after `assign_classes`.
     typical_range_ : ndarray of shape (`n_features_in_`,)
         Median over the fitted images of the range of every channel; images only.
     n_features_in_ : int
@@ -506,7 +506,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
         "estimator": [HasMethods(["fit"]), StrOptions({"head"}), None],
         "scope": [StrOptions({"dataset", "image"})],
-        "exposure": [StrOptions({"image", "set"})],
+        "normalize": [StrOptions({"image", "dataset"})],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
@@ -527,7 +527,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         encoder: Any = None,
         estimator: Any = None,
         scope: str = "dataset",
-        exposure: str = "image",
+        normalize: str = "image",
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
         refine: bool | str = "auto",
@@ -544,7 +544,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         self.encoder = encoder
         self.estimator = estimator
         self.scope = scope
-        self.exposure = exposure
+        self.normalize = normalize
         self.patch_size = patch_size
         self.n_fit_pixels = n_fit_pixels
         self.refine = refine
@@ -666,7 +666,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         if self._refines(encoder):
             return None
         # Colors of segments differ in spread; whitened codes are many.
-        colors = getattr(encoder, "cue_", None) == "color"
+        colors = getattr(encoder, "features_", None) == "intensity"
         return seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), self._seed)
 
     @property
@@ -704,7 +704,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         if self._is_supervised:
             # Classifiers choose for themselves among all there is. Much of it needs no training, so
             # that this is short; and with few labels, more components are more to be misled by.
-            return PixelEncoder(8, cue="all", batch_size=4, max_epochs=3, verbose=self.verbose)
+            return PixelEncoder(
+                8, features="multiscale", batch_size=4, max_epochs=3, verbose=self.verbose
+            )
         return PixelEncoder(verbose=self.verbose)
 
     def _coder(self, encoder: Any) -> Any:
@@ -727,9 +729,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         possible = isinstance(encoder, PixelEncoder) and encoder.codes_.sharpens
         if self.refine is True and not possible:
             raise ValueError(
-                "refine=True needs codes of narrower pooling, which only a PixelEncoder with cue "
+                "refine=True needs codes of narrower pooling, which only a PixelEncoder with features "
                 f"'texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
-                "refine='auto', or encoder=PixelEncoder(cue='texture')."
+                "refine='auto', or encoder=PixelEncoder(features='texture')."
             )
         if self.refine == "auto":
             return possible and not self._is_supervised

@@ -45,7 +45,7 @@ def browser():
 def server():
     """A server of two images, encoding in the background."""
     images, _ = make_mosaic(2, n_segments=2, size=SIZE, random_state=0)
-    encoder = PixelEncoder(4, cue="all", width=4, batch_size=1, max_epochs=0)
+    encoder = PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
     scribbles = Scribbles(list(images), encoder=encoder)
     with ScribbleServer(scribbles, ["one.png", "two.png"]) as server:
         encoding = server.encode()

@@ -23,7 +23,7 @@ SIZE = 64
 def server():
     """A server of two encoded images."""
     images, _ = make_mosaic(2, n_segments=2, size=SIZE, random_state=0)
-    encoder = PixelEncoder(4, cue="all", width=4, batch_size=1, max_epochs=0)
+    encoder = PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
     scribbles = Scribbles(list(images), encoder=encoder)
     with ScribbleServer(scribbles, ["left.png", "rïght side.png"]) as server:
         server.encode().join()

@@ -34,7 +34,7 @@ def scribbles(encoded):
 
 
 def tiny():
-    return PixelEncoder(4, cue="all", width=4, batch_size=1, max_epochs=0)
+    return PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
 
 
 def scribble(scribbles, truth):

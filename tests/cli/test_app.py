@@ -18,7 +18,14 @@ from sklearn_segae.storage import open_image
 from sklearn_segae.storage._files import read_image, write_image
 from sklearn_segae.storage._label_files import read_labels
 
-QUICK = ("--cue", "color", "--set", "encoder__max_epochs=0", "--set", "encoder__width=4")
+QUICK = (
+    "--features",
+    "intensity",
+    "--set",
+    "encoder__max_epochs=0",
+    "--set",
+    "encoder__n_filters=4",
+)
 
 
 @pytest.fixture
@@ -110,7 +117,7 @@ class TestSegment:
         assert [image["image"] for image in told["images"]] == [
             str(photos[0] / f"p{i}.png") for i in range(3)
         ]
-        assert told["cue"] == "color"
+        assert told["features"] == "intensity"
         maps = [read_image(tmp_path / "out" / f"p{i}.png") for i in range(3)]
         assert [image["found"] for image in told["images"]] == [np.unique(m).tolist() for m in maps]
         assert matched_accuracy(list(photos[2]), maps) > 0.8
@@ -129,7 +136,7 @@ class TestSegment:
     @pytest.mark.parametrize(
         ("options", "word"),
         [
-            (("--cue", "smell"), "smell"),
+            (("--features", "smell"), "smell"),
             (("-k", "0"), "auto"),
             (("-k", "some"), "auto"),
             (("--set", "nonsense"), "NAME=VALUE"),
@@ -356,7 +363,7 @@ class TestLargeAndStacked:
         np.save(masks, photos[2])
         call = ("fit", path, "--labels", masks, "-o", tmp_path / "m.segae", *QUICK)
         assert segae(*call)[0] == 0
-        said = segae("evaluate", out / "stack.tif", "--truth", masks, "--by-name", "--json")[1]
+        said = segae("evaluate", out / "stack.tif", "--truth", masks, "--no-matched", "--json")[1]
         assert json.loads(said)["pooled"]["miou"] > 0.9
 
     @pytest.mark.parametrize("suffix", ["tif", "npy", "zarr"])
@@ -423,7 +430,9 @@ class TestEvaluate:
         scores = json.loads(segae(*call)[1])["images"][0]
         assert [scores[name] for name in ("miou", "accuracy", "ari")] == [1, 1, 1]
         assert scores["boundary-f1"] is None
-        told = json.loads(segae(*call, "--by-name", "--metric", "accuracy", "--metric", "dice")[1])
+        told = json.loads(
+            segae(*call, "--no-matched", "--metric", "accuracy", "--metric", "dice")[1]
+        )
         assert told["pooled"] == {"accuracy": 0, "dice": 0}
         assert told["matched"] is False
 

@@ -52,17 +52,17 @@ def test_spectra_are_colors():
 
 def test_texture_has_to_beat_color():
     """Both the threshold and the evidence for color have to be passed."""
-    assert Evidence(0.6, 0.5, gap=1).cue == "texture"
-    assert Evidence(0.6, 0.8, gap=1).cue == "color"
-    assert Evidence(0.3, 0.0, gap=1).cue == "color"
+    assert Evidence(0.6, 0.5, gap=1).features == "texture"
+    assert Evidence(0.6, 0.8, gap=1).features == "intensity"
+    assert Evidence(0.3, 0.0, gap=1).features == "intensity"
 
 
 def test_colors_that_do_not_cluster_are_not_enough():
     """Colors of one Gaussian are read together with features; noise is such an image."""
-    assert Evidence(0.3, 0.0, gap=0.01).cue == "both"
-    assert Evidence(0.6, 0.0, gap=0.01).cue == "texture"
+    assert Evidence(0.3, 0.0, gap=0.01).features == "intensity+texture"
+    assert Evidence(0.6, 0.0, gap=0.01).features == "texture"
     noise = np.random.default_rng(0).normal(size=(192, 192, 1))
-    assert evidence([noise]).cue == "both"
+    assert evidence([noise]).features == "intensity+texture"
 
 
 def test_small_images_have_small_textures():
@@ -73,22 +73,24 @@ def test_small_images_have_small_textures():
 
 
 def test_the_encoder_follows(mosaic, shapes):
-    """cue_, pooling_ and whitening_ show the choice; numbers of the user's own are kept."""
+    """features_, pooling_ and whitening_ show the choice; numbers of the user's own are kept."""
     quick = {"width": 12, "batch_size": 2, "max_epochs": 0, "random_state": 0}
     color = PixelEncoder(**quick).fit(shapes[0])
-    assert (color.cue_, color.pooling_, color.whitening_) == ("color", 1, 1)
-    texture = PixelEncoder(cue="texture", **quick).fit(mosaic[0])
-    assert (texture.cue_, texture.pooling_) == ("texture", 3)
-    both = PixelEncoder(cue="both", **quick).fit(mosaic[0])
-    assert (both.cue_, both.pooling_) == ("both", 1.5)
+    assert (color.features_, color.pooling_, color.whitening_) == ("intensity", 1, 1)
+    texture = PixelEncoder(features="texture", **quick).fit(mosaic[0])
+    assert (texture.features_, texture.pooling_) == ("texture", 3)
+    both = PixelEncoder(features="intensity+texture", **quick).fit(mosaic[0])
+    assert (both.features_, both.pooling_) == ("intensity+texture", 1.5)
     own = PixelEncoder(pooling=2.5, whitening=0.5, **quick).fit(shapes[0])
-    assert (own.cue_, own.pooling_, own.whitening_) == ("texture", 2.5, 0.5)
+    assert (own.features_, own.pooling_, own.whitening_) == ("texture", 2.5, 0.5)
 
 
 def test_colors_come_first_and_features_faintly_after(shapes):
-    """With the color cue, component 0 is the whitened brightness, the others hardly weigh."""
+    """With the color features, component 0 is the whitened brightness, the others hardly weigh."""
     images, _ = shapes
-    encoder = PixelEncoder(4, cue="color", pooling=0, width=8, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(
+        4, features="intensity", pooling=0, n_filters=8, max_epochs=0, random_state=0
+    )
     codes = encoder.fit_transform(images)
     assert np.abs(np.corrcoef(codes[..., 0].ravel(), images.ravel())[0, 1]) > 0.999
     spread = codes.std((0, 1, 2))
@@ -99,7 +101,9 @@ def test_colors_come_first_and_features_faintly_after(shapes):
 def test_both_puts_features_beside_the_colors(shapes):
     """Two further components weigh as much as brightness and are not told by it."""
     images, _ = shapes
-    encoder = PixelEncoder(6, cue="both", pooling=1, width=8, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(
+        6, features="intensity+texture", pooling=1, n_filters=8, max_epochs=0, random_state=0
+    )
     codes = encoder.fit_transform(images).reshape(-1, 6)
     spread = codes.std(0)
     assert spread[:3] == pytest.approx(1, rel=0.2)  # over a sample of the pixels

@@ -32,22 +32,22 @@ def test_projections_agree(one_seed, stride, last):
     assert len(runner.sessions) == 1
 
 
-@pytest.mark.parametrize("cue", ["color", "texture", "both", "all"])
-def test_codes_agree(mosaic, cue):
-    """To 1e-5, for any cue, tiles and borders as with torch."""
+@pytest.mark.parametrize("features", ["intensity", "texture", "intensity+texture", "multiscale"])
+def test_codes_agree(mosaic, features):
+    """To 1e-5, for any features, tiles and borders as with torch."""
     images = mosaic[0]
-    encoder = PixelEncoder(4, cue=cue, whitening=1, **QUICK).fit(images)
+    encoder = PixelEncoder(4, features=features, whitening=1, **QUICK).fit(images)
     codes = encoder.transform(images)
     encoder.set_params(backend="onnx")
     np.testing.assert_allclose(encoder.transform(images), codes, atol=1e-5)
 
 
-@pytest.mark.parametrize("cue", ["color", "texture", "all"])
-def test_codes_of_16_bits_are_near(mosaic, cue):
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
+def test_codes_of_16_bits_are_near(mosaic, features):
     """The weights are those of float32, the codes are not, but differ by a few per cent at most."""
     images = mosaic[0]
-    encoder = PixelEncoder(4, cue=cue, whitening=1, **QUICK).fit(images)
-    half = PixelEncoder(4, cue=cue, whitening=1, backend="bfloat16", **QUICK).fit(images)
+    encoder = PixelEncoder(4, features=features, whitening=1, **QUICK).fit(images)
+    half = PixelEncoder(4, features=features, whitening=1, backend="bfloat16", **QUICK).fit(images)
     for one, other in zip(
         encoder.net_.module_.parameters(), half.net_.module_.parameters(), strict=True
     ):
@@ -62,7 +62,7 @@ def test_codes_of_16_bits_are_near(mosaic, cue):
 
 def test_a_segmenter_with_it(mosaic):
     """Training, sampling, refining and predicting go through it."""
-    encoder = PixelEncoder(4, cue="texture", whitening=1, **QUICK)
+    encoder = PixelEncoder(4, features="texture", whitening=1, **QUICK)
     labels = [
         AESegmenter(3, encoder=encoder.set_params(backend=backend), random_state=0).fit_predict(
             mosaic[0]

@@ -20,12 +20,14 @@ from sklearn_segae.networks import PixelAutoencoder
 def fitted():
     """An encoder with pooling, so that halos are long, and two images it never saw."""
     images, _ = make_mosaic(3, n_segments=3, size=96, n_channels=2, random_state=1)
-    encoder = PixelEncoder(5, pooling=2, whitening=1, width=6, max_epochs=1, random_state=0)
+    encoder = PixelEncoder(5, pooling=2, whitening=1, n_filters=6, max_epochs=1, random_state=0)
     return encoder.fit(images[:1]), images[1:]
 
 
 def reach(encoder):
-    return encoder.net_.module_.margin + 3 * int(encoder.pooling_) + 3 * int(encoder.light_)
+    return (
+        encoder.net_.module_.margin + 3 * int(encoder.pooling_) + 3 * int(encoder.contrast_sigma_)
+    )
 
 
 @pytest.mark.parametrize(("top", "left"), [(0, 0), (13, 7), (26, 20)])
@@ -78,14 +80,14 @@ def test_images_smaller_than_the_receptive_field(fitted, shape):
 def test_fit_on_images_smaller_than_a_crop():
     """A thumbnail is enough to fit."""
     image = np.random.default_rng(0).normal(size=(9, 14, 1))
-    encoder = PixelEncoder(2, pooling=3, width=4, batch_size=2, max_epochs=1).fit([image])
+    encoder = PixelEncoder(2, pooling=3, n_filters=4, batch_size=2, max_epochs=1).fit([image])
     assert encoder.transform([image])[0].shape == (9, 14, 2)
 
 
 def test_components_come_by_coherence(fitted):
-    """coherence_ lies in [0, 1], falls, and is what the codes' autocorrelation comes to."""
+    """autocorrelation_ lies in [0, 1], falls, and is what the codes' autocorrelation comes to."""
     encoder, images = fitted
-    r = encoder.coherence_
+    r = encoder.autocorrelation_
     assert ((r >= 0) & (r <= 1)).all()
     assert (np.diff(r) <= 1e-9).all()
     codes = encoder.transform(images)  # other images than those of the fit, the same textures
@@ -98,7 +100,7 @@ def test_components_come_by_coherence(fitted):
 def test_pooling_is_a_gaussian_blur_of_the_codes():
     """Codes at sigma 3 are those at sigma 0, blurred: pooling and projecting are both linear."""
     images, _ = make_mosaic(1, n_segments=3, size=96, random_state=0)
-    encoder = PixelEncoder(3, pooling=3, whitening=0, width=6, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(3, pooling=3, whitening=0, n_filters=6, max_epochs=0, random_state=0)
     pooled = encoder.fit(images).transform(images)[0]
     look = encoder.codes_.look._replace(pooling=0.0)
     encoder.codes_ = encoder.codes_._replace(look=look)
@@ -123,7 +125,7 @@ def test_pooling_is_a_gaussian_blur_of_the_codes():
 def test_parameters_change_the_codes(shapes, parameter, value):
     """None of them is ignored."""
     base = PixelEncoder(
-        3, pooling=0, whitening=0, width=4, batch_size=1, max_epochs=1, random_state=0
+        3, pooling=0, whitening=0, n_filters=4, batch_size=1, max_epochs=1, random_state=0
     )
     codes = base.fit_transform(shapes[0])
     other = base.set_params(**{parameter: value}).fit_transform(shapes[0])
@@ -149,7 +151,7 @@ def test_values_out_of_range_are_refused(shapes, parameter, value):
 
 def test_more_components_than_features_are_refused(shapes):
     """The error says how many features there are and how to get more."""
-    encoder = PixelEncoder(99, pooling=0, width=2, batch_size=1, max_epochs=0)
+    encoder = PixelEncoder(99, pooling=0, n_filters=2, batch_size=1, max_epochs=0)
     with pytest.raises(ValueError, match=r"n_components=99 is more than the 9 .*raise width"):
         encoder.fit(shapes[0])
     assert not hasattr(encoder, "net_")
@@ -158,7 +160,7 @@ def test_more_components_than_features_are_refused(shapes):
 def test_inverse_transform_gives_the_image_back(shapes):
     """Without pooling, whitening or compression, the pixels are in the codes."""
     images = (100 + 50 * shapes[0]).astype(np.uint8)
-    encoder = PixelEncoder(9, pooling=0, whitening=0, width=2, max_epochs=0).fit(images)
+    encoder = PixelEncoder(9, pooling=0, whitening=0, n_filters=2, max_epochs=0).fit(images)
     there_and_back = encoder.inverse_transform(encoder.transform(images))
     assert there_and_back.shape == images.shape
     np.testing.assert_allclose(there_and_back, images, atol=0.1)  # of a range of 100
@@ -178,7 +180,7 @@ def test_rows_are_encoded_one_by_one(rows):
 
 def test_warm_start_goes_on(shapes):
     """A second fit adds epochs to the first one's."""
-    encoder = PixelEncoder(2, pooling=0, width=4, batch_size=1, max_epochs=2, warm_start=True)
+    encoder = PixelEncoder(2, pooling=0, n_filters=4, batch_size=1, max_epochs=2, warm_start=True)
     assert encoder.fit(shapes[0]).n_iter_ == 2
     assert encoder.fit(shapes[0]).n_iter_ == 4
 
@@ -186,7 +188,7 @@ def test_warm_start_goes_on(shapes):
 def test_hundreds_of_channels():
     """A spectral cube is an image like any other."""
     cube = np.random.default_rng(0).normal(size=(1, 20, 22, 204)).astype(np.float32)
-    encoder = PixelEncoder(8, width=4, batch_size=1, max_epochs=1, random_state=0)
+    encoder = PixelEncoder(8, n_filters=4, batch_size=1, max_epochs=1, random_state=0)
     assert encoder.fit_transform(cube).shape == (1, 20, 22, 8)
 
 
@@ -219,7 +221,7 @@ def test_training_raises_coherence_and_lowers_the_reconstruction_loss():
     x = torch.from_numpy(held_out).movedim(-1, 1)
     results = []
     for max_epochs in (0, 10):
-        encoder = PixelEncoder(width=8, max_epochs=max_epochs, random_state=0).fit(images)
+        encoder = PixelEncoder(n_filters=8, max_epochs=max_epochs, random_state=0).fit(images)
         module: PixelAutoencoder = encoder.net_.module_
         with torch.no_grad():
             loss = PatchReconstruction()(module, x).item()
@@ -255,7 +257,9 @@ def test_cuda_gives_the_codes_of_the_cpu(shapes):
 def test_a_part_on_the_grid_has_the_coarse_codes_of_the_whole(monkeypatch):
     """Codes of every second pixel do not depend on the tile, as long as it starts on the grid."""
     images, _ = make_mosaic(1, n_segments=3, size=96, random_state=1)
-    encoder = PixelEncoder(4, cue="texture", pooling=6, width=6, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(
+        4, features="texture", pooling=6, n_filters=6, max_epochs=0, random_state=0
+    )
     encoder.fit(images)
     image = images[0].astype(np.float32)
     whole = encoder.encode_tile(image, (slice(0, 96), slice(0, 96)), step=2)
@@ -270,9 +274,9 @@ def test_a_part_on_the_grid_has_the_coarse_codes_of_the_whole(monkeypatch):
 
 
 def test_all_there_is_to_see(mosaic):
-    """cue="all": jets of the colors, then codes of two poolings, each standardized."""
+    """features="multiscale": jets of the colors, then codes of two poolings, each standardized."""
     images, _ = mosaic
-    encoder = PixelEncoder(6, cue="all", max_epochs=1, random_state=0).fit(images)
+    encoder = PixelEncoder(6, features="multiscale", max_epochs=1, random_state=0).fit(images)
     codes = encoder.transform(images)
     assert codes.shape == (*images.shape[:3], 22 + 6)
     # As far as a sample of small tiles tells.
@@ -286,7 +290,7 @@ def test_all_there_is_to_see(mosaic):
 def test_all_there_is_to_see_of_many_bands(rng):
     """Jets of at most three colors; every band stays in sight."""
     images = rng.normal(size=(1, 48, 48, 7)).cumsum(3)
-    encoder = PixelEncoder(4, cue="all", max_epochs=0, random_state=0).fit(images)
+    encoder = PixelEncoder(4, features="multiscale", max_epochs=0, random_state=0).fit(images)
     codes = encoder.transform(images)
     assert codes.shape[3] == 3 * 22 + 4 + 7
     scaled = (images - encoder.scale_[0]) / encoder.scale_[1]
@@ -297,7 +301,9 @@ def test_a_crop_has_the_codes_of_the_whole_with_all_there_is(mosaic):
     """Wherever jets of the widest scale see no border."""
     image = np.concatenate([mosaic[0][0], mosaic[0][1]], axis=1)
     image = np.concatenate([image, image[::-1]])
-    encoder = PixelEncoder(4, cue="all", pooling=3, max_epochs=1, random_state=0).fit(image[None])
+    encoder = PixelEncoder(4, features="multiscale", pooling=3, max_epochs=1, random_state=0).fit(
+        image[None]
+    )
     whole = encoder.transform(image[None])[0]
     crop = encoder.transform(image[None, 20:180, 10:170])[0]
     inner = (slice(56, 104), slice(56, 104))

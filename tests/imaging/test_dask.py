@@ -13,9 +13,11 @@ from sklearn_segae.imaging._dask import _chunks
 TINY = {"width": 4, "batch_size": 1, "max_epochs": 0, "random_state": 0}
 FAST = {"random_state": 0, "n_fit_pixels": 2000, "max_memory": "37MiB"}
 SEGMENTERS = {
-    "colors": AESegmenter(3, encoder=PixelEncoder(4, cue="color", **TINY), **FAST),
+    "colors": AESegmenter(3, encoder=PixelEncoder(4, features="intensity", **TINY), **FAST),
     "textures": AESegmenter(3, encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY), **FAST),
-    "set": AESegmenter(3, encoder=PCA(4), patch_size=5, estimator=KMeans(), exposure="set", **FAST),
+    "dataset": AESegmenter(
+        3, encoder=PCA(4), patch_size=5, estimator=KMeans(), normalize="dataset", **FAST
+    ),
     "classifier": AESegmenter(encoder="passthrough", estimator=LogisticRegression(), **FAST),
     "by image": AESegmenter(
         2,
@@ -90,7 +92,7 @@ def test_nothing_is_computed_before_it_is_asked_for(fitted, shapes):
 
 def test_an_encoder_alone_is_lazy(mosaic, tall):
     """Codes of a dask array are a dask array."""
-    encoder = PixelEncoder(4, cue="color", max_memory="34MiB", **TINY).fit(mosaic[0])
+    encoder = PixelEncoder(4, features="intensity", max_memory="34MiB", **TINY).fit(mosaic[0])
     codes = encoder.transform(da.from_array(tall, (1, 64, 64, 1)))
     assert isinstance(codes, da.Array)
     np.testing.assert_allclose(codes.compute(), encoder.transform(tall), rtol=0, atol=1e-5)
@@ -99,7 +101,9 @@ def test_an_encoder_alone_is_lazy(mosaic, tall):
 def test_a_fit_reads_dask_arrays(mosaic):
     """Fitted to a dask array or to what is in it: the same segments."""
     images, _ = mosaic
-    segmenter = AESegmenter(3, encoder=PixelEncoder(4, cue="color", **TINY), random_state=0)
+    segmenter = AESegmenter(
+        3, encoder=PixelEncoder(4, features="intensity", **TINY), random_state=0
+    )
     expected = segmenter.fit(images).labels_
     np.testing.assert_array_equal(
         segmenter.fit(da.from_array(images, (1, 50, 50, 1))).labels_, expected

@@ -106,7 +106,7 @@ def test_what_is_read_ahead_is_read_once(rng, monkeypatch):
     )  # more than that is read, if asked for
 
 
-def test_exposure_is_mapped_where_it_is_read(rng):
+def test_normalization_is_mapped_where_it_is_read(rng):
     """Every channel goes from its own range to [0, 1], in every slice of it."""
     image = rng.integers(-100, 100, (40, 30, 3)).astype(np.int16)
     low, high = image.min((0, 1)).astype(float), image.max((0, 1)).astype(float)

@@ -141,10 +141,10 @@ def test_a_constant_channel_is_black():
 
 
 def test_overlays_keep_image_and_labels_visible():
-    """Inside segments, colors are mixed by the opacity; borders are white."""
+    """Inside segments, colors are mixed by the alpha; borders are white."""
     image = np.full((8, 8), 100, np.uint8)
 
-    picture = show_overlay(image, QUADRANTS, opacity=0.25)
+    picture = show_overlay(image, QUADRANTS, alpha=0.25)
 
     for value, (y, x) in enumerate([(1, 1), (1, 6), (6, 1), (6, 6)]):
         # Below one step: results are cut to whole numbers.
@@ -154,12 +154,12 @@ def test_overlays_keep_image_and_labels_visible():
     assert (image == 100).all()
 
 
-@pytest.mark.parametrize(("opacity", "expected"), [(0, 100), (1, None)])
-def test_opacity_runs_from_image_to_labels(opacity, expected):
-    """An opacity of 0 shows the image alone, one of 1 the labels alone."""
+@pytest.mark.parametrize(("alpha", "expected"), [(0, 100), (1, None)])
+def test_opacity_runs_from_image_to_labels(alpha, expected):
+    """An alpha of 0 shows the image alone, one of 1 the labels alone."""
     labels = np.zeros((4, 4), int)
 
-    picture = show_overlay(np.full((4, 4), 100, np.uint8), labels, opacity)
+    picture = show_overlay(np.full((4, 4), 100, np.uint8), labels, alpha)
 
     np.testing.assert_array_equal(picture, show_labels(labels) if expected is None else expected)
 

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae.inspection._attribution import _region, pixel_attribution
 from sklearn_segae.inspection._attribution_methods import arc, draw_orders, shapley_values
-from sklearn_segae.inspection._baselines import rival_windows
+from sklearn_segae.inspection._baselines import other_windows
 from sklearn_segae.inspection._component_importance import component_importance
 from sklearn_segae.inspection._latent_traversal import latent_traversal
 from sklearn_segae.inspection._log_odds import TorchLogOdds, ask
@@ -39,8 +39,10 @@ def one_channel_decides(seed=0, size=48):
     return images.astype(np.float32), labels
 
 
-def segmenter(cue="color", estimator=None, n_segments=2, **options):
-    encoder = options.pop("encoder", None) or PixelEncoder(4, cue=cue, width=8, max_epochs=0)
+def segmenter(features="intensity", estimator=None, n_segments=2, **options):
+    encoder = options.pop("encoder", None) or PixelEncoder(
+        4, features=features, n_filters=8, max_epochs=0
+    )
     return AESegmenter(n_segments, encoder=encoder, estimator=estimator, random_state=0, **options)
 
 
@@ -56,7 +58,7 @@ def by_color(scene):
 
 @pytest.fixture(scope="module")
 def by_texture(mosaic):
-    encoder = PixelEncoder(4, cue="texture", width=8, max_epochs=1)
+    encoder = PixelEncoder(4, features="texture", n_filters=8, max_epochs=1)
     return segmenter(encoder=encoder, n_segments=3).fit(mosaic[0])
 
 
@@ -75,16 +77,16 @@ ESTIMATORS = {
 def test_gradients_are_of_what_the_segmenter_computes(scene, name):
     """The differentiable log-odds are those of `predict_proba`, at a corner as in the middle."""
     images, labels = scene
-    fitted = segmenter("both", ESTIMATORS[name]).fit(images, labels)
+    fitted = segmenter("intensity+texture", ESTIMATORS[name]).fit(images, labels)
     for pixel in ((24, 20), (0, 47)):
         check_log_odds(fitted, images[0], pixel)
 
 
-@pytest.mark.parametrize("cue", ["color", "texture", "all"])
-def test_gradients_are_of_every_cue(scene, cue):
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
+def test_gradients_are_of_every_features(scene, features):
     """Whatever leads the codes, the pixels that they see are the same."""
     images, labels = scene
-    fitted = segmenter(cue, "head").fit(images, labels)
+    fitted = segmenter(features, "head").fit(images, labels)
     for pixel in ((24, 20), (0, 47)):
         check_log_odds(fitted, images[0], pixel)
 
@@ -95,7 +97,7 @@ def check_log_odds(fitted, image, pixel):
     odds.choose(None, None)
     p = fitted.predict_proba([image])[0][pixel].astype(float)
     column = {label: i for i, label in enumerate(getattr(fitted, "classes_", range(len(p))))}
-    first, second = (column[odds.labels[i]] for i in (odds.segment, odds.rival))
+    first, second = (column[odds.labels[i]] for i in (odds.segment, odds.other))
     assert p[first] == p.max()
     if p[second] > 1e-6:  # else rounded away
         found = float(odds(odds.tensor(odds.question.window)))
@@ -111,7 +113,7 @@ def test_gradients_are_of_refined_borders(by_texture, mosaic, pixel):
 def test_names_are_explained_as_the_sum_of_their_segments(scene):
     """Segments that stand for one class speak for it together."""
     images, labels = scene
-    fitted = segmenter(n_segments=4).fit(images).name_segments(images, labels)
+    fitted = segmenter(n_segments=4).fit(images).assign_classes(images, labels)
     check_log_odds(fitted, images[0], (24, 20))
     why = pixel_attribution(fitted, images[0], (24, 20), n_baselines=1, n_steps=2)
     assert (why.segment, why.against) == (1, 0)
@@ -207,19 +209,21 @@ def test_channels_add_up(rng, method, n_channels):
     _, labels = one_channel_decides()
     images = rng.normal(size=(*labels.shape, n_channels)).astype(np.float32)
     images[..., DECIDES] += 5 * labels
-    fitted = segmenter("color", "head").fit(images, labels)
-    why = pixel_attribution(fitted, images[0], (24, 24), method=method, n_baselines=16, square=9)
+    fitted = segmenter("intensity", "head").fit(images, labels)
+    why = pixel_attribution(
+        fitted, images[0], (24, 24), method=method, n_baselines=16, patch_size=9
+    )
     assert why.channels.shape == (n_channels,)
     assert why.channels.sum() == pytest.approx(why.log_odds - why.baseline_log_odds, rel=1e-4)
     assert shares(why.channels)[DECIDES] > 0.8
 
 
-@pytest.mark.parametrize("exposure", ["image", "set"])
+@pytest.mark.parametrize("normalize", ["image", "dataset"])
 @pytest.mark.parametrize("estimator", ["head", RandomForestClassifier(5, random_state=0)])
-def test_the_mean_of_an_image_is_a_baseline(scene, exposure, estimator):
+def test_the_mean_of_an_image_is_a_baseline(scene, normalize, estimator):
     """However the segmenter exposes images, and whatever the method."""
     images, labels = scene
-    fitted = segmenter("color", estimator, exposure=exposure).fit(images, labels)
+    fitted = segmenter("intensity", estimator, normalize=normalize).fit(images, labels)
     why = pixel_attribution(fitted, images[0], (24, 24), baseline="mean")
     assert np.abs(why.channels).argmax() == DECIDES
     assert np.isfinite(why.attribution).all()
@@ -228,10 +232,12 @@ def test_the_mean_of_an_image_is_a_baseline(scene, exposure, estimator):
 def test_where_the_rival_has_no_place_the_mean_stands_in(scene):
     """An image of one segment alone is compared with its mean."""
     images, labels = scene
-    fitted = segmenter("color", "head", exposure="set").fit(images, labels)
+    fitted = segmenter("intensity", "head", normalize="dataset").fit(images, labels)
     dark = np.ascontiguousarray(images[0, :10, :10])
     assert not fitted.predict([dark])[0].any()
-    rival, mean = (pixel_attribution(fitted, dark, (5, 5), baseline=b) for b in ("rival", "mean"))
+    rival, mean = (
+        pixel_attribution(fitted, dark, (5, 5), baseline=b) for b in ("other_segment", "mean")
+    )
     np.testing.assert_array_equal(rival.attribution, mean.attribution)
     assert rival.against == 1
 
@@ -239,7 +245,7 @@ def test_where_the_rival_has_no_place_the_mean_stands_in(scene):
 def test_places_of_a_rival_come_from_tiles_of_a_large_image(scene):
     """A few labeled tiles tell where a segment is; one that they miss is looked for everywhere."""
     images, labels = scene
-    fitted = segmenter("color", "head", exposure="set").fit(images, labels)
+    fitted = segmenter("intensity", "head", normalize="dataset").fit(images, labels)
     large = np.tile(images[0], (20, 20, 1))[:800, :900]
     asked = []
     ((labeling, seen),) = look_inside(fitted, [large])
@@ -248,21 +254,21 @@ def test_places_of_a_rival_come_from_tiles_of_a_large_image(scene):
     whole, labeling = labeling.label_map, copy.copy(labeling)
     labeling.label_map = lambda image, work: asked.append(work.within) or whole(image, work)
     odds.labeling = labeling
-    windows = rival_windows(odds, large, 5, np.random.RandomState(0))
+    windows = other_windows(odds, large, 5, np.random.RandomState(0))
     assert len(windows) == 5
     assert sum((r.stop - r.start) * (c.stop - c.start) for r, c in asked) <= 9 * 128**2
     middle = tuple((part.start + part.stop) // 2 for part in odds.question.tile)
     assert all(window[middle][DECIDES] < 1 for window in windows)
     rare = np.full_like(large, 1.5)
     rare[300:308, 300:308] = 0  # between the tiles
-    for window in rival_windows(odds, rare, 5, np.random.RandomState(0)):
+    for window in other_windows(odds, rare, 5, np.random.RandomState(0)):
         assert window[middle][DECIDES] == 0
 
 
 def test_nothing_beyond_the_window_matters(by_texture, mosaic):
     """The window holds all that the label depends on: the rest of the image may be anything."""
     image = mosaic[0][0]
-    encoder = PixelEncoder(4, pooling=1, width=8, max_epochs=0)
+    encoder = PixelEncoder(4, pooling=1, n_filters=8, max_epochs=0)
     fitted = segmenter(encoder=encoder).fit(mosaic[0])
     why = pixel_attribution(fitted, image, (60, 20), n_baselines=1, n_steps=2)
     other = np.full_like(image, 0.0)
@@ -279,8 +285,8 @@ def test_flat_places_have_gradients():
     images = np.zeros((1, 48, 48, 1), np.float32)
     images[0, :, 24:] = 1
     labels = (images[..., 0] > 0).astype(int)
-    for cue, estimator in (("all", "head"), ("texture", "head")):
-        fitted = segmenter(cue, estimator).fit(images, labels)
+    for features, estimator in (("multiscale", "head"), ("texture", "head")):
+        fitted = segmenter(features, estimator).fit(images, labels)
         why = pixel_attribution(fitted, images[0], (24, 40), n_baselines=2, n_steps=4)
         assert np.isfinite(why.attribution).all()
         assert np.abs(why.attribution).max() > 0
@@ -291,7 +297,7 @@ def test_occlusion_explains_any_estimator(scene, encoder):
     """A forest has no gradients; what changes its votes is found by hiding it."""
     images, labels = scene
     forest = RandomForestClassifier(20, max_depth=4, random_state=0)
-    encoder = encoder or PixelEncoder(4, cue="color", width=8, max_epochs=0)
+    encoder = encoder or PixelEncoder(4, features="intensity", n_filters=8, max_epochs=0)
     fitted = segmenter(encoder=encoder, estimator=forest, patch_size=3).fit(images, labels)
     why = pixel_attribution(fitted, images[0], (24, 24), n_baselines=4)
     assert why.method == "occlusion"
@@ -317,7 +323,7 @@ def test_a_region_is_explained_by_the_mean_of_its_pixels(by_color, scene):
 def test_squares_hold_what_their_pixels_hold(by_color, scene):
     """Attributions of squares are sums of those of pixels, spread evenly."""
     fine, coarse = (
-        pixel_attribution(by_color, scene[0][0], (24, 24), square=side, n_baselines=1)
+        pixel_attribution(by_color, scene[0][0], (24, 24), patch_size=side, n_baselines=1)
         for side in (1, 5)
     )
     np.testing.assert_allclose(fine.channels, coarse.channels, rtol=1e-4, atol=1e-4)
@@ -343,7 +349,7 @@ def test_attribution_refuses_what_it_cannot_explain(by_color, scene):
         pixel_attribution(by_color, image, (1, 1), 7)
     with pytest.raises(ValueError, match="method='guess'"):
         pixel_attribution(by_color, image, (1, 1), method="guess")
-    for name in ("n_baselines", "n_steps", "square"):
+    for name in ("n_baselines", "n_steps", "patch_size"):
         with pytest.raises(ValueError, match=f"{name}=0"):
             pixel_attribution(by_color, image, (1, 1), **{name: 0})
     with pytest.raises(ValueError, match="against itself"):
@@ -454,8 +460,8 @@ def test_components_are_shuffled_in_groups(scene):
 def test_kinds_of_codes_are_told_apart(scene):
     """With everything side by side, the groups are all components, each once."""
     images, labels = scene
-    fitted = segmenter("all", "head").fit(images, labels)
-    found = component_importance(fitted, images, groups="kinds", n_repeats=1, random_state=0)
+    fitted = segmenter("multiscale", "head").fit(images, labels)
+    found = component_importance(fitted, images, groups="blocks", n_repeats=1, random_state=0)
     assert "jets at 0.5 px" in found.names
     assert "narrow codes" in found.names
     members = [i for own in found.components for i in own]
@@ -481,7 +487,7 @@ def test_a_traversal_decodes_along_one_component(rng):
 def test_a_traversal_of_pixel_codes_moves_along_the_readout(scene):
     """A step of one in a component changes every pixel by its row of the linear readout."""
     image = scene[0][0]
-    encoder = PixelEncoder(3, cue="color", width=8, max_epochs=0).fit(scene[0])
+    encoder = PixelEncoder(3, features="intensity", n_filters=8, max_epochs=0).fit(scene[0])
     found = latent_traversal(encoder, image, component=0, values=[0, 1])
     step = encoder.codes_.readout[0] * encoder.scale_[1]
     np.testing.assert_allclose(
@@ -500,10 +506,10 @@ def test_unseen_texture_is_reconstructed_worse(rng):
     known = np.stack([smooth(rng, 64) for _ in range(2)])
     encoder = PixelEncoder(
         2,
-        cue="texture",
+        features="texture",
         pooling=2,
         whitening=1,
-        width=16,
+        n_filters=16,
         batch_size=2,
         max_epochs=4,
         random_state=0,
@@ -519,13 +525,13 @@ def test_unseen_texture_is_reconstructed_worse(rng):
 
 
 def test_reconstruction_errors_come_from_trained_networks(by_texture, mosaic):
-    """A segmenter lends its encoder, and the exposure; an untrained network has learnt nothing."""
+    """A segmenter lends its encoder, and the normalize; an untrained network has learnt nothing."""
     error = reconstruction_error(by_texture, mosaic[0])
     assert error.shape == mosaic[0].shape[:3]
     brighter = reconstruction_error(by_texture, 3 * mosaic[0] + 5)
     np.testing.assert_allclose(brighter, error, rtol=1e-3, atol=1e-4)
-    untrained = PixelEncoder(4, cue="texture", max_epochs=0).fit(mosaic[0])
+    untrained = PixelEncoder(4, features="texture", max_epochs=0).fit(mosaic[0])
     with pytest.raises(ValueError, match="max_epochs=0"):
         reconstruction_error(untrained, mosaic[0])
-    rows = PixelEncoder(2, width=4, max_epochs=1).fit(mosaic[0][0].reshape(-1, 4))
+    rows = PixelEncoder(2, n_filters=4, max_epochs=1).fit(mosaic[0][0].reshape(-1, 4))
     assert reconstruction_error(rows, mosaic[0][0].reshape(-1, 4)).shape == (96 * 24,)

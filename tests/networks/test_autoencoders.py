@@ -256,7 +256,7 @@ def test_shapes_of_features_and_patches(options):
 @pytest.mark.parametrize("options", OPTIONS)
 def test_features_see_the_margin_and_nothing_else(options):
     """A changed pixel changes features up to `margin` pixels away, and none further on."""
-    net = pixel_net(**options, width=24)
+    net = pixel_net(**options, n_filters=24)
     x = noise(1, options.get("n_channels", 2), 41, 41)
     changed = x.clone()
     changed[:, :, 20, 20] += 5
@@ -312,7 +312,7 @@ def test_initialized_layers_have_unit_spread(spread):
 
 def test_balanced_features_are_as_strong_as_untrained_ones():
     """However training has scaled a layer, its features have the spread of an untrained one."""
-    net, x = pixel_net(width=16), noise(2, 2, 40, 40)
+    net, x = pixel_net(n_filters=16), noise(2, 2, 40, 40)
     for layer, factor in zip(net.layers, (0.1, 5, 30, 0.5), strict=True):
         layer.weight.mul_(factor)
 

@@ -29,24 +29,26 @@ def run(path, X):
     return session.run(None, {given.name: X})[0]
 
 
-@pytest.mark.parametrize("cue", ["color", "texture", "both", "all"])
+@pytest.mark.parametrize("features", ["intensity", "texture", "intensity+texture", "multiscale"])
 @pytest.mark.parametrize("n_channels", [1, 4])
-def test_images_of_any_size(mosaic, path, cue, n_channels):
+def test_images_of_any_size(mosaic, path, features, n_channels):
     """Borders included, images narrower than the margin too, from one graph."""
     images = np.concatenate([np.roll(mosaic[0], i, 2) for i in range(n_channels)], axis=3)
-    encoder = PixelEncoder(4, cue=cue, whitening=1, width=4, batch_size=1, **QUICK).fit(images)
+    encoder = PixelEncoder(
+        4, features=features, whitening=1, n_filters=4, batch_size=1, **QUICK
+    ).fit(images)
     export_onnx(encoder, path)
     for some in (images[:, :40, :56], images[:1, :5, :50], images[:1, 40:41, :30]):
         codes = encoder.transform(some)
         # Of curvatures over 16 pixels, differences of nearly equal floats, the last digits differ.
-        tolerance = 100 * AGREE if cue == "all" else AGREE
+        tolerance = 100 * AGREE if features == "multiscale" else AGREE
         np.testing.assert_allclose(run(path, some.astype(np.float32)), codes, atol=tolerance)
 
 
 def test_rows_of_pixels(rows, path):
     """A spectrum at a time."""
     rows = rows.astype(np.float32)
-    encoder = PixelEncoder(3, width=4, **QUICK).fit(rows)
+    encoder = PixelEncoder(3, n_filters=4, **QUICK).fit(rows)
     export_onnx(encoder, path)
     np.testing.assert_allclose(run(path, rows), encoder.transform(rows), atol=AGREE)
 
@@ -112,7 +114,7 @@ def test_the_net_is_left_alone(rows, path):
 
 def test_what_has_no_graph(rows, path):
     """The error says what has."""
-    encoder = PixelEncoder(2, width=4, **QUICK).fit(rows)
+    encoder = PixelEncoder(2, n_filters=4, **QUICK).fit(rows)
     with pytest.raises(ValueError, match="part='encode'"):
         export_onnx(encoder, path, part="decode")
     with pytest.raises(ValueError, match="not known"):

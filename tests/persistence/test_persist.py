@@ -161,11 +161,15 @@ class TestAutoencoders:
 
 
 class TestPixels:
-    @pytest.mark.parametrize("cue", ["color", "texture", "both", "all"])
-    def test_encoders_give_the_same_bits(self, mosaic, path, cue):
-        """Codes of every cue are the same, down to the order of sums."""
+    @pytest.mark.parametrize(
+        "features", ["intensity", "texture", "intensity+texture", "multiscale"]
+    )
+    def test_encoders_give_the_same_bits(self, mosaic, path, features):
+        """Codes of every features are the same, down to the order of sums."""
         images = mosaic[0][:, :64, :64]
-        encoder = PixelEncoder(4, cue=cue, whitening=1, width=4, batch_size=1, **QUICK).fit(images)
+        encoder = PixelEncoder(
+            4, features=features, whitening=1, n_filters=4, batch_size=1, **QUICK
+        ).fit(images)
         again = there_and_back(encoder, path)
         codes = encoder.transform(images)
         assert np.array_equal(again.transform(images), codes)
@@ -173,7 +177,7 @@ class TestPixels:
 
     def test_encoders_of_rows(self, rows, path):
         """Rows in float64 keep their precision."""
-        encoder = PixelEncoder(3, width=4, **QUICK).fit(rows)
+        encoder = PixelEncoder(3, n_filters=4, **QUICK).fit(rows)
         assert np.array_equal(
             there_and_back(encoder, path).transform(rows), encoder.transform(rows)
         )
@@ -190,7 +194,9 @@ class TestPixels:
 
     def test_a_segmenter_is_one_object_again(self, mosaic, path):
         """A refined segmenter gives the same maps, and what it shares is shared again."""
-        encoder = PixelEncoder(4, cue="texture", whitening=1, width=4, batch_size=1, max_epochs=1)
+        encoder = PixelEncoder(
+            4, features="texture", whitening=1, n_filters=4, batch_size=1, max_epochs=1
+        )
         model = AESegmenter(3, encoder=encoder, random_state=0).fit(mosaic[0])
         again = there_and_back(model, path)
         assert model._fitted.refiner is not None
@@ -243,7 +249,7 @@ class TestPixels:
 
     def test_names_of_segments(self, fitted, shapes, path):
         """Segments that were named keep their names; a list of label maps stays one."""
-        model = copy.deepcopy(fitted).name_segments(shapes[0], shapes[1] + 5)
+        model = copy.deepcopy(fitted).assign_classes(shapes[0], shapes[1] + 5)
         model.labels_ = list(model.labels_)
         again = there_and_back(model, path)
         assert np.array_equal(again.predict(shapes[0]), model.predict(shapes[0]))
@@ -251,7 +257,9 @@ class TestPixels:
 
     def test_fine_tuned(self, shapes, path):
         """A head that taught its encoder gives the same probabilities."""
-        encoder = PixelEncoder(4, cue="texture", whitening=1, pooling=1, width=4, max_epochs=1)
+        encoder = PixelEncoder(
+            4, features="texture", whitening=1, pooling=1, n_filters=4, max_epochs=1
+        )
         model = AESegmenter(encoder=encoder, estimator="head", fine_tune=0.0, random_state=0)
         model.fit(shapes[0], shapes[1])
         again = there_and_back(model, path)

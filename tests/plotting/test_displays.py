@@ -45,7 +45,7 @@ def halves():
 
 @pytest.fixture(scope="module")
 def segmenter(halves):
-    encoder = PixelEncoder(3, cue="color", width=4, max_epochs=2, early_stopping=True)
+    encoder = PixelEncoder(3, features="intensity", n_filters=4, max_epochs=2, early_stopping=True)
     return AESegmenter(2, encoder=encoder, random_state=0).fit(halves[0])
 
 
@@ -103,7 +103,9 @@ def test_segments_have_the_colors_of_the_legend(halves):
     """Labels are laid over the image in Okabe and Ito's colors, under the names of classes."""
     images, labels = halves
     flat = np.zeros_like(images[0])
-    display = SegmentationDisplay.from_predictions(flat, labels[0], names={0: "sea", 1: "land"})
+    display = SegmentationDisplay.from_predictions(
+        flat, labels[0], display_labels={0: "sea", 1: "land"}
+    )
     (picture,) = pictures(display.axes_)
     left, right = picture[5, 5], picture[5, 35]
     np.testing.assert_allclose(left, 0.4 * colors(2)[0], atol=1)
@@ -142,7 +144,7 @@ def test_several_images_are_panels(segmenter, halves):
 def test_names_have_to_fit(halves):
     """One name too few is an error that says so."""
     with pytest.raises(ValueError, match="holds 1 names"):
-        SegmentationDisplay.from_predictions(halves[0][0], halves[1][0], names=["only"])
+        SegmentationDisplay.from_predictions(halves[0][0], halves[1][0], display_labels=["only"])
 
 
 def test_a_scale_bar_has_a_round_length(halves):
@@ -188,7 +190,7 @@ def test_uncertainty_is_bright_where_labels_are_unsure(segmenter, halves):
 def test_feature_maps_tell_their_coherence(segmenter, halves):
     """A panel for each component, or for the first so many."""
     display = FeatureMapDisplay.from_estimator(segmenter, halves[0][0])
-    coherence = segmenter.encoder_.coherence_
+    coherence = segmenter.encoder_.autocorrelation_
     assert len(pictures(display.axes_)) == 3
     assert f"{coherence[0]:.2f}" in display.ax_.get_title()
     np.testing.assert_allclose(
@@ -258,7 +260,7 @@ def test_a_traversal_is_on_one_scale(autoencoder):
 def test_prototypes_are_framed_in_their_colors(segmenter, halves):
     """A row for each segment, named, with the patches as they are in the image."""
     display = PrototypeDisplay.from_estimator(
-        segmenter, halves[0], n_prototypes=2, size=8, names=["dark", "bright"]
+        segmenter, halves[0], n_prototypes=2, size=8, display_labels=["dark", "bright"]
     )
     found = display.prototypes
     assert display.axes_.shape == (2, 2)
@@ -272,7 +274,7 @@ def test_prototypes_are_framed_in_their_colors(segmenter, halves):
 def test_attributions_are_drawn_where_they_are(segmenter, halves):
     """The map is the sum over the channels, about the pixel; one channel needs no bars."""
     why = pixel_attribution(segmenter, halves[0][0], (16, 10), n_steps=4)
-    display = AttributionDisplay(why, names={0: "dark", 1: "bright"}).plot()
+    display = AttributionDisplay(why, display_labels={0: "dark", 1: "bright"}).plot()
     assert display.axes_.shape == (1, 2)
     shown = np.abs(display.axes_[0, 1].images[0].get_array()).sum()
     assert shown > 0.95 * np.abs(why.attribution).sum()

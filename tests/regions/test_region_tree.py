@@ -70,14 +70,14 @@ def test_a_drawing_without_noise_needs_no_floor():
     tree = region_tree(quadrants())
 
     assert tree.n_regions == 4
-    assert adjusted_rand_score(QUADRANTS.ravel(), tree.cut(4, floor=0).ravel()) > 0.995
+    assert adjusted_rand_score(QUADRANTS.ravel(), tree.cut(4, min_strength=0).ravel()) > 0.995
 
 
 def test_finer_cuts_refine_coarser_ones():
     """A cut into one more segment parts one in two, and moves no border."""
     tree = region_tree(noise())
 
-    for coarse, fine in pairwise(tree.cut(k, floor=0) for k in range(1, tree.n_regions + 1)):
+    for coarse, fine in pairwise(tree.cut(k, min_strength=0) for k in range(1, tree.n_regions + 1)):
         assert len(set(zip(fine.ravel(), coarse.ravel(), strict=True))) == fine.max() + 1
         assert (borders(fine) >= borders(coarse)).all()
 
@@ -88,7 +88,7 @@ def test_segments_are_connected_and_as_many_as_asked_for(shape, k, seed):
     """Without a floor there are exactly k patches, 0 to k - 1, or as many as there are regions."""
     tree = region_tree(noise(shape, seed))
 
-    labels = tree.cut(k, floor=0)
+    labels = tree.cut(k, min_strength=0)
 
     assert labels.dtype == np.int32
     assert labels.shape == shape[:2]
@@ -102,9 +102,9 @@ def test_the_floor_keeps_weak_borders_from_parting():
     tree = region_tree(quadrants(0.1))
 
     assert tree.cut(50).max() + 1 == 1 + (tree.heights >= FLOOR).sum() == 4
-    assert tree.cut(15, floor=0).max() + 1 == 15 < tree.n_regions
+    assert tree.cut(15, min_strength=0).max() + 1 == 15 < tree.n_regions
     assert tree.cut(3).max() + 1 == 3
-    assert not tree.cut(50, floor=np.inf).any()
+    assert not tree.cut(50, min_strength=np.inf).any()
     np.testing.assert_array_equal(tree.cut(), tree.cut(tree.n_regions))
 
 
@@ -156,7 +156,7 @@ def test_tiny_and_narrow_images_have_trees(shape):
     """From one pixel up, every image has a tree to cut."""
     tree = region_tree(noise(shape), noise(shape, 1))
 
-    assert tree.cut(2, floor=0).shape == tree.contours().shape == shape[:2]
+    assert tree.cut(2, min_strength=0).shape == tree.contours().shape == shape[:2]
     assert np.isfinite(tree.contours()).all()
 
 
@@ -165,7 +165,7 @@ def test_a_plain_image_is_one_segment():
     tree = region_tree(np.full((20, 30, 3), 0.1, np.float32), np.ones((20, 30, 4), np.float32))
 
     assert tree.n_regions == 1
-    assert not tree.cut(5, floor=0).any()
+    assert not tree.cut(5, min_strength=0).any()
     assert not tree.cut(threshold=0).any()
     assert not tree.contours().any()
 
@@ -174,8 +174,8 @@ def test_codes_tell_textures_apart_that_share_their_colors():
     """Upright and lying stripes of the same colors are two segments to whom codes say so."""
     colors, codes, halves = stripes()
 
-    with_codes = region_tree(colors, codes).cut(2, floor=0)
-    without = region_tree(colors).cut(2, floor=0)
+    with_codes = region_tree(colors, codes).cut(2, min_strength=0)
+    without = region_tree(colors).cut(2, min_strength=0)
 
     assert adjusted_rand_score(halves.ravel(), with_codes.ravel()) > 0.9
     assert adjusted_rand_score(halves.ravel(), without.ravel()) < 0.5
@@ -206,7 +206,7 @@ def test_a_tree_can_be_pickled():
 
     again = pickle.loads(pickle.dumps(tree))
 
-    np.testing.assert_array_equal(again.cut(5, floor=0), tree.cut(5, floor=0))
+    np.testing.assert_array_equal(again.cut(5, min_strength=0), tree.cut(5, min_strength=0))
     assert repr(again) == f"RegionTree(60 x 70 pixels, n_regions={tree.n_regions})"
 
 
@@ -218,8 +218,8 @@ def test_a_tree_can_be_pickled():
         ({"n_segments": 2.5}, "n_segments=2.5 is not a whole number"),
         ({"threshold": -1}, "threshold=-1 is not a number"),
         ({"threshold": np.nan}, "threshold=nan is not a number"),
-        ({"floor": -0.5}, "floor=-0.5 is not a number"),
-        ({"floor": None}, "floor=None is not a number"),
+        ({"min_strength": -0.5}, "min_strength=-0.5 is not a number"),
+        ({"min_strength": None}, "min_strength=None is not a number"),
     ],
 )
 def test_impossible_cuts_are_refused(arguments, message):

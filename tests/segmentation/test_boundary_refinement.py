@@ -12,7 +12,7 @@ from sklearn_segae.metrics import mean_iou
 from sklearn_segae.segmentation._boundary_refinement import Refiner, _teachers
 from sklearn_segae.segmentation._grid_sample import Survey
 
-ENCODER = PixelEncoder(cue="texture", pooling=6, width=12, max_epochs=0)
+ENCODER = PixelEncoder(features="texture", pooling=6, n_filters=12, max_epochs=0)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_classifiers_are_refined_on_demand(mosaic):
     assert mean_iou(named, fine, matched=False) > 0.8
 
 
-@pytest.mark.parametrize("encoder", [PCA(2), "passthrough", PixelEncoder(cue="color")])
+@pytest.mark.parametrize("encoder", [PCA(2), "passthrough", PixelEncoder(features="intensity")])
 def test_codes_without_a_narrower_pooling_are_refused(mosaic, encoder):
     """The error tells what refine=True needs; "auto" goes without."""
     images, _ = mosaic

@@ -14,7 +14,7 @@ from torch import nn
 
 from sklearn_segae import AESegmenter, PixelHead
 
-RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
+RAW = {"encoder": "passthrough", "normalize": "dataset", "random_state": 0}
 
 
 @pytest.fixture
@@ -167,10 +167,10 @@ def test_one_pixel_names_a_segment(quadrants, estimator):
     before = segmenter.labels_.copy()
     y = np.full((1, 40, 40), -1)
     y[0, 10::20, 10::20] = labels[0, 10::20, 10::20]
-    assert segmenter.name_segments(images[:1], y) is segmenter
+    assert segmenter.assign_classes(images[:1], y) is segmenter
     assert segmenter.classes_.tolist() == [10, 11, 12, 13]
     assert (segmenter.predict(images) == labels).mean() > 0.95
-    np.testing.assert_array_equal(segmenter.segment_names_[before], segmenter.predict(images))
+    np.testing.assert_array_equal(segmenter.segment_classes_[before], segmenter.predict(images))
     probabilities = segmenter.predict_proba(images)
     np.testing.assert_array_equal(
         segmenter.classes_[probabilities.argmax(-1)], segmenter.predict(images)
@@ -182,12 +182,12 @@ def test_several_segments_may_have_one_name(quadrants):
     images, labels = quadrants
     halves = (labels > 11).astype(int)
     segmenter = AESegmenter(4, estimator=KMeans(n_init=4), **RAW).fit(images)
-    assert (segmenter.name_segments(images, halves).predict(images) == halves).mean() > 0.95
+    assert (segmenter.assign_classes(images, halves).predict(images) == halves).mean() > 0.95
     assert segmenter.predict_proba(images).shape == (2, 40, 40, 2)
-    again = segmenter.name_segments(images, labels).predict(images)
+    again = segmenter.assign_classes(images, labels).predict(images)
     assert (again == labels).mean() > 0.95
     segmenter.fit(images)
-    assert not hasattr(segmenter, "segment_names_")
+    assert not hasattr(segmenter, "segment_classes_")
     assert not hasattr(segmenter, "classes_")
     assert set(np.unique(segmenter.predict(images))) == {0, 1, 2, 3}
 
@@ -201,7 +201,7 @@ def test_weights_decide_on_a_contested_name(quadrants):
     for heavy, expected in ((0, [10, 11, 12, 13]), (1, [10])):
         weight = np.ones(y.shape)
         weight[heavy] = 5
-        assert segmenter.name_segments(images, y, weight).classes_.tolist() == expected
+        assert segmenter.assign_classes(images, y, weight).classes_.tolist() == expected
 
 
 def test_a_segment_without_labels_is_named_like_its_neighbor(quadrants):
@@ -209,7 +209,7 @@ def test_a_segment_without_labels_is_named_like_its_neighbor(quadrants):
     images, labels = quadrants
     y = np.where(labels == 13, -1, labels)
     segmenter = AESegmenter(4, estimator=KMeans(n_init=4), **RAW).fit(images)
-    predicted = segmenter.name_segments(images, y).predict(images)
+    predicted = segmenter.assign_classes(images, y).predict(images)
     assert (predicted[labels == 13] == 12).mean() > 0.95
 
 
@@ -217,7 +217,7 @@ def test_noise_has_a_name_as_well(quadrants):
     """HDBSCAN calls pixels -1 that belong nowhere; they are a segment like others."""
     images, labels = quadrants
     segmenter = AESegmenter(estimator=HDBSCAN(min_cluster_size=100, copy=True), **RAW).fit(images)
-    predicted = segmenter.name_segments(images, labels).predict(images)
+    predicted = segmenter.assign_classes(images, labels).predict(images)
     assert set(np.unique(predicted)) <= {10, 11, 12, 13}
 
 
@@ -228,5 +228,5 @@ def test_only_segments_that_lack_names_get_some(quadrants, parameters):
     """A classifier's have, and those of single images mean nothing elsewhere."""
     images, labels = quadrants
     segmenter = AESegmenter(4, **RAW, **parameters).fit(images, labels)
-    with pytest.raises(ValueError, match="name_segments is for segments that mean the same"):
-        segmenter.name_segments(images, labels)
+    with pytest.raises(ValueError, match="assign_classes is for segments that mean the same"):
+        segmenter.assign_classes(images, labels)

@@ -23,9 +23,9 @@ def few(mosaic):
 
 
 def segmenter(**parameters):
-    encoder = PixelEncoder(6, pooling=3, width=8, max_epochs=1, batch_size=2)
+    encoder = PixelEncoder(6, pooling=3, n_filters=8, max_epochs=1, batch_size=2)
     head = PixelHead((16,), max_epochs=30)
-    options = {"encoder": encoder, "estimator": head, "exposure": "set", "random_state": 0}
+    options = {"encoder": encoder, "estimator": head, "normalize": "dataset", "random_state": 0}
     return AESegmenter(**options).set_params(**parameters)
 
 
@@ -38,11 +38,11 @@ def weights(fitted):
     return torch.cat([p.ravel() for p in fitted.encoder_.net_.module_.layers.parameters()])
 
 
-@pytest.mark.parametrize("cue", ["texture", "all"])
-def test_the_joint_network_is_what_encoder_and_head_are(few, cue):
+@pytest.mark.parametrize("features", ["texture", "multiscale"])
+def test_the_joint_network_is_what_encoder_and_head_are(few, features):
     """From pixels to probabilities in one, as far as an image's borders do not show."""
     images, y = few
-    fitted = segmenter(encoder__cue=cue).fit(images, y)
+    fitted = segmenter(encoder__features=features).fit(images, y)
     joint = Joint(fitted.encoder_, fitted.estimator_).eval()
     everything = slice(0, images[0].shape[0]), slice(0, images[0].shape[1])
     x = scaled(read_tile(images[0], everything, joint.reader.margin), fitted.encoder_.scale_)

@@ -12,7 +12,9 @@ from sklearn_segae.segmentation._grid_sample import Survey, grid_step
 def encoder_and_images():
     images, _ = make_mosaic(2, n_segments=3, size=96, random_state=0)
     images = [image.astype(np.float32) for image in images]
-    encoder = PixelEncoder(4, cue="texture", pooling=8, width=6, max_epochs=0, random_state=0)
+    encoder = PixelEncoder(
+        4, features="texture", pooling=8, n_filters=6, max_epochs=0, random_state=0
+    )
     return encoder.fit(images), images
 
 

@@ -29,7 +29,7 @@ from sklearn_segae.metrics import (
 )
 from sklearn_segae.model_selection import SingleSplit, SpatialBlockKFold
 
-ENCODER = PixelEncoder(3, cue="color", pooling=0, width=4, batch_size=1, max_epochs=1)
+ENCODER = PixelEncoder(3, features="intensity", pooling=0, n_filters=4, batch_size=1, max_epochs=1)
 AGREEMENT = make_segmentation_scorer(adjusted_rand_score)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_segae.segmentation._segment_classes import Names, name_segments, segment_centers
+from sklearn_segae.segmentation._segment_classes import Names, assign_classes, segment_centers
 
 
 def test_the_majority_names_a_segment():
@@ -10,9 +10,9 @@ def test_the_majority_names_a_segment():
     segments = np.array([-1, 0, 1, 2])
     centers = np.array([[0.0], [1.0], [5.0], [4.0]])
     labels, y = np.array([-1, -1, -1, 1, 0]), np.array([7, 7, 3, 9, 3])
-    assert name_segments(segments, centers, labels, y).classes.tolist() == [7, 3, 9, 9]
+    assert assign_classes(segments, centers, labels, y).classes.tolist() == [7, 3, 9, 9]
     weight = np.array([1, 1, 3, 1, 1])
-    assert name_segments(segments, centers, labels, y, weight).classes.tolist() == [3, 3, 9, 9]
+    assert assign_classes(segments, centers, labels, y, weight).classes.tolist() == [3, 3, 9, 9]
 
 
 def test_probabilities_of_a_class_are_those_of_its_segments():
@@ -24,7 +24,7 @@ def test_probabilities_of_a_class_are_those_of_its_segments():
 
 def test_names_may_be_words():
     """Labels of rows are of any kind."""
-    names = name_segments(
+    names = assign_classes(
         np.arange(2), np.eye(2), np.array([0, 1, 1]), np.array(["wood", "sand", "sand"])
     )
     assert names.of(np.array([1, 0])).tolist() == ["sand", "wood"]

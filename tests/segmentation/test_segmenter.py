@@ -17,7 +17,7 @@ from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import matched_accuracy, mean_iou
 from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 
-RAW = {"encoder": "passthrough", "exposure": "set", "random_state": 0}
+RAW = {"encoder": "passthrough", "normalize": "dataset", "random_state": 0}
 
 
 @pytest.fixture
@@ -171,14 +171,14 @@ def test_transform_gives_feature_maps(fitted, shapes):
     np.testing.assert_array_equal(fitted.transform(shapes[0]), fitted.encoder_.transform(shapes[0]))
 
 
-def test_exposure_does_not_matter(quadrants):
+def test_normalization_does_not_matter(quadrants):
     """Twice the light and an offset change nothing, image by image, unless asked to."""
     images, _ = quadrants
     noisy = images + np.random.default_rng(0).normal(0, 0.3, images.shape)
     pair = np.concatenate([noisy, 100 + 3 * noisy])
     same, other = (
-        AESegmenter(4, encoder="passthrough", exposure=exposure, random_state=0).fit_predict(pair)
-        for exposure in ("image", "set")
+        AESegmenter(4, encoder="passthrough", normalize=normalize, random_state=0).fit_predict(pair)
+        for normalize in ("image", "dataset")
     )
     assert (same[0] == same[1]).mean() > 0.99  # but for rounding
     assert (other[0] == other[1]).mean() < 0.1
@@ -272,7 +272,7 @@ def test_scope_image_partitions_every_image_on_its_own():
     """Images of unlike textures: one partition for each, the same alone as among others."""
     pairs = [make_mosaic(1, n_segments=2 + i, size=96, random_state=i) for i in range(2)]
     images = np.concatenate([x for x, _ in pairs])
-    encoder = PixelEncoder(cue="texture", pooling=3, width=8, max_epochs=0)
+    encoder = PixelEncoder(features="texture", pooling=3, n_filters=8, max_epochs=0)
     segmenter = AESegmenter(3, encoder=encoder, scope="image", random_state=0).fit(images)
     labels = segmenter.predict(images)
     np.testing.assert_array_equal(labels, segmenter.labels_)
@@ -294,45 +294,45 @@ def test_scope_image_is_for_clusterers(shapes):
         segmenter.fit(images, truth)
 
 
-def test_the_default_estimator_follows_the_cue(shapes, mosaic):
+def test_the_default_estimator_follows_the_features(shapes, mosaic):
     """A mixture for colors, k-means for textures."""
     quick = {"width": 8, "max_epochs": 0}
-    for cue, images, kind in (
-        ("color", shapes[0], ShrunkMixture),
+    for features, images, kind in (
+        ("intensity", shapes[0], ShrunkMixture),
         ("texture", mosaic[0], KMeans),
-        ("both", shapes[0], KMeans),
+        ("intensity+texture", shapes[0], KMeans),
     ):
-        segmenter = AESegmenter(2, encoder=PixelEncoder(cue=cue, **quick), random_state=0)
+        segmenter = AESegmenter(2, encoder=PixelEncoder(features=features, **quick), random_state=0)
         assert type(segmenter.fit(images).estimator_) is kind
 
 
 def test_region_trees_of_single_images(shapes):
     """Any cut is a label map of the image, whatever its size and dtype; the same every time."""
     images, truth = shapes
-    encoder = PixelEncoder(width=8, max_epochs=0)
+    encoder = PixelEncoder(n_filters=8, max_epochs=0)
     segmenter = AESegmenter(3, encoder=encoder, scope="image", random_state=0).fit(images)
     tree = segmenter.region_tree(images[0])
     assert tree.regions.shape == images[0].shape[:2]
-    k = len(np.unique(tree.cut(floor=0)))
-    assert k == tree.n_regions > len(np.unique(tree.cut(2, floor=0))) == 2
+    k = len(np.unique(tree.cut(min_strength=0)))
+    assert k == tree.n_regions > len(np.unique(tree.cut(2, min_strength=0))) == 2
     np.testing.assert_array_equal(segmenter.region_tree(images[0]).heights, tree.heights)
     assert segmenter.region_tree(images[0, 10:40, 5:]).regions.shape == (30, images.shape[2] - 5)
-    best = max(mean_iou(truth[0], tree.cut(n, floor=0)) for n in range(2, 30))
+    best = max(mean_iou(truth[0], tree.cut(n, min_strength=0)) for n in range(2, 30))
     assert best > 0.6
 
 
 @pytest.mark.parametrize("change", [{"scope": "dataset"}, {"encoder": PCA(1)}])
 def test_trees_need_a_pixel_encoder_and_scope_image(shapes, change):
     """The error says both, and what there is instead."""
-    options = {"encoder": PixelEncoder(width=8, max_epochs=0), "scope": "image"} | change
+    options = {"encoder": PixelEncoder(n_filters=8, max_epochs=0), "scope": "image"} | change
     segmenter = AESegmenter(2, random_state=0, **options).fit(shapes[0])
     with pytest.raises(ValueError, match="region_tree needs"):
         segmenter.region_tree(shapes[0][0])
 
 
 def test_clusterers_may_look_at_all_there_is(mosaic):
-    """cue="all" is made for classifiers, but a clusterer takes it, too; borders are not refined."""
-    encoder = PixelEncoder(4, cue="all", max_epochs=0)
+    """features="multiscale" is made for classifiers, but a clusterer takes it, too; borders are not refined."""
+    encoder = PixelEncoder(4, features="multiscale", max_epochs=0)
     labels = AESegmenter(3, encoder=encoder, random_state=0).fit_predict(mosaic[0])
     assert set(np.unique(labels)) == {0, 1, 2}
     with pytest.raises(ValueError, match="refine=True needs codes of narrower pooling"):
