@@ -10,17 +10,17 @@ from threading import Thread
 
 import numpy as np
 
-from sklearn_segae.annotate._server import ScribbleServer
-from sklearn_segae.annotate._session import Scribbles
+from sklearn_segae.annotate._server import AnnotationServer
+from sklearn_segae.annotate._session import AnnotationSession
 from sklearn_segae.datasets import make_mosaic
 
 
 def measure(n_channels, size, n_strokes, classifier):
     images, truth = make_mosaic(1, n_segments=5, size=size, n_channels=n_channels, random_state=0)
     names = [f"class {i}" for i in range(1, 6)]
-    scribbles = Scribbles(list(images), names=names, classifier=classifier)
+    scribbles = AnnotationSession(list(images), names=names, classifier=classifier)
     rng = np.random.default_rng(0)
-    with ScribbleServer(scribbles, ["mosaic.png"]) as server:
+    with AnnotationServer(scribbles, ["mosaic.png"]) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         start = time.perf_counter()

@@ -2,12 +2,12 @@
 
     python benchmarks/inference.py [--side 1024] [--repeats 3] [--bfloat16]
 
-One image of three channels, the default encoder for every features. Times are of `transform`, the best
-of some repeats, in turn, so that a busy machine is unfair to all alike: million pixels per second
-of wall time on one thread and on two, and per second of processor time on one. 16 bits are shown a
-corner of the image: processors without instructions for them take thirty times as long. Accuracy is
-the difference of codes from those of torch in 32 bits, the corner's right and lower side apart:
-the largest, and the root of the mean square as a share of the codes' spread.
+One image of three channels, the default encoder for every features. Times are of `transform`, the
+best of some repeats, in turn, so that a busy machine is unfair to all alike: million pixels per
+second of wall time on one thread and on two, and per second of processor time on one. 16 bits are
+shown a corner of the image: processors without instructions for them take thirty times as long.
+Accuracy is the difference of codes from those of torch in 32 bits, the corner's right and lower
+side apart: the largest, and the root of the mean square as a share of the codes' spread.
 """
 
 import argparse

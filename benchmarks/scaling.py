@@ -9,8 +9,8 @@ the image and its label map; below it what the libraries and the model take of t
 the slopes of log(seconds) against log(pixels): 1 is linear. Fitting has a fixed cost, the
 training, and so a lower slope.
 
-All settings are the defaults but for features and whitening. Left to themselves they follow the image,
-and what they come to changes the cost several times over: textures are the slowest.
+All settings are the defaults but for features and whitening. Left to themselves they follow the
+image, and what they come to changes the cost several times over: textures are the slowest.
 """
 
 import argparse

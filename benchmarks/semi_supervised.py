@@ -9,7 +9,7 @@ and the score is the mean IoU over the others, which have none.
 * all, forest: the encoder learns from all images
 * all, self-training: the forest labels pixels of all images for itself, where it is sure
 * three, head; all, head: `PixelHead` in place of the forest
-* all, tuned: the head teaches the encoder, on all images (`fine_tune=1`)
+* all, tuned: the head teaches the encoder, on all images (`fine_tune=True`)
 """
 
 import argparse
@@ -36,7 +36,7 @@ def methods(seed):
         ),
         "three, head": ("three", {"estimator": "head"}),
         "all, head": ("multiscale", {"estimator": "head"}),
-        "all, tuned": ("multiscale", {"estimator": "head", "fine_tune": 1.0}),
+        "all, tuned": ("multiscale", {"estimator": "head", "fine_tune": True}),
     }
 
 

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae.networks import DenseAutoencoder
-from sklearn_segae.networks._autoencoders import Shortcut
+from sklearn_segae.networks._autoencoders import LinearShortcut
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 try:
@@ -41,7 +41,7 @@ HIDDEN, N_COMPONENTS = 256, 16
 
 def build(n_features):
     layers = DenseAutoencoder(n_features, N_COMPONENTS, (HIDDEN,))
-    return Shortcut(layers, (n_features,), N_COMPONENTS)
+    return LinearShortcut(layers, (n_features,), N_COMPONENTS)
 
 
 def fit_ours(X, batch_size, epochs):

@@ -1,5 +1,5 @@
 """
-Scribbles on a micrograph
+AnnotationSession on a micrograph
 =========================
 
 How far do a few strokes go? A micrograph of three phases is segmented from nine of them, once by

@@ -24,7 +24,7 @@ except ImportError:  # scikit-learn < 1.9
         """Nothing to support."""
 
 
-def refuse_unknown(metadata: dict[str, Any], owner: str) -> None:
+def check_metadata(metadata: dict[str, Any], owner: str) -> None:
     """Raise an error if `fit` was given anything beside `X`, `y` and `sample_weight`."""
     if unknown := set(metadata) - {"sample_weight"}:
         raise TypeError(
@@ -38,7 +38,7 @@ def drop_weightless(X: Any, metadata: dict[str, Any], owner: str) -> tuple[Any, 
 
     `metadata` is what `fit` was given beside `X` and `y`: `sample_weight` or nothing.
     """
-    refuse_unknown(metadata, owner)
+    check_metadata(metadata, owner)
     weight = metadata.get("sample_weight")
     if weight is None:
         return X, None

@@ -168,7 +168,8 @@ class TrainingCheckpoint(Callback):
         mine = next(name for name, callback in net.callbacks_ if callback is self)
         if others[-1] != mine:
             raise ValueError(
-                f"callbacks end with {others[-1]}, but those after TrainingCheckpoint({str(file)!r}) would "
+                f"callbacks end with {others[-1]}, but those after "
+                f"TrainingCheckpoint({str(file)!r}) would "
                 "not be resumed. Pass it as the last one."
             )
         return file
@@ -185,10 +186,10 @@ class TrainingCheckpoint(Callback):
             raise ValueError(f"{file} is no checkpoint. Pass another path, or delete it.")
         arrays = self.safetensors.load(members[ARRAYS])
         stored = unpack(load_json(members[STATE], STATE), arrays)
-        self._refuse_another_fit(file, stored)
+        self._check_same_fit(file, stored)
         self._restore(net, stored["state"])
 
-    def _refuse_another_fit(self, file: Path, stored: dict[str, Any]) -> None:
+    def _check_same_fit(self, file: Path, stored: dict[str, Any]) -> None:
         old, new = stored["settings"], self.settings
         differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         if differing:

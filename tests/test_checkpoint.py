@@ -17,7 +17,7 @@ from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
 from sklearn_segae.checkpoint import TrainingCheckpoint
 from sklearn_segae.datasets import make_shapes
-from sklearn_segae.training._callbacks import OnEpoch
+from sklearn_segae.training._callbacks import EpochEnd
 
 pytest.importorskip("safetensors")
 
@@ -35,7 +35,7 @@ def kill_after(n_epochs):
         kill.left -= 1
 
     kill.left = n_epochs
-    return OnEpoch(kill)
+    return EpochEnd(kill)
 
 
 def weights(estimator):
@@ -160,7 +160,7 @@ def on_epoch(epoch, *_):
 def fit_in_child(path):
     torch.set_num_threads(1)
     images, _ = make_shapes(2, size=32, random_state=0)
-    segmenter([OnEpoch(on_epoch), TrainingCheckpoint(path)]).fit(images)
+    segmenter([EpochEnd(on_epoch), TrainingCheckpoint(path)]).fit(images)
 
 
 def test_a_killed_process_is_resumed(tmp_path):
@@ -184,7 +184,7 @@ def test_a_killed_process_is_resumed(tmp_path):
     seen.clear()
     images, _ = make_shapes(2, size=32, random_state=0)
     module = import_module("test_checkpoint")  # by that name the child knows `on_epoch`
-    resumed = segmenter([OnEpoch(module.on_epoch), TrainingCheckpoint(path)]).fit(images)
+    resumed = segmenter([EpochEnd(module.on_epoch), TrainingCheckpoint(path)]).fit(images)
     whole = segmenter(None).fit(images)
 
     assert module.seen == [3, 4]
@@ -263,7 +263,7 @@ def test_bad_checkpoints_are_refused_before_training(rows, tmp_path):
         small(path, callbacks=[TrainingCheckpoint(path, every=0)]).fit(rows)
     with pytest.raises(ValueError, match=r"callbacks end with .*Pass it as the last"):
         small(path, callbacks=[TrainingCheckpoint(path), EarlyStopping()]).fit(rows)
-    odd = OnEpoch(lambda *_: None)
+    odd = EpochEnd(lambda *_: None)
     odd.memory_ = object()
     with pytest.raises(ValueError, match=r"cannot hold \(memory_"):
         small(path, callbacks=[odd, TrainingCheckpoint(path)]).fit(rows)

@@ -59,9 +59,8 @@ CONFIGURATIONS = [
     AESegmenter(3, encoder=quick),
     AESegmenter(3, encoder=PCA(1), estimator=GaussianMixture()),
     AESegmenter(3, encoder="passthrough", estimator=AgglomerativeClustering()),
-    # The checks use -1 as the name of a class, which by default means "unlabeled" here.
-    AESegmenter(encoder=quick, estimator=LogisticRegression(), unlabeled=-2),
-    AESegmenter(encoder=quick, estimator="head", unlabeled=-2),
+    AESegmenter(encoder=quick, estimator=LogisticRegression()),
+    AESegmenter(encoder=quick, estimator="head"),
     PixelEncoder(features="multiscale", max_epochs=1),
     PixelHead(),
     PixelHead((), class_weight="balanced", lr=0.05),

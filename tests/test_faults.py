@@ -19,18 +19,18 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
 from sklearn_segae._compat import out_of_memory
-from sklearn_segae.imaging._tiled_inference import Cost, Work, map_tiles, quarters
+from sklearn_segae.imaging._tiled_inference import TileCost, TileRequest, map_tiles, split_tile
 from sklearn_segae.persistence import load, save
 from sklearn_segae.storage._files import write_image
-from sklearn_segae.training._callbacks import OnEpoch
+from sklearn_segae.training._callbacks import EpochEnd
 
 
 def break_down(*_):
     raise ZeroDivisionError("no luck")
 
 
-BROKEN = [OnEpoch(break_down)]
-CHEAP = Cost(halo=0, padded=1, inner=1)  # as if memory were no matter
+BROKEN = [EpochEnd(break_down)]
+CHEAP = TileCost(halo=0, padded=1, inner=1)  # as if memory were no matter
 
 
 def cases(shapes):
@@ -135,7 +135,7 @@ def test_a_tile_that_does_not_fit_is_cut(rng):
     image = rng.uniform(size=(150, 200, 2))
     encode = short_of_memory(64)
     np.testing.assert_array_equal(
-        map_tiles(encode, image, lambda codes: codes, CHEAP, Work()), image
+        map_tiles(encode, image, lambda codes: codes, CHEAP, TileRequest()), image
     )
     assert max(encode.shapes) <= (127, 127)
     assert len(encode.shapes) > 6
@@ -145,7 +145,7 @@ def test_too_little_memory_for_any_tile_is_said(rng):
     """The smallest tile, what to do, and torch's error behind it."""
     image = rng.uniform(size=(64, 64, 1))
     with pytest.raises(MemoryError, match=r"tile of 32 x 32 pixels.*lower") as caught:
-        map_tiles(short_of_memory(8), image, lambda codes: codes, CHEAP, Work())
+        map_tiles(short_of_memory(8), image, lambda codes: codes, CHEAP, TileRequest())
     assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
 
 
@@ -156,7 +156,7 @@ def test_other_errors_are_not_mistaken_for_want_of_memory():
         torch.empty(2**50)
     assert out_of_memory(caught.value)
     assert not out_of_memory(RuntimeError("shapes do not match"))
-    assert quarters((slice(0, 40), slice(3, 35))) == [(slice(0, 40), slice(3, 35))]
+    assert split_tile((slice(0, 40), slice(3, 35))) == [(slice(0, 40), slice(3, 35))]
 
 
 class Hungry(TransformerMixin, BaseEstimator):
@@ -191,7 +191,7 @@ def test_training_out_of_memory_names_the_batch(rows):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(MemoryError, match=r"batches of 128. Lower batch_size"):
-        AutoencoderTransformer(2, callbacks=[OnEpoch(fail)]).fit(rows)
+        AutoencoderTransformer(2, callbacks=[EpochEnd(fail)]).fit(rows)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae._base import FitTask
 from sklearn_segae.metrics import make_segmentation_scorer, matched_accuracy
-from sklearn_segae.training._callbacks import TellEpochs
+from sklearn_segae.training._callbacks import SklearnCallbacks
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
 
@@ -117,7 +117,9 @@ def test_the_net_forgets_who_looked_on(rows):
     del X
     gc.collect()
     assert held() is None
-    assert not hasattr(next(c for c in ae.net_.callbacks if isinstance(c, TellEpochs)), "tasks")
+    assert not hasattr(
+        next(c for c in ae.net_.callbacks if isinstance(c, SklearnCallbacks)), "tasks"
+    )
 
 
 def test_scores_are_monitored(rows):

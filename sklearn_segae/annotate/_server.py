@@ -24,7 +24,7 @@ from .._compat import require
 from ..imaging._label_maps import as_stored
 from ..imaging._rendering import as_picture, colors
 from ..persistence._persist import save
-from ._session import MAX_CLASSES, Scribbles
+from ._session import MAX_CLASSES, AnnotationSession
 
 LOOPBACK = "127.0.0.1"
 MAX_JSON = 2**14  # bytes of the names of classes
@@ -57,12 +57,12 @@ class Refused(Exception):
         self.status = status
 
 
-class ScribbleServer(ThreadingHTTPServer):
+class AnnotationServer(ThreadingHTTPServer):
     """Serves one set of scribbles under an address that nobody can guess.
 
     Parameters
     ----------
-    scribbles : Scribbles
+    scribbles : AnnotationSession
     names : sequence of str
         Of the images; files to download are named after them.
     port : int, default=0
@@ -71,7 +71,7 @@ class ScribbleServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, scribbles: Scribbles, names: Sequence[str], port: int = 0) -> None:
+    def __init__(self, scribbles: AnnotationSession, names: Sequence[str], port: int = 0) -> None:
         super().__init__((LOOPBACK, port), _Handler)
         self.scribbles = scribbles
         self.names = list(names)
@@ -114,7 +114,7 @@ class ScribbleServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
-    server: ScribbleServer
+    server: AnnotationServer
     protocol_version = "HTTP/1.1"
     timeout = WAIT
     server_version, sys_version = "segae", ""

@@ -33,14 +33,14 @@ CLASSIFIERS: dict[str, Callable[[int], Any]] = {
 }
 
 
-class View(NamedTuple):
+class Prediction(NamedTuple):
     """Labels (h, w) and doubt (h, w), 0 to 255, of every step-th pixel; both uint8."""
 
     labels: np.ndarray
     doubt: np.ndarray
 
 
-class Scribbles:
+class AnnotationSession:
     """Strokes on images, and what a classifier of the pixels' codes learns from them.
 
     The encoder looks at the images once, in `encode`; what follows is fast. Methods may be called
@@ -104,11 +104,11 @@ class Scribbles:
         self._segmenter = AESegmenter(
             encoder=self._encoder,
             estimator=DummyClassifier(),
-            unlabeled=0,
+            ignore_label=0,
             n_fit_pixels=N_FIT,
             random_state=self._seed,
         ).fit(self.images, nothing)
-        self._refuse_large()
+        self._check_size()
         codes = []
         for i, image in enumerate(self.images, 1):
             tell(f"Encoding image {i} of {len(self.images)}")
@@ -151,7 +151,7 @@ class Scribbles:
 
     def view(
         self, image: int, step: int = 1, wanted: Callable[[], bool] = lambda: True
-    ) -> View | None:
+    ) -> Prediction | None:
         """Return labels and doubt of every step-th pixel.
 
         Parameters
@@ -164,7 +164,7 @@ class Scribbles:
 
         Returns
         -------
-        view : View or None
+        view : Prediction or None
             None if there is nothing to learn from, too.
         """
         classifier = self.learn()
@@ -174,7 +174,7 @@ class Scribbles:
         rows_at_once = max(1, BLOCK // codes.shape[1])
         blocks = [codes[i : i + rows_at_once] for i in range(0, len(codes), rows_at_once)]
 
-        def look(block: np.ndarray) -> View | None:
+        def look(block: np.ndarray) -> Prediction | None:
             return _look(classifier, block) if wanted() else None
 
         # Trees and numpy let go of the interpreter's lock, so that threads do.
@@ -183,7 +183,7 @@ class Scribbles:
         whole = [v for v in views if v is not None]
         if len(whole) < len(views):
             return None
-        return View(*map(np.concatenate, zip(*whole, strict=True)))
+        return Prediction(*map(np.concatenate, zip(*whole, strict=True)))
 
     def model(self) -> AESegmenter:
         """Return a fitted segmenter whose `predict` gives the label maps that `view` shows."""
@@ -205,7 +205,7 @@ class Scribbles:
         rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
         return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))
 
-    def _refuse_large(self) -> None:
+    def _check_size(self) -> None:
         n_pixels = sum(s.size for s in self.strokes)
         needed = 4 * n_pixels * self._segmenter._n_features_out
         if needed > MAX_CODES:
@@ -216,11 +216,11 @@ class Scribbles:
             )
 
 
-def _look(classifier: Any, codes: np.ndarray) -> View:
+def _look(classifier: Any, codes: np.ndarray) -> Prediction:
     probabilities = classifier.predict_proba(codes.reshape(-1, codes.shape[2]))
     labels = classifier.classes_[probabilities.argmax(1)].astype(np.uint8)
     doubt = np.rint(255 * entropy(probabilities).clip(0, 1)).astype(np.uint8)
-    return View(labels.reshape(codes.shape[:2]), doubt.reshape(codes.shape[:2]))
+    return Prediction(labels.reshape(codes.shape[:2]), doubt.reshape(codes.shape[:2]))
 
 
 def _check_strokes(

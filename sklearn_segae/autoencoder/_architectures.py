@@ -9,7 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..networks._autoencoders import ConvAutoencoder, DenseAutoencoder, Flattened, Shortcut
+from ..networks._autoencoders import (
+    ConvAutoencoder,
+    DenseAutoencoder,
+    FlattenedAutoencoder,
+    LinearShortcut,
+)
 from ._sample_layout import Layout
 
 
@@ -32,14 +37,14 @@ def build_module(
     # None where it would leave [0, 1] or the prior, or lead beside layers as linear as it is.
     if bounded_output or variational or (not sizes and not isinstance(layers, ConvAutoencoder)):
         return layers
-    return Shortcut(layers, layout.net_shape, n_components)
+    return LinearShortcut(layers, layout.net_shape, n_components)
 
 
 def _build_layers(architecture: str, layout: Layout, options: Sequence[Any]) -> nn.Module:
     if layout.kind != "rows" and architecture != "dense":
         return ConvAutoencoder(layout.net_shape, *options)
     rows = DenseAutoencoder(prod(layout.net_shape), *options)
-    return rows if layout.kind == "rows" else Flattened(layout.net_shape, rows)
+    return rows if layout.kind == "rows" else FlattenedAutoencoder(layout.net_shape, rows)
 
 
 def _size(layout: Layout) -> Any:
@@ -70,12 +75,12 @@ def _build_own(
             f"architecture gave a {type(module).__name__}, which {what}. It has to be a "
             f"torch.nn.Module with the methods {', '.join(needed)}."
         )
-    _refuse_other_sizes(module, layout, n_components)
+    _check_sizes(module, layout, n_components)
     return module
 
 
 @torch.no_grad()
-def _refuse_other_sizes(module: Any, layout: Layout, n_components: int) -> None:
+def _check_sizes(module: Any, layout: Layout, n_components: int) -> None:
     """Try the module on two samples of zeros."""
     module.eval()
     x = torch.zeros(2, *layout.net_shape)

@@ -53,7 +53,7 @@ def check_samples(
     `ensure_all_finite`, rows may hold NaN and infinity, which `scaled_blocks` refuses.
     """
     kind = _kind(X, architecture)
-    _refuse_misfits(estimator, kind, architecture, fitted)
+    _check_state(estimator, kind, architecture, fitted)
     if is_rows(X):
         accepted = "csr" if kind == "rows" else False
         X = validate_data(
@@ -65,11 +65,11 @@ def check_samples(
             ensure_all_finite=ensure_all_finite,
         )
         layout = Layout(kind, X.shape[1:])
-        _refuse_other_shapes(estimator, layout, fitted)
+        _check_shapes(estimator, layout, fitted)
         return (X if kind == "rows" else X[..., None]), layout
     stack, n_channels = _check_stack(estimator, X, kind, fitted)
     layout = Layout(kind, np.shape(X)[1:])
-    _refuse_other_shapes(estimator, layout, fitted)
+    _check_shapes(estimator, layout, fitted)
     if fitted is None:
         estimator.n_features_in_ = n_channels
     return stack, layout
@@ -128,7 +128,7 @@ def _kind(X: Any, architecture: Any) -> str:
     return "rows" if is_rows(X) else "images"
 
 
-def _refuse_misfits(estimator: Any, kind: str, architecture: Any, fitted: Layout | None) -> None:
+def _check_state(estimator: Any, kind: str, architecture: Any, fitted: Layout | None) -> None:
     """Refuse rows for a convolutional net, and what the net was not fitted with."""
     if fitted is not None and kind != fitted.kind:
         owner = type(estimator).__name__
@@ -167,7 +167,7 @@ def _check_stack(
     return np.stack(images), images[0].shape[2]
 
 
-def _refuse_other_shapes(estimator: Any, layout: Layout, fitted: Layout | None) -> None:
+def _check_shapes(estimator: Any, layout: Layout, fitted: Layout | None) -> None:
     if fitted is not None and layout.shape != fitted.shape:
         way_out = ", or use PixelEncoder, which takes any size" if layout.kind == "images" else ""
         raise ValueError(

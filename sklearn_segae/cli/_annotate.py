@@ -64,14 +64,14 @@ def annotate(
     pictures = [read_image(path) for path in images]
     strokes = [read_image(path) for path in expand(labels)] if labels else None
     # Imported here: torch takes seconds, and `segae --help` should not.
-    from ..annotate._server import ScribbleServer
-    from ..annotate._session import Scribbles
+    from ..annotate._server import AnnotationServer
+    from ..annotate._session import AnnotationSession
 
     names = [name.strip() for name in classes.split(",")]
-    scribbles = Scribbles(
+    scribbles = AnnotationSession(
         pictures, strokes, names=names, classifier=estimator.value, random_state=seed
     )
-    with ScribbleServer(scribbles, [path.name for path in images], port) as server:
+    with AnnotationServer(scribbles, [path.name for path in images], port) as server:
         server.encode()
         print(f"{server.url}\nOnly this machine can open it. Ctrl-C ends it.", flush=True)
         if browser:

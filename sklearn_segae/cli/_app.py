@@ -13,7 +13,7 @@ except ImportError as missing:
     sys.exit(f"segae: {missing}. Run: pip install 'sklearn-segae[io]'")
 from .._version import __version__
 from . import _annotate, _evaluate, _fit, _info, _predict, _segment
-from ._console import one_line, told_warnings
+from ._console import one_line, one_line_warnings
 
 MANY = ("--labels", "--truth")  # options that take all that follows, up to the next option
 
@@ -27,15 +27,15 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; errors about files and values are one line and exit code 1."""
-    given = spread(sys.argv[1:] if arguments is None else arguments)
+    given = repeat_options(sys.argv[1:] if arguments is None else arguments)
     try:
-        with told_warnings():
+        with one_line_warnings():
             app(given, prog_name="segae")
     except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
         sys.exit(f"segae: {one_line(error) or type(error).__name__}")
 
 
-def spread(arguments: Sequence[str]) -> list[str]:
+def repeat_options(arguments: Sequence[str]) -> list[str]:
     """Write "--truth a b" as "--truth a --truth b": a shell makes the first of "--truth *.png"."""
     spelt: list[str] = []
     option = None

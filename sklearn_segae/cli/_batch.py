@@ -14,11 +14,11 @@ import numpy as np
 from ..imaging._label_maps import as_stored
 from ..imaging._tiled_inference import to_bytes
 from ..storage._files import write_image
-from ..storage._label_files import refuse_format, write_labels
+from ..storage._label_files import check_label_format, write_labels
 from ..storage._out_of_core import open_image
 from ..storage._pages import Pages, open_pages
 from ._console import Advance
-from ._paths import expand, label_files, overlay_files, refuse_to_overwrite
+from ._paths import check_overwrite, expand, label_files, overlay_files
 
 SHARE = 8  # a file of more than so much of the memory stays on disk: there are copies, and floats
 WIDEST_PICTURE = 4000  # pixels; overlays of larger images leave pixels out
@@ -68,9 +68,9 @@ def plan(
     labels = label_files(inputs, out, suffix)
     overlays = overlay_files(inputs, overlay, [p.n_pages for p in pages]) if overlay else []
     job = Job(pages, labels, overlays)
-    refuse_to_overwrite(job.outputs, [*inputs, *others], force)
+    check_overwrite(job.outputs, [*inputs, *others], force)
     for path, own in zip(labels, pages, strict=True):
-        refuse_format(path, own)
+        check_label_format(path, own)
     return job
 
 
@@ -93,7 +93,7 @@ def load_all(pages: Sequence[Pages]) -> list[list[Any]]:
     return loaded
 
 
-def owners(pages: Sequence[Pages]) -> list[Path]:
+def source_files(pages: Sequence[Pages]) -> list[Path]:
     """Return the file that every image is from."""
     return [own.path for own in pages for _ in range(own.n_pages)]
 
@@ -121,7 +121,7 @@ def run(
     for i, own in enumerate(job.pages):
         images = own.load() if loaded is None else loaded[i]
         advance("segmenting", i, len(job.pages))
-        tally = Tally(images, partial(_advance_by, advance, i, len(job.pages)))
+        tally = ProgressTally(images, partial(_advance_by, advance, i, len(job.pages)))
         with errors_name([own.path]):
             _run_one(job, i, images, model, tally)
         found.append(sorted(tally.labels))
@@ -132,7 +132,7 @@ def _advance_by(advance: Advance, index: int, n: int, share: float) -> None:
     advance("segmenting", index + share, n)
 
 
-class Tally:
+class ProgressTally:
     """Told of parts of label maps, it knows which share of all is done, and which labels occur."""
 
     def __init__(self, images: Sequence[Any], advance: Callable[[float], None]) -> None:
@@ -148,7 +148,7 @@ class Tally:
         self.advance(self.done / self.n_pixels)
 
 
-def _run_one(job: Job, index: int, images: Sequence[Any], model: Any, tally: Tally) -> None:
+def _run_one(job: Job, index: int, images: Sequence[Any], model: Any, tally: ProgressTally) -> None:
     path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
 
     def predict(image: Any, out: Any) -> Any:

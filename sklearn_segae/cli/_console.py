@@ -27,7 +27,7 @@ def note(message: object) -> None:
 
 
 @contextmanager
-def told_warnings() -> Iterator[None]:
+def one_line_warnings() -> Iterator[None]:
     """Show the warnings that users can act on, each once and in one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("default")

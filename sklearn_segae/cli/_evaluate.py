@@ -12,7 +12,7 @@ import typer
 from ..storage._label_files import read_labels
 from ._console import Report
 from ._options import IgnoreLabel, Json, Quiet
-from ._paths import expand, partners
+from ._paths import expand, match_by_name
 
 HELP = """Compare label maps with true ones: a table of scores, 1 is best.
 
@@ -71,14 +71,14 @@ def evaluate(
         bool, typer.Option(help="Match segments to labels one to one; else compare equal labels.")
     ] = True,
     tolerance: Annotated[float, typer.Option(min=0, help="Of boundary F1, in pixels.")] = 2,
-    ignore_label: IgnoreLabel = None,
+    ignore_label: IgnoreLabel = [],  # noqa: B006
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Score label maps."""
     report = Report(as_json, quiet)
     paths, truths = expand(predictions), expand(truth)
-    others = partners(paths, truths, what="--truth", all_needed=True)
+    others = match_by_name(paths, truths, what="--truth", all_needed=True)
     scores = _scores(metric, matched, ignore_label, tolerance)
     pairs = [_read_pair(path, other) for path, other in zip(paths, others, strict=True)]
     per_image = [_apply(scores, *pair, ignore_label) for pair in pairs]
@@ -110,13 +110,14 @@ def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _scores(
-    metrics: Sequence[Metric], matched: bool, ignore_label: int | None, tolerance: float
+    metrics: Sequence[Metric], matched: bool, ignore_label: IgnoreLabel, tolerance: float
 ) -> dict[str, Score]:
     """Return the asked scores by name; None stands for what cannot be told."""
     from sklearn.metrics import adjusted_rand_score
 
+    from ..imaging._label_maps import is_labeled
     from ..metrics._boundary import boundary_f1
-    from ..metrics._contingency import known, labeled
+    from ..metrics._contingency import labeled
     from ..metrics._overlap import dice_score, matched_accuracy, mean_iou, pixel_accuracy
     from ..metrics._region_scores import covering
 
@@ -125,7 +126,7 @@ def _scores(
 
     def boundaries(true: Any, pred: Any) -> float | None:
         # Pixels that do not count have borders that no prediction can know of.
-        if not all(known(labels, ignore_label).all() for labels in true):
+        if not all(is_labeled(labels, ignore_label).all() for labels in true):
             return None
         return boundary_f1(true, pred, tolerance=tolerance)
 
@@ -141,12 +142,13 @@ def _scores(
 
 
 def _apply(
-    scores: dict[str, Score], true: list[Any], pred: list[Any], ignore_label: int | None
+    scores: dict[str, Score], true: list[Any], pred: list[Any], ignore_label: IgnoreLabel
 ) -> dict[str, float | None]:
     """Return all scores; None for maps without a pixel that counts."""
-    from ..metrics._contingency import flat, known
+    from ..imaging._label_maps import is_labeled
+    from ..metrics._contingency import flat
 
-    if not known(flat(true), ignore_label).any():
+    if not is_labeled(flat(true), ignore_label).any():
         return dict.fromkeys(scores)
     return {name: score(true, pred) for name, score in scores.items()}
 

@@ -13,14 +13,14 @@ import typer
 from .._compat import require
 from ..storage._label_files import read_labels
 from ..storage._pages import Pages
-from ._batch import errors_name, load_all, open_all, owners
+from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
 from ._models import Estimator, learn, make_estimator, make_segmenter, summary
 from ._options import (
     FILES,
     LEARNING,
-    FeaturesOption,
     Device,
+    FeaturesOption,
     Force,
     IgnoreLabel,
     Inputs,
@@ -38,7 +38,7 @@ from ._options import (
     encoding,
     settings,
 )
-from ._paths import expand, partners, refuse_name_of_model, refuse_to_overwrite
+from ._paths import check_model_name, check_overwrite, expand, match_by_name
 
 HELP = """Learn a model from images, and from labels where there are some.
 
@@ -80,10 +80,7 @@ def fit(
             rich_help_panel=LEARNING,
         ),
     ] = Estimator.auto,
-    unlabeled: Annotated[
-        int, typer.Option(help="Label of pixels without one; often 0.", rich_help_panel=LEARNING)
-    ] = -1,
-    ignore_label: IgnoreLabel = None,
+    ignore_label: IgnoreLabel = [],  # noqa: B006
     max_memory: MaxMemory = "1GiB",
     force: Force = False,
     features: FeaturesOption = None,
@@ -104,21 +101,20 @@ def fit(
         **encoding(features, pooling, whitening, device),
         "scope": scope.value,
         "min_size": min_size,
-        "unlabeled": unlabeled,
-        "ignore_label": ignore_label,
+        "ignore_label": ignore_label or None,
         "max_memory": max_memory,
         "random_state": seed,
         **settings(set_),
     }
     images, truths = expand(inputs), expand(labels) if labels else []
-    _refuse_in_vain(estimator, truths, out, images, force)
+    _check_options(estimator, truths, out, images, force)
     pages = open_all(images, max_memory)
     maps = _read_maps(pages, truths) if truths else None
     with progress(report.quiet) as advance:
         loaded = load_all(pages)
         segmenter = make_segmenter(make_estimator(estimator, bool(truths)), parameters)
-        y = None if maps is None else _fitting(pages, loaded, maps, segmenter.unlabeled)
-        with errors_name(owners(pages)):
+        y = None if maps is None else _fitting(pages, loaded, maps)
+        with errors_name(source_files(pages)):
             learn(segmenter, [image for of_file in loaded for image in of_file], y, advance)
         _save(segmenter, out)
     seconds, told = time.perf_counter() - start, summary(segmenter)
@@ -127,14 +123,14 @@ def fit(
     report.result({**told, "seconds": round(seconds, 3), "model": str(out)})
 
 
-def _refuse_in_vain(
+def _check_options(
     estimator: Estimator, truths: list[Path], out: Path, images: list[Path], force: bool
 ) -> None:
     """Raise an error for what could not be learnt, or not be saved, before any work is done."""
     if estimator.is_classifier and not truths:
         raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
-    refuse_to_overwrite([out], [*images, *truths], force)
-    refuse_name_of_model(out)
+    check_overwrite([out], [*images, *truths], force)
+    check_model_name(out)
     for module in ("safetensors", "skops"):
         require(module, "persistence")
 
@@ -151,22 +147,20 @@ Maps = list[tuple[Path, list[np.ndarray]] | None]  # of every file, with its nam
 
 def _read_maps(pages: Sequence[Pages], truths: Sequence[Path]) -> Maps:
     """Return the label maps of every image file; None for files without."""
-    paths = partners([own.path for own in pages], truths, what="--labels", all_needed=False)
+    paths = match_by_name([own.path for own in pages], truths, what="--labels", all_needed=False)
     n_without = paths.count(None)
     if n_without:
         note(f"{n_without} of {len(paths)} images have no labels: all their pixels are unlabeled.")
     return [None if path is None else (path, read_labels(path)) for path in paths]
 
 
-def _fitting(
-    pages: Sequence[Pages], loaded: Sequence[list[Any]], maps: Maps, unlabeled: int
-) -> list[np.ndarray]:
+def _fitting(pages: Sequence[Pages], loaded: Sequence[list[Any]], maps: Maps) -> list[np.ndarray]:
     """Return a label map for every image, of its size."""
     fitting = []
     for own, images, labels in zip(pages, loaded, maps, strict=True):
         sizes = [image.shape[:2] for image in images]
         if labels is None:
-            fitting += [np.full(size, unlabeled, np.int64) for size in sizes]
+            fitting += [np.full(size, -1, np.int64) for size in sizes]
             continue
         path, of_pages = labels
         if [m.shape for m in of_pages] != sizes:

@@ -100,7 +100,7 @@ def learn(
     segmenter: Any, images: Sequence[Any], maps: Sequence[Any] | None, advance: Advance
 ) -> Any:
     """Fit to images and perhaps to label maps, by which a clusterer's segments are named."""
-    from ..training._callbacks import OnEpoch
+    from ..training._callbacks import EpochEnd
 
     has_epochs = hasattr(segmenter.encoder, "callbacks")
     step = "classifying" if segmenter._is_supervised else "clustering"
@@ -111,7 +111,7 @@ def learn(
             advance(step, 0, 1)
 
     if has_epochs:
-        segmenter.encoder.callbacks = [OnEpoch(tell)]
+        segmenter.encoder.callbacks = [EpochEnd(tell)]
     advance("training", 0, 1)
     segmenter.fit(images, maps)
     if maps is not None and not segmenter._is_supervised:

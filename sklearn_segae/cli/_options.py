@@ -182,7 +182,11 @@ Set = Annotated[
     ),
 ]
 IgnoreLabel = Annotated[
-    int | None, typer.Option(help="True label of pixels that do not count, such as 255.")
+    list[int],
+    typer.Option(
+        help="Label of pixels that do not count, such as 0 or 255, besides -1; may be repeated.",
+        show_default=False,
+    ),
 ]
 Trust = Annotated[
     list[str],

@@ -56,10 +56,10 @@ def is_folder(out: Path, n_inputs: int) -> bool:
 def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[Path]:
     """Return the file of every label map: `out`, or one in it that is named after its image."""
     if not is_folder(out, len(inputs)):
-        _refuse_two_formats(out, suffix)
+        _check_one_format(out, suffix)
         return [out]
-    _refuse_one_file(out, len(inputs), "--out")
-    _refuse_clashes(inputs)
+    _check_is_folder(out, len(inputs), "--out")
+    _check_distinct(inputs)
     return [out / f"{path.stem}{suffix or label_suffix(path)}" for path in inputs]
 
 
@@ -68,8 +68,8 @@ def overlay_files(
 ) -> list[list[Path]]:
     """Return the pictures of every input, one a page."""
     if is_folder(overlay, len(inputs)):
-        _refuse_one_file(overlay, len(inputs), "--overlay")
-        _refuse_clashes(inputs)
+        _check_is_folder(overlay, len(inputs), "--overlay")
+        _check_distinct(inputs)
         names = [overlay / f"{path.stem}.png" for path in inputs]
     elif overlay.suffix.lower() in PICTURES:
         names = [overlay]
@@ -80,7 +80,7 @@ def overlay_files(
     return [_numbered(name, n) for name, n in zip(names, n_pages, strict=True)]
 
 
-def _refuse_two_formats(out: Path, suffix: str | None) -> None:
+def _check_one_format(out: Path, suffix: str | None) -> None:
     if suffix and out.suffix.lower().replace(".tiff", ".tif") != suffix:
         raise ValueError(
             f"{out}: is no {suffix} file, as --format {suffix[1:]} asks. Leave --format out, or "
@@ -88,7 +88,7 @@ def _refuse_two_formats(out: Path, suffix: str | None) -> None:
         )
 
 
-def _refuse_one_file(folder: Path, n_inputs: int, option: str) -> None:
+def _check_is_folder(folder: Path, n_inputs: int, option: str) -> None:
     """Raise an error for the name of a file where a folder is meant, unless it is one."""
     if folder.suffix.lower() in (*PICTURES, *STACKABLE) and not folder.is_dir():
         raise ValueError(
@@ -96,7 +96,7 @@ def _refuse_one_file(folder: Path, n_inputs: int, option: str) -> None:
         )
 
 
-def refuse_name_of_model(path: Path) -> None:
+def check_model_name(path: Path) -> None:
     """Raise an error for a model that is named like an image."""
     if path.suffix.lower() in (*PICTURES, *STACKABLE):
         raise ValueError(f"{path}: {path.suffix} is a format of images, not of models. Use .segae.")
@@ -114,7 +114,7 @@ def label_suffix(image: Path) -> str:
     return suffix if suffix in STACKABLE else ".png"
 
 
-def refuse_to_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: bool) -> None:
+def check_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: bool) -> None:
     """Raise an error before any work if an output is there, is an input, or has no place."""
     read = {path.resolve() for path in inputs}
     written: set[Path] = set()
@@ -136,7 +136,7 @@ def refuse_to_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: 
         written.add(place)
 
 
-def partners(
+def match_by_name(
     inputs: Sequence[Path], others: Sequence[Path], *, what: str, all_needed: bool
 ) -> list[Path | None]:
     """Return the other file of every input: of the same name, or else in order.
@@ -150,8 +150,8 @@ def partners(
     all_needed : bool
         Whether every input needs one; None stands for those without.
     """
-    _refuse_clashes(inputs)
-    _refuse_clashes(others)
+    _check_distinct(inputs)
+    _check_distinct(others)
     by_name = {path.stem: path for path in others}
     without = [path for path in inputs if path.stem not in by_name]
     if len(without) == len(inputs) and len(inputs) == len(others):
@@ -170,7 +170,7 @@ def _listed(paths: Sequence[Path]) -> str:
     return names if len(paths) <= SHOWN else f"{names} (and {len(paths) - SHOWN} more)"
 
 
-def _refuse_clashes(paths: Sequence[Path]) -> None:
+def _check_distinct(paths: Sequence[Path]) -> None:
     """Raise an error if two inputs have one name, so that their outputs would too."""
     seen: dict[str, Path] = {}
     for path in paths:

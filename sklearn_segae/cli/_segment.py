@@ -10,12 +10,12 @@ import numpy as np
 import typer
 
 from ..storage._files import write_image
-from ._batch import errors_name, load_all, owners, plan, run
+from ._batch import errors_name, load_all, plan, run, source_files
 from ._console import Report, progress
 from ._models import learn, make_segmenter, summary
 from ._options import (
-    FeaturesOption,
     Device,
+    FeaturesOption,
     Force,
     Format,
     FormatOption,
@@ -36,7 +36,7 @@ from ._options import (
     encoding,
     settings,
 )
-from ._paths import refuse_to_overwrite
+from ._paths import check_overwrite
 
 HELP = """Segment images without labels: one model for all of them.
 
@@ -87,7 +87,7 @@ def segment(
         loaded = load_all(job.pages)
         images = [image for of_file in loaded for image in of_file]
         segmenter = make_segmenter(None, parameters)
-        with errors_name(owners(job.pages)):
+        with errors_name(source_files(job.pages)):
             learn(segmenter, images, None, advance)
         found = run(job, segmenter, advance, loaded)
     seconds = time.perf_counter() - start
@@ -114,7 +114,7 @@ def demo(
     report, start = Report(as_json, quiet), time.perf_counter()
     names = ("photo", "label_map", "overlay", "borders", "feature_maps")
     paths = [out / f"{name}.png" for name in names]
-    refuse_to_overwrite(paths, [], force)
+    check_overwrite(paths, [], force)
     with progress(report.quiet) as advance:
         from sklearn.datasets import load_sample_image
 

@@ -9,22 +9,22 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from ..networks._pixel_autoencoder import PixelAutoencoder
-from ._codes import WIDEST_LIGHT, Look
+from ._codes import WIDEST_LIGHT, FeatureSettings
 from ._feature_sampling import grid_features
-from ._pooling import TwiceRead
+from ._pooling import TwoViewNetwork
 from ._projection import coherence_axes, color_axes, pair_covariances
 
 
-def decide(
+def resolve_settings(
     features: str,
     pooling: float | str,
     whitening: float | str,
     widest: float,
     weigh: Callable[[], str],
-) -> Look:
+) -> FeatureSettings:
     """Return the look that was asked for, "auto" replaced by what fits the images.
 
-    `widest` is the pooling at which textures show; `weigh()` looks for the features, which takes time.
+    `widest` is the pooling at which textures show; `weigh()` looks for the features: it takes time.
     """
     if features == "auto" and pooling != "auto":
         features = "texture"  # with a scale of the user's own, the features of that scale are meant
@@ -43,7 +43,7 @@ def decide(
         whitening = 0 if features == "texture" and seen != "texture" else 1
     # The brightness of textures is looked through, unless variance is to be kept.
     light = min(2 * float(pooling), WIDEST_LIGHT) if features == "texture" and whitening else 0
-    return Look(features, float(pooling), float(whitening), float(light))
+    return FeatureSettings(features, float(pooling), float(whitening), float(light))
 
 
 SIGMA = 8.0  # pooling at which textures show, in pixels; less in small images
@@ -95,7 +95,7 @@ class Evidence(NamedTuple):
         )
 
 
-def weigh(
+def measure_evidence(
     networks: Sequence[PixelAutoencoder],
     images: Sequence[np.ndarray],
     scale: np.ndarray,
@@ -111,12 +111,12 @@ def weigh(
     Colors need no pooling, so that for them it is enough to reach far.
     """
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
-    sigma = texture_sigma(images)
+    sigma = texture_scale(images)
     large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
     if not large or sigma < 1 or images[0].shape[2] > SPECTRUM:
         return Evidence(0, 0, 1)  # no room for textures, or no need
     chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
-    readers = [TwiceRead(network, 2 * sigma) for network in networks]
+    readers = [TwoViewNetwork(network, 2 * sigma) for network in networks]
     grids = [[_grid(r, image, scale, sigma, side) for image in chosen] for r in readers]
     colors = _color_maps([pixels for _, pixels in grids[0]])
     seed = int(rng.integers(2**31))
@@ -129,7 +129,7 @@ def weigh(
     return Evidence(float(texture), float(color), _gap(colors, seed))
 
 
-def texture_sigma(images: Sequence[np.ndarray]) -> float:
+def texture_scale(images: Sequence[np.ndarray]) -> float:
     """Return the pooling that suits textures: a part of the typical image's shorter side."""
     side = float(np.median([min(image.shape[:2]) for image in images]))
     return min(SIGMA, side / SIGMAS_PER_SIDE)
@@ -155,7 +155,7 @@ def _color_maps(maps: CodeMaps) -> CodeMaps:
 
 
 def _grid(
-    network: TwiceRead, image: np.ndarray, scale: np.ndarray, sigma: float, side: int
+    network: TwoViewNetwork, image: np.ndarray, scale: np.ndarray, sigma: float, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pooled features, and pixels, of a grid over the middle of an image, a strip at a time."""
     (top, bottom), (left, right) = (

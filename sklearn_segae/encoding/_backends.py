@@ -16,7 +16,7 @@ from ..networks._pixel_autoencoder import PixelAutoencoder
 MAX_SESSIONS = 16  # one for every set of axes that is asked for; few are at a time
 
 
-class StandIn(nn.Module):
+class NetworkBackend(nn.Module):
     """In the place of a network where codes are read: has its features, projected, no others.
 
     Parameters
@@ -44,7 +44,7 @@ class StandIn(nn.Module):
         raise NotImplementedError
 
 
-class BFloat16Network(StandIn):
+class BFloat16Network(NetworkBackend):
     """Computes in bfloat16 (autocast); weights and what comes out are in float32."""
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
@@ -53,7 +53,7 @@ class BFloat16Network(StandIn):
             return self.inner.project(x, axes, stride).float()
 
 
-class OnnxNetwork(StandIn):
+class OnnxNetwork(NetworkBackend):
     """Computes by onnxruntime, on the CPU; graphs are made when they are first needed, and kept."""
 
     def __init__(self, inner: PixelAutoencoder) -> None:
@@ -78,7 +78,7 @@ class OnnxNetwork(StandIn):
         return session_of(graph_of(module, example, ("x", "codes"), (0, 2, 3)))
 
 
-BACKENDS: dict[str, type[StandIn]] = {"bfloat16": BFloat16Network, "onnx": OnnxNetwork}
+BACKENDS: dict[str, type[NetworkBackend]] = {"bfloat16": BFloat16Network, "onnx": OnnxNetwork}
 
 
 class Projected(nn.Module):

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from ..imaging._scaling import sample_evenly, scaled
-from ..imaging._tiled_inference import Cost
-from ..imaging._tiles import STRIDE, Tile, inside, places, sample_tiles, widen
+from ..imaging._tiled_inference import TileCost
+from ..imaging._tiles import STRIDE, Tile, clip_tile, pad_tile, pixel_ranges, sample_tiles
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ._feature_sampling import evaluate_tile, row_pairs, sample_pairs
 from ._local_jets import FRAME, N_JETS, RADIUS, local_jets
-from ._pooling import Reader, TwiceRead, pixel_codes, pool, pool_radius
+from ._pooling import Reader, TwoViewNetwork, pixel_codes, pool, pool_radius
 from ._projection import N_COLORS, Projection, color_axes, fit_projection
 
 WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
 
 
-class Look(NamedTuple):
+class FeatureSettings(NamedTuple):
     """What to look at, and how widely."""
 
     features: str  # "intensity", "texture", "intensity+texture" or "multiscale"
@@ -32,7 +32,7 @@ class Look(NamedTuple):
 
     def reader(self, module: PixelAutoencoder) -> Reader:
         """Return the network, or what reads twice with it."""
-        return TwiceRead(module, self.light) if self.light else module
+        return TwoViewNetwork(module, self.light) if self.light else module
 
 
 FINER = 0.4  # of the pooling: where borders are looked at closely
@@ -53,7 +53,7 @@ class Everything(NamedTuple):
 class Codes(NamedTuple):
     """A look at images and the projections fitted for it."""
 
-    look: Look
+    look: FeatureSettings
     projection: Projection
     finer: Projection | None  # with narrower pooling, for the borders of textures
     color_axes: np.ndarray  # (C, n) float32, whitened principal colors
@@ -75,14 +75,14 @@ class Codes(NamedTuple):
         reach = pool_radius(self.look.pooling)
         return reach if self.everything is None else max(reach, RADIUS)
 
-    def cost(self, module: PixelAutoencoder) -> Cost:
+    def cost(self, module: PixelAutoencoder) -> TileCost:
         """Return what a tile of codes takes."""
         n_learnt = sum(p.axes.shape[1] for p in (self.projection, self.finer) if p is not None)
         # Of all layers, and once more on their way; of projections, one for each layer; of codes,
         # as they come, side by side, and standardized. Measured: 0.5 to 0.7 of it for textures.
         n_numbers = 2 * module.n_features + 5 * n_learnt + 4 * self.n_components
         halo = self.reach + STRIDE - 1 + self.look.reader(module).margin
-        return Cost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
+        return TileCost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
 
     def stages(self, finely: bool) -> list[tuple[Projection, float]]:
         """Projections, and how widely each is pooled."""
@@ -121,7 +121,7 @@ def fit_codes(
     module: PixelAutoencoder,
     images: Sequence[np.ndarray],
     scale: np.ndarray,
-    look: Look,
+    look: FeatureSettings,
     n_components: int,
     rng: np.random.Generator,
 ) -> Codes:
@@ -149,7 +149,7 @@ def _of_textures(
     module: PixelAutoencoder,
     images: Sequence[np.ndarray],
     scale: np.ndarray,
-    look: Look,
+    look: FeatureSettings,
     n_components: int,
     rng: np.random.Generator,
 ) -> tuple[Projection, Projection | None]:
@@ -169,7 +169,7 @@ def _of_everything(
     module: PixelAutoencoder,
     images: Sequence[np.ndarray],
     scale: np.ndarray,
-    look: Look,
+    look: FeatureSettings,
     n_components: int,
     rng: np.random.Generator,
 ) -> tuple[Projection, Projection]:
@@ -196,7 +196,7 @@ def _with_everything(
     blank = Everything(colors, np.zeros(n), np.ones(n), np.zeros((n + 1, n_channels)))
     codes = codes._replace(everything=blank)
     chosen = sample_tiles(images, min(SIDE, *images[0].shape[:2]), N_TILES, rng)
-    tiles = [(images[i], inside(tile, images[i].shape)) for i, tile in chosen]
+    tiles = [(images[i], clip_tile(tile, images[i].shape)) for i, tile in chosen]
     maps = [encode_tile(module, codes, image, scale, t, np.float32) for image, t in tiles]
     rows = np.concatenate([m.reshape(-1, n) for m in maps]).astype(np.float64)
     pixels = np.concatenate([scaled(im[t].reshape(-1, n_channels), scale) for im, t in tiles])
@@ -211,7 +211,7 @@ def fit_row_codes(
     module: PixelAutoencoder,
     rows: np.ndarray,
     scale: np.ndarray,
-    look: Look,
+    look: FeatureSettings,
     n_components: int,
     rng: np.random.Generator,
 ) -> Codes:
@@ -238,9 +238,9 @@ def encode_tile(
     """
     if used is not None:
         codes = codes._replace(projection=codes.projection.masked(used))
-    around = widen(tile, codes.reach, image.shape)
+    around = pad_tile(tile, codes.reach, image.shape)
     device = next(module.parameters()).device
-    encode = codes.encoder(*places(tile, around, step), finely, dtype, device)
+    encode = codes.encoder(*pixel_ranges(tile, around, step), finely, dtype, device)
     maps = evaluate_tile(codes.look.reader(module), encode, image, scale, around, dtype)
     shift, divisor = codes.standard(finely)
     return (maps - shift.astype(dtype)) / divisor.astype(dtype)

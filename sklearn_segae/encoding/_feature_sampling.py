@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..imaging._scaling import scaled
-from ..imaging._tiles import Tile, places, read_tile, tiles, widen
+from ..imaging._tiles import Tile, pad_tile, pixel_ranges, read_tile, tiles
 from ..training._execution import evaluate
 from ._pooling import Reader, pool_radius, pooled_features, stride_of
 
@@ -72,8 +72,8 @@ def grid_features(
 
     Pooled are every `stride`-th pixel's.
     """
-    around = widen(tile, pool_radius(sigma), image.shape)
-    rows, columns = places(tile, around, step)
+    around = pad_tile(tile, pool_radius(sigma), image.shape)
+    rows, columns = pixel_ranges(tile, around, step)
     function = partial(pooled_features, sigma=sigma, rows=rows, columns=columns, stride=stride)
     return evaluate_tile(module, function, image, scale, around)
 

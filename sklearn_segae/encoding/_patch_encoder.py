@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..imaging._pixel_sampling import choose_pixels, gather
-from ..imaging._tiled_inference import Cost
+from ..imaging._tiled_inference import TileCost
 from ..imaging._tiles import Tile, read_tile
 
 
@@ -35,10 +35,10 @@ class PatchEncoder:
             self.transformer.fit(gather(self._patches, images, chosen))
         return self
 
-    def cost(self, image: np.ndarray) -> Cost:
+    def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile takes, if the transformer makes no more than some copies of it."""
         n_bytes = 8 * 4 * image.shape[2] * self.patch_size**2
-        return Cost(self.patch_size // 2, n_bytes, n_bytes)
+        return TileCost(self.patch_size // 2, n_bytes, n_bytes)
 
     def encode_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the codes (h, w, n) of one tile of an image."""

@@ -22,18 +22,18 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from .._base import CallbackSupportMixin, Documented, Epochs, FitTask, all_or_nothing, seeded
 from ..imaging._dask import as_stacks, is_dask, lazy_answer, like_stacks
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
-from ..imaging._tiled_inference import Cost, Work, map_tiles, to_bytes
+from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
 from ..imaging._tiles import Tile
-from ..imaging._validation import check_images, is_rows, like, refuse_no_array, slots
+from ..imaging._validation import check_array_like, check_images, is_rows, like, slots
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
 from ..training._losses import LOSSES
 from ..training._net import Net
 from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
 from ..training._train import loss_curve, reraise_interrupt, train
-from ._auto_features import decide, texture_sigma, weigh
+from ._auto_features import measure_evidence, resolve_settings, texture_scale
 from ._backends import BACKENDS
-from ._codes import Codes, Look, encode_tile, fit_codes, fit_row_codes
+from ._codes import Codes, FeatureSettings, encode_tile, fit_codes, fit_row_codes
 from ._crops import crop_samples, row_samples
 from ._objectives import CoherentReconstruction, PatchReconstruction
 
@@ -61,23 +61,23 @@ class PixelEncoder(
         Numbers per pixel; of "multiscale", those of them that are learnt.
     features : {"auto", "intensity", "texture", "intensity+texture", "multiscale"}, default="auto"
         What leads the codes. "texture": the projected features. "intensity": at most three whitened
-        principal colors of the pixels, then the features as faint additions. "intensity+texture": such
-        colors, and on a par with them the two most coherent features that colors leave
-        unexplained. "multiscale": everything side by side for a classifier to choose from; local jets
-        (slope and curvatures, of every channel or the three principal colors, at six scales from
-        half a pixel to 16, and values up to 4), `n_components` projected features, half of them
-        pooled by 0.4 of `pooling`, and more than three bands as they are, each standardized.
+        principal colors of the pixels, then the features as faint additions. "intensity+texture":
+        such colors, and on a par with them the two most coherent features that colors leave
+        unexplained. "multiscale": everything side by side for a classifier to choose from; local
+        jets (slope and curvatures, of every channel or the three principal colors, at six scales
+        from half a pixel to 16, and values up to 4), `n_components` projected features, half of
+        them pooled by 0.4 of `pooling`, and more than three bands as they are, each standardized.
         "auto" looks at the images (see Notes), unless `pooling` is a number: then it
         is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
         Fine structures and borders ask for little, textures for a few times the size of their
-        elements. "auto" is 1 for colors; for textures and "multiscale" 8, for both 4, less in images
-        below 256 pixels.
+        elements. "auto" is 1 for colors; for textures and "multiscale" 8, for both 4, less in
+        images below 256 pixels.
     whitening : float or "auto", default="auto"
         Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
-        (min/max autocorrelation factors), as fits textures. "auto" is 0 if `features` is "texture" and
-        the images are not, else 1.
+        (min/max autocorrelation factors), as fits textures. "auto" is 0 if `features` is "texture"
+        and the images are not, else 1.
     n_filters : int, default=24
         Channels of every layer.
     loss : {"mse", "mae", "huber"}, default="mse"
@@ -132,8 +132,8 @@ class PixelEncoder(
         Standard deviation, in pixels, over which brightness and contrast are taken away for the
         second look at textures; 0 where there is none.
     autocorrelation_ : ndarray of shape (n_components,)
-        Autocorrelation of every component between neighboring pixels, in [0, 1]; of "multiscale", of
-        those that are pooled most widely.
+        Autocorrelation of every component between neighboring pixels, in [0, 1]; of "multiscale",
+        of those that are pooled most widely.
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every channel.
     loss_curve_, validation_loss_curve_, n_iter_, stop_reason_, device_
@@ -300,7 +300,7 @@ class PixelEncoder(
             return like_stacks(X, [lazy_answer(s, self, answer, cost, max_memory) for s in stacks])
         targets = slots(X, out, images, self._n_features_out, integers=False)
         codes = [
-            self.code_map(image, Work(max_memory, target))
+            self.code_map(image, TileRequest(max_memory, target))
             for image, target in zip(images, targets, strict=True)
         ]
         if out is not None:
@@ -322,7 +322,7 @@ class PixelEncoder(
             In the units of the images that the encoder was fitted on.
         """
         check_is_fitted(self)
-        refuse_no_array(codes, "codes")
+        check_array_like(codes, "codes")
         if self.rows_:
             return self._decode(check_array(codes, dtype=[np.float64, np.float32]))
         maps = check_images(codes)
@@ -359,18 +359,18 @@ class PixelEncoder(
         rows: bool,
         samples: Samples,
         rng: np.random.Generator,
-    ) -> Look:
-        """Return features, pooling and whitening: what was asked for, or what the images ask for."""
+    ) -> FeatureSettings:
+        """Return features, pooling and whitening, "auto" replaced by what fits the images."""
         if rows:
-            return Look("texture", 0.0, 0.0)
+            return FeatureSettings("texture", 0.0, 0.0)
 
         def weigh_features() -> str:
             x = samples.take(np.arange(1))
             networks = [pixel_network(x, self.n_filters) for _ in range(2)]
-            return weigh(networks, images, scale, rng).features
+            return measure_evidence(networks, images, scale, rng).features
 
-        widest = texture_sigma(images)
-        return decide(self.features, self.pooling, self.whitening, widest, weigh_features)
+        widest = texture_scale(images)
+        return resolve_settings(self.features, self.pooling, self.whitening, widest, weigh_features)
 
     def _learnt(
         self,
@@ -378,7 +378,7 @@ class PixelEncoder(
         some: torch.Tensor,
         scale: np.ndarray,
         rows: bool,
-        look: Look,
+        look: FeatureSettings,
         rng: np.random.Generator,
         net: Net,
     ) -> dict[str, Any]:
@@ -408,15 +408,15 @@ class PixelEncoder(
             parameters |= {"batch_size": 1, "one_cycle": True}
         return train(module, samples, kind(self.loss), rng=rng, net=net, tasks=tasks, **parameters)
 
-    def code_map(self, image: np.ndarray, work: Work) -> Any:
+    def code_map(self, image: np.ndarray, work: TileRequest) -> Any:
         """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
         return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
 
-    def cost(self, image: np.ndarray) -> Cost:
+    def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile of an image takes."""
         return self.codes_.cost(self.net_.module_)
 
-    def reread(self, images: Sequence[np.ndarray], look: Look | None = None) -> Self:
+    def reread(self, images: Sequence[np.ndarray], look: FeatureSettings | None = None) -> Self:
         """Return a copy whose projection to codes is that of other images, or of another look."""
         other = copy.copy(self)
         rng = np.random.default_rng(0)

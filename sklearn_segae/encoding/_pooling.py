@@ -19,7 +19,7 @@ TINY = 1e-30  # of variance: a root has no gradient at 0
 LEAST_CONTRAST = 0.15  # in standard deviations of a channel: flatter places stay flat
 
 
-class TwiceRead(nn.Module):
+class TwoViewNetwork(nn.Module):
     """A `PixelAutoencoder` that looks at an image as it is, and at the same image `flatten`ed.
 
     (N, C, H, W) -> encode -> (N, 2 * n_features, H - 2 * margin, W - 2 * margin), the features of
@@ -46,14 +46,14 @@ class TwiceRead(nn.Module):
 
     def views(self, x: Tensor) -> list[Tensor]:
         """Return the images, and the flattened images."""
-        return [crop(x, pool_radius(self.sigma)), flatten(x, self.sigma)]
+        return [crop(x, pool_radius(self.sigma)), normalize_local_contrast(x, self.sigma)]
 
     def encode(self, x: Tensor, stride: int = 1) -> Tensor:
         """Return all features of both views, of every `stride`-th pixel."""
         return torch.cat([self.module.encode(view, stride) for view in self.views(x)], 1)
 
 
-def flatten(x: Tensor, sigma: float) -> Tensor:
+def normalize_local_contrast(x: Tensor, sigma: float) -> Tensor:
     """Take local brightness and contrast away, so that uneven light and depth of print do not show.
 
     (N, C, H, W) -> (N, C, H - 2 * r, W - 2 * r), r = pool_radius(sigma). Brightness is the mean
@@ -67,18 +67,18 @@ def flatten(x: Tensor, sigma: float) -> Tensor:
     return (crop(x, radius) - mean) / (variance.clamp_min(TINY).sqrt() + LEAST_CONTRAST)
 
 
-def flat_patches(module: TwiceRead, x: Tensor, size: int, step: int) -> Tensor:
+def flat_patches(module: TwoViewNetwork, x: Tensor, size: int, step: int) -> Tensor:
     """Return the flattened brightness of the patches about every `step`-th pixel.
 
     (N, C, H + 2 * margin, W + 2 * margin) -> (N, size**2, ceil(H / step), ceil(W / step)).
     """
-    light = flatten(x, module.sigma).mean(1, keepdim=True)
+    light = normalize_local_contrast(x, module.sigma).mean(1, keepdim=True)
     inner = crop(light, module.network.margin - size // 2)
     height, width = (-(-(side - size + 1) // step) for side in inner.shape[-2:])
     return functional.unfold(inner, size, stride=step).unflatten(2, (height, width))
 
 
-Reader = PixelAutoencoder | TwiceRead
+Reader = PixelAutoencoder | TwoViewNetwork
 
 
 def pixel_codes(

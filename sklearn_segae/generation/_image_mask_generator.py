@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._base import draw_seed, seeded_clone
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..imaging._label_maps import check_label_maps
-from ..imaging._normalization import expose, typical_range
+from ..imaging._normalization import normalize, typical_range
 from ..imaging._validation import check_images, like
 from ._augmentation import Style, carry, draw_places
 from ._patch_autoencoder import JointPatches
@@ -165,7 +165,7 @@ class ImageMaskGenerator(BaseEstimator):
             )
         given = check_images(X)
         typical = typical_range(given)
-        exposed = [expose(image, typical) for image in given]
+        exposed = [normalize(image, typical) for image in given]
         images = [np.asarray(view) for view in exposed]
         maps = check_label_maps(y, images)
         seed = draw_seed(self.random_state)

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
-from ._lazy_images import Window, refuse_gaps
-from ._normalization import Exposed, span_of, telling_tiles
-from ._tiled_inference import Cost, Work, tile_side
+from ._lazy_images import ImageWindow, check_finite
+from ._normalization import NormalizedImage, intensity_span, range_tiles
+from ._tiled_inference import TileCost, TileRequest, tile_side
 
-Answer = Callable[[Any, np.ndarray, Work], np.ndarray]  # of a model, an image, and how to work
+Answer = Callable[
+    [Any, np.ndarray, TileRequest], np.ndarray
+]  # of a model, an image, and how to work
 Extremes = tuple[Any, Any]  # lowest and highest value of every image and channel, (n, C) each
 
 
@@ -26,7 +28,7 @@ def lazy_answer(
     images: Any,
     model: Any,
     answer: Answer,
-    cost: Cost,
+    cost: TileCost,
     max_memory: int,
     typical: np.ndarray | None = None,
 ) -> Any:
@@ -110,14 +112,14 @@ def _answer_chunk(
 ) -> np.ndarray:
     """Answer for one chunk of one image, (1, h, w, C) with the pixels around it."""
     i, *places = block_id[:3]
-    refuse_gaps(block, f"X[{i}]")
+    check_finite(block, f"X[{i}]")
     rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
     origin = max(0, rows.start - halo), max(0, columns.start - halo)
-    image: Any = Window(block[0], origin, (starts[0][-1], starts[1][-1]))
+    image: Any = ImageWindow(block[0], origin, (starts[0][-1], starts[1][-1]))
     if extremes is not None:
         low, high = (values[i].astype(np.float64) for values in extremes)
-        image = Exposed(image, low, span_of(low, high, typical))
-    return answer(model, image, Work(max_memory, within=(rows, columns)))[None]
+        image = NormalizedImage(image, low, intensity_span(low, high, typical))
+    return answer(model, image, TileRequest(max_memory, within=(rows, columns)))[None]
 
 
 def _sides(images: Any) -> tuple[tuple[int, int], list[int]]:
@@ -141,12 +143,12 @@ def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
 def _example(model: Any, answer: Answer, images: Any, typical: np.ndarray | None) -> np.ndarray:
     """Answer for a few black pixels: tells type and shape."""
     dtype = images.dtype if typical is None else np.float32
-    return answer(model, np.zeros((4, 4, images.shape[3]), dtype), Work())
+    return answer(model, np.zeros((4, 4, images.shape[3]), dtype), TileRequest())
 
 
 def _extremes(images: Any) -> Extremes:
     """Lowest and highest values, of the tiles that tell them in one process as well."""
     array = require("dask.array", "scale")
-    parts = [images[:, rows, columns] for rows, columns in telling_tiles(images.shape[1:3])]
+    parts = [images[:, rows, columns] for rows, columns in range_tiles(images.shape[1:3])]
     low = array.stack([part.min((1, 2)) for part in parts]).min(0)
     return low, array.stack([part.max((1, 2)) for part in parts]).max(0)

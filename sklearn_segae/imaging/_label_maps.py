@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from ._validation import refuse_no_array
+from ._validation import check_array_like
+
+UNLABELED = -1
+IgnoreLabel = int | Sequence[int] | None  # labels that mean "no label" besides -1
+
+
+def is_labeled(labels: np.ndarray, ignore_label: IgnoreLabel = None) -> np.ndarray:
+    """Return True where a pixel has a label, that is neither -1 nor one to be ignored."""
+    # Names of classes may be strings, which cannot be -1.
+    known = np.ones(labels.shape, bool) if labels.dtype.kind in "OUS" else labels != UNLABELED
+    for value in ignored_labels(ignore_label):
+        known &= labels != value
+    return known
+
+
+def ignored_labels(ignore_label: IgnoreLabel) -> list[Any]:
+    """Return `ignore_label` as a list."""
+    if ignore_label is None:
+        return []
+    values = [ignore_label] if np.ndim(ignore_label) == 0 else list(ignore_label)  # type: ignore
+    for value in values:
+        if not isinstance(value, Integral | str):
+            raise TypeError(
+                f"ignore_label={ignore_label!r} holds {value!r}, but labels are integers or "
+                "strings. Pass one, such as 255, or a list of them."
+            )
+    return values
 
 
 def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the label maps of `y` as a list of integer (H, W) arrays that fit the images."""
-    refuse_no_array(y, "y")
+    check_array_like(y, "y")
     if not hasattr(y, "__len__"):
         raise TypeError(f"y={y!r:.60} is no label map. Pass one for every image, as X holds them.")
     maps = [np.asarray(labels) for labels in y]
@@ -41,7 +68,7 @@ def as_stored(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.int32)
 
 
-def absorb_specks(labels: np.ndarray, min_size: int) -> np.ndarray:
+def merge_small_regions(labels: np.ndarray, min_size: int) -> np.ndarray:
     """Give every connected patch below `min_size` pixels the label of the nearest larger patch.
 
     Pixels are neighbors if they share an edge. A map that has small patches only stays as it is.
@@ -65,7 +92,7 @@ def _in_specks(labels: np.ndarray, min_size: int) -> np.ndarray:
     return small
 
 
-def borders(labels: np.ndarray) -> np.ndarray:
+def find_boundaries(labels: np.ndarray) -> np.ndarray:
     """Return True where a pixel's label differs from that of the pixel below or to the right."""
     edge = np.zeros(labels.shape, bool)
     edge[:-1] |= labels[:-1] != labels[1:]

@@ -12,7 +12,7 @@ LARGE = 2**24  # pixels of an image that is sampled where others are read from e
 AHEAD = 2**23  # bytes that are read at once of an image that is worked through
 
 
-class View:
+class LazyImage:
     """What looks like an image (H, W, C) and is computed where it is sliced.
 
     Attributes
@@ -39,7 +39,7 @@ class View:
         return self[:, :].astype(dtype or self.dtype, copy=False)
 
 
-class Stored(View):
+class StoredImage(LazyImage):
     """One image of what has `shape`, `dtype` and slicing: a memory map, zarr, HDF5, dask.
 
     Parameters
@@ -66,11 +66,11 @@ class Stored(View):
         place = key if self.index is None else (self.index, *key)
         part = np.array(self.source[place])
         release(self.source)
-        refuse_gaps(part, self.name)
+        check_finite(part, self.name)
         return part if part.ndim == 3 else part[..., None]
 
 
-class Window(View):
+class ImageWindow(LazyImage):
     """A part of an image that knows its place in the whole, and has nothing of the rest.
 
     Parameters
@@ -115,7 +115,7 @@ class Window(View):
         return [part.indices(size) for part, size in zip(key, self.shape[:2], strict=True)]
 
 
-class Ahead(View):
+class ReadAheadImage(LazyImage):
     """An image that is asked for tile after tile, from left to right, and reads further than that.
 
     Storage is decompressed in chunks, which several tiles share; up to `AHEAD` bytes of the same
@@ -123,16 +123,16 @@ class Ahead(View):
 
     Parameters
     ----------
-    image : View
+    image : LazyImage
     """
 
     on_disk = True
 
-    def __init__(self, image: View) -> None:
+    def __init__(self, image: LazyImage) -> None:
         self.image = image
         self.shape = image.shape
         self.dtype = image.dtype
-        self.window: Window | None = None
+        self.window: ImageWindow | None = None
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         """Return some rows and columns, of which nothing may be changed."""
@@ -140,16 +140,16 @@ class Ahead(View):
             self.window = self._read(key)
         return self.window[key]
 
-    def _read(self, key: tuple[slice, slice]) -> Window:
+    def _read(self, key: tuple[slice, slice]) -> ImageWindow:
         height, width, n_channels = self.shape
         (top, bottom, _), (left, right, _) = key[0].indices(height), key[1].indices(width)
         n_bytes = max(1, (bottom - top) * n_channels * self.dtype.itemsize)  # of a column
         further = min(left + AHEAD // n_bytes, width)
         part = self.image[top:bottom, left : max(right, further)]
-        return Window(part, (top, left), (height, width))
+        return ImageWindow(part, (top, left), (height, width))
 
 
-class Slot:
+class OutputSlot:
     """Where the answer for one image goes, in an `out` of several.
 
     Parameters
@@ -194,7 +194,7 @@ def release(array: Any) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def refuse_gaps(part: np.ndarray, name: str) -> None:
+def check_finite(part: np.ndarray, name: str) -> None:
     """Raise an error if there is NaN or infinity in it."""
     # A sum needs no copy, and is finite only if every pixel is; it may overflow: look again.
     with np.errstate(over="ignore", invalid="ignore"):

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._lazy_images import LARGE, View
+from ._lazy_images import LARGE, LazyImage
 from ._tiles import Tile, spread_tiles, tiles
 
 LEAST = 0.25  # of the typical range: an image with less contrast is not stretched any further
 SIDE = 1024  # of the tiles that are read for a range, in pixels
 
 
-class Exposed(View):
+class NormalizedImage(LazyImage):
     """An image (H, W, C), every channel mapped from `low` and `span` above it to [0, 1], float32.
 
     Mapped where it is sliced: no second copy of the image is held.
@@ -39,13 +39,13 @@ def typical_range(images: Sequence[np.ndarray]) -> np.ndarray:
     return np.median([high - low for low, high in extremes], axis=0)
 
 
-def expose(image: np.ndarray, typical: np.ndarray) -> Exposed:
+def normalize(image: np.ndarray, typical: np.ndarray) -> NormalizedImage:
     """Return the image (H, W, C) with every channel mapped from its own range to [0, 1]."""
     low, high = _extremes(image)
-    return Exposed(image, low, span_of(low, high, typical))
+    return NormalizedImage(image, low, intensity_span(low, high, typical))
 
 
-def span_of(low: np.ndarray, high: np.ndarray, typical: np.ndarray) -> np.ndarray:
+def intensity_span(low: np.ndarray, high: np.ndarray, typical: np.ndarray) -> np.ndarray:
     """Return what is mapped to [0, 1].
 
     An image with far less contrast than is typical shows nothing: it is stretched by a quarter of
@@ -54,7 +54,7 @@ def span_of(low: np.ndarray, high: np.ndarray, typical: np.ndarray) -> np.ndarra
     return np.maximum(high - low, LEAST * typical)
 
 
-def telling_tiles(shape: tuple[int, ...]) -> list[Tile]:
+def range_tiles(shape: tuple[int, ...]) -> list[Tile]:
     """Return the tiles that tell the range: all, or of a large image a sample from everywhere."""
     n_pixels = shape[0] * shape[1]
     if n_pixels <= LARGE:
@@ -65,7 +65,7 @@ def telling_tiles(shape: tuple[int, ...]) -> list[Tile]:
 
 def _extremes(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value (C,) of every channel."""
-    parts = (np.asarray(image[tile]) for tile in telling_tiles(image.shape))
+    parts = (np.asarray(image[tile]) for tile in range_tiles(image.shape))
     # In float64: the range of bytes or of 16-bit integers does not fit into their own type.
     both = np.array([(p.min((0, 1)), p.max((0, 1))) for p in parts], dtype=np.float64)
     return both[:, 0].min(0), both[:, 1].max(0)

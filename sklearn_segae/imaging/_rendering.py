@@ -6,7 +6,7 @@ import colorsys
 
 import numpy as np
 
-from ._label_maps import borders
+from ._label_maps import find_boundaries
 
 # Okabe and Ito's palette, which color-blind people can tell apart.
 PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
@@ -73,14 +73,14 @@ def show_labels(labels: np.ndarray) -> np.ndarray:
 def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:
     """Lay the colors of the labels over the image, and the borders on top in white."""
     mixed = (1 - alpha) * to_rgb(image) + alpha * show_labels(labels)
-    mixed[borders(labels)] = 255
+    mixed[find_boundaries(labels)] = 255
     return mixed.astype(np.uint8)
 
 
 def show_borders(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Draw the borders between labels in yellow over the darkened image."""
     picture = (0.6 * to_rgb(image)).astype(np.uint8)
-    picture[borders(labels)] = (255, 230, 0)
+    picture[find_boundaries(labels)] = (255, 230, 0)
     return picture
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._compat import out_of_memory
-from ._lazy_images import Ahead, release
+from ._lazy_images import ReadAheadImage, release
 from ._tiles import ROW_TILE, Tile, tiles
 
 
@@ -17,8 +17,8 @@ def map_tiles(
     encode: Callable[[np.ndarray, Tile], np.ndarray],
     image: Any,
     function: Callable[[np.ndarray], np.ndarray],
-    cost: Cost,
-    work: Work,
+    cost: TileCost,
+    work: TileRequest,
 ) -> Any:
     """Return the map (H, W, ...) of `function(codes)` over the codes (n, F) of every tile.
 
@@ -26,7 +26,7 @@ def map_tiles(
     """
     max_memory, out, within = work
     if getattr(image, "on_disk", False):
-        image = Ahead(image)
+        image = ReadAheadImage(image)
     side = ROW_TILE if image.shape[1] == 1 else tile_side(max_memory, cost)
     top, left, (height, width) = 0, 0, image.shape[:2]
     if within is not None:
@@ -54,7 +54,7 @@ def _affordable(
     answer: Callable[[Tile], np.ndarray], tile: Tile
 ) -> Iterator[tuple[Tile, np.ndarray]]:
     """Yield the answers for a tile, or for its parts where memory does not suffice for it."""
-    parts = quarters(tile)
+    parts = split_tile(tile)
     try:
         yield tile, answer(tile)
         return
@@ -92,7 +92,7 @@ WIDEST = 512  # side in pixels: wider tiles have less halo, but fall out of the 
 OVERHEAD = 2**25  # bytes: what libraries keep, and the pieces of the image on the way
 
 
-class Cost(NamedTuple):
+class TileCost(NamedTuple):
     """What working on a tile takes."""
 
     halo: int  # pixels beyond the tile, on every side, that its answer depends on
@@ -100,7 +100,7 @@ class Cost(NamedTuple):
     inner: int  # bytes for each pixel of the tile while codes are looked at
 
 
-class Work(NamedTuple):
+class TileRequest(NamedTuple):
     """How an image is to be worked on."""
 
     max_memory: int = 2**30  # bytes
@@ -121,25 +121,25 @@ def to_bytes(max_memory: int | str) -> int:
     return int(float(match[1]) * UNITS[match[2]])
 
 
-def tile_side(max_memory: int, cost: Cost) -> int:
+def tile_side(max_memory: int, cost: TileCost) -> int:
     """Return the side in pixels of the widest tile that needs no more than `max_memory` bytes."""
     for side in range(WIDEST, 0, -STEP):
-        if needed(side, cost) <= max_memory:
+        if tile_bytes(side, cost) <= max_memory:
             return side
     raise ValueError(
         f"max_memory={max_memory} bytes is too little: with its halo of {cost.halo} pixels, a tile "
-        f"of {STEP} takes {needed(STEP, cost)}. Pass at least "
-        f"'{-(-needed(STEP, cost) // 2**20)}MiB', or lower pooling, n_filters "
+        f"of {STEP} takes {tile_bytes(STEP, cost)}. Pass at least "
+        f"'{-(-tile_bytes(STEP, cost) // 2**20)}MiB', or lower pooling, n_filters "
         "or patch_size."
     )
 
 
-def needed(side: int, cost: Cost) -> int:
+def tile_bytes(side: int, cost: TileCost) -> int:
     """Return the bytes that a tile of some side takes: the most of what it takes at a time."""
     return OVERHEAD + max((side + 2 * cost.halo) ** 2 * cost.padded, side**2 * cost.inner)
 
 
-def quarters(tile: Tile) -> list[Tile]:
+def split_tile(tile: Tile) -> list[Tile]:
     """Cut a tile at multiples of `STEP`, in both directions; a tile of one step stays whole."""
     rows, columns = (_halves(part) for part in tile)
     return [(r, c) for r in rows for c in columns]

@@ -44,7 +44,7 @@ def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Ti
         yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
 
 
-def whole(shape: tuple[int, ...]) -> Tile:
+def full_tile(shape: tuple[int, ...]) -> Tile:
     """Return all of an image as one tile."""
     return slice(0, shape[0]), slice(0, shape[1])
 
@@ -56,7 +56,7 @@ def some_tiles(shape: tuple[int, ...], side: int, n_most: float) -> list[Tile]:
     """
     excess = shape[0] * shape[1] / (n_most * side**2)
     if excess <= 1:
-        return [whole(shape)]
+        return [full_tile(shape)]
     return list(spread_tiles(shape, side, excess**0.5))
 
 
@@ -73,7 +73,7 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     return part[np.ix_(rows - top, columns - left)]
 
 
-def widen(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
+def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
     """Return the tile with `reach` or more pixels on every side, as far as there are any.
 
     It begins with a row and a column of the grid that all tiles share, every `STRIDE` pixels.
@@ -85,7 +85,7 @@ def widen(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
     return rows, columns
 
 
-def places(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]:
+def pixel_ranges(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]:
     """Return the rows and columns of every `step`-th pixel of a tile, counted in a wider one."""
     rows, columns = (
         range(part.start - outer.start, part.stop - outer.start, step)
@@ -94,7 +94,7 @@ def places(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]:
     return rows, columns
 
 
-def inside(tile: Tile, shape: tuple[int, ...]) -> Tile:
+def clip_tile(tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Cut off what lies beyond the image."""
     rows, columns = (
         slice(max(0, part.start), min(part.stop, size))

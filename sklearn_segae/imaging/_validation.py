@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._lazy_images import Slot, Stored, View, is_stored, refuse_gaps
+from ._lazy_images import LazyImage, OutputSlot, StoredImage, check_finite, is_stored
 
 # `X` may be a stack (one array) or a list of images of different sizes.
 Images = Any
@@ -21,7 +21,7 @@ def is_rows(X: Any) -> bool:
     Whatever is neither an image stack nor a list of image arrays is left to scikit-learn's own
     validation of rows, which has the right words for it.
     """
-    refuse_no_array(X, "X")
+    check_array_like(X, "X")
     if sparse.issparse(X) or hasattr(X, "columns"):
         return True
     if _is_image_list(X):
@@ -47,7 +47,7 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     -------
     images : list of ndarray of shape (H, W, C)
         Views of the input in its own dtype. What is not in memory stays there: in its place comes a
-        `View`, which is read where it is sliced, and then refuses NaN.
+        `LazyImage`, which is read where it is sliced, and then refuses NaN.
     """
     images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(X))]
     expected = images[0].shape[2] if n_channels is None else n_channels
@@ -65,7 +65,7 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     return images
 
 
-def refuse_no_array(value: Any, name: str) -> None:
+def check_array_like(value: Any, name: str) -> None:
     """Raise an error for nothing, for paths, and for tensors that numpy cannot read."""
     first = value[0] if isinstance(value, list | tuple) and value else value
     if first is None or isinstance(first, str | bytes | PathLike):
@@ -102,7 +102,7 @@ def slots(
             f"{type(X).__name__} and length {len(images)}. Pass a list for a list of images, and "
             "one array for a stack."
         )
-    parts = list(out) if listed else [Slot(out, i) for i in range(length)]
+    parts = list(out) if listed else [OutputSlot(out, i) for i in range(length)]
     for i, (part, image) in enumerate(zip(parts, images, strict=True)):
         expected, kinds = (*image.shape[:2], *tail), "iu" if integers else "f"
         if tuple(part.shape) != expected or np.dtype(part.dtype).kind not in kinds:
@@ -157,7 +157,7 @@ def _split(X: Images) -> list[Any]:
             "one image, or X[..., None] if it is a stack of narrow gray images."
         )
     if is_stored(stack):
-        return [Stored(stack, i, f"X[{i}]") for i in range(stack.shape[0])]
+        return [StoredImage(stack, i, f"X[{i}]") for i in range(stack.shape[0])]
     return list(stack)
 
 
@@ -173,9 +173,9 @@ def _check_image(image: Any, name: str) -> Any:
         )
     if 0 in image.shape:
         raise ValueError(f"{name} has shape {image.shape}: an image needs at least one pixel.")
-    if isinstance(image, View):
+    if isinstance(image, LazyImage):
         return image
     if is_stored(image):
-        return Stored(image, name=name)
-    refuse_gaps(image, name)
+        return StoredImage(image, name=name)
+    check_finite(image, name)
     return np.asarray(image) if image.ndim == 3 else np.asarray(image)[..., None]

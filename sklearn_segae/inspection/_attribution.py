@@ -10,10 +10,16 @@ import torch
 from sklearn.utils import Bunch, check_random_state
 
 from .._base import check_named
-from ..segmentation._segmenter import look_inside
-from ._attribution_methods import ask_all, channel_values, integrate, occlude
+from ..segmentation._segmenter import inside_segmenter
+from ._attribution_methods import ask_all, channel_values, integrate, occlusion
 from ._baselines import mean_window, other_windows
-from ._log_odds import LogOdds, Question, TorchLogOdds, ask, is_differentiable
+from ._log_odds import (
+    AttributionTarget,
+    LogOdds,
+    TorchLogOdds,
+    attribution_target,
+    is_differentiable,
+)
 
 METHODS = ("auto", "integrated_gradients", "occlusion")
 BASELINES = ("other_segment", "mean")
@@ -40,10 +46,10 @@ def pixel_attribution(
 ) -> Bunch:
     """Tell which pixels and channels made a pixel this segment, rather than another one.
 
-    Explained are the log-odds of the segment against its other segment, that is the difference of their
-    log-probabilities, a mean over the pixels of a region. Of the label alone nothing could be told
-    but that it changes; of the probability next to nothing where it is near 1. The normalize of the
-    image is taken as given, and the absorption of small patches (`min_size`) is left out.
+    Explained are the log-odds of the segment against its other segment, that is the difference of
+    their log-probabilities, a mean over the pixels of a region. Of the label alone nothing could be
+    told but that it changes; of the probability next to nothing where it is near 1. The normalize
+    of the image is taken as given, and the absorption of small patches (`min_size`) is left out.
 
     Parameters
     ----------
@@ -65,16 +71,16 @@ def pixel_attribution(
         the baseline; for any encoder and estimator, forests too. "auto" takes gradients where there
         are some.
     baseline : {"other_segment", "mean"}, default="other_segment"
-        What pixels are compared with. "other_segment": real places of this image that belong to the other segment,
-        so that what both have in common cancels; where there is none, as "mean". "mean": the mean
-        pixel of the image, a flat gray that textures are far from.
+        What pixels are compared with. "other_segment": real places of this image that belong to the
+        other segment, so that what both have in common cancels; where there is none, as "mean".
+        "mean": the mean pixel of the image, a flat gray that textures are far from.
     n_baselines : int, default=None
-        Random places of the other segment; attributions are means over them. None: 32 by gradients, 8 by
-        occlusion, which costs more for each. Of an image larger than nine tiles of 128 x 128
-        pixels, places come from nine such tiles, spread evenly, unless the other segment is in none.
+        Random places of the other segment; attributions are means over them. None: 32 by gradients,
+        8 by occlusion, which costs more for each. Of an image larger than nine tiles of 128 x 128
+        pixels, places come from nine such tiles, spread evenly, unless that segment is in none.
     n_steps : int, default=4
         Gradients on the way from each baseline to the image. "mean", a single baseline, gets as
-        many as all rivals together.
+        many as all places together.
     patch_size : int, default=None
         The map holds attributions of squares with this side, in pixels, within which noise cancels.
         None: a third of the side of the receptive field. By gradients, 1 is for single pixels; by
@@ -127,10 +133,10 @@ def pixel_attribution(
     """
     check_named("method", method, METHODS)
     check_named("baseline", baseline, BASELINES)
-    _refuse_none(n_baselines=n_baselines, n_steps=n_steps, patch_size=patch_size)
+    _check_not_none(n_baselines=n_baselines, n_steps=n_steps, patch_size=patch_size)
     image = np.asarray(image)
     labeling, seen = _look(segmenter, image)
-    question = ask(labeling, seen, _region(pixel, seen.shape))
+    question = attribution_target(labeling, seen, _region(pixel, seen.shape))
     smooth = is_differentiable(labeling)
     method = _choose(method, smooth, labeling)
     odds = (TorchLogOdds if smooth else LogOdds)(labeling, question)
@@ -143,7 +149,7 @@ def pixel_attribution(
     if method == "integrated_gradients":
         found = integrate(odds, x, starts, n_steps * n_ways // len(starts), side)
     else:
-        found = occlude(odds, x, starts, side)
+        found = occlusion(odds, x, starts, side)
     return Bunch(
         attribution=found[0].movedim(0, -1).float().cpu().numpy(),
         channels=channel_values(odds, x, starts, rng),
@@ -164,7 +170,7 @@ def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
             "pixel_attribution explains images, but the segmenter was fitted with rows. Rows have "
             "no neighbors: sklearn.inspection.permutation_importance tells of their columns."
         )
-    ((labeling, seen),) = look_inside(segmenter, [image])
+    ((labeling, seen),) = inside_segmenter(segmenter, [image])
     if not hasattr(segmenter, "predict_proba"):
         raise ValueError(
             f"estimator={labeling.estimator!r} has neither probabilities nor distances, which "
@@ -173,7 +179,7 @@ def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
     return labeling, seen
 
 
-def _refuse_none(**numbers: int | None) -> None:
+def _check_not_none(**numbers: int | None) -> None:
     for name, value in numbers.items():
         if value is not None and (not isinstance(value, Integral) or value < 1):
             raise ValueError(f"{name}={value!r}, but an integer of at least 1 is needed.")
@@ -215,7 +221,7 @@ def _starts(
     return torch.cat([odds.tensor(w) for w in windows or [mean_window(odds, seen)]])
 
 
-def _usual_side(question: Question) -> int:
+def _usual_side(question: AttributionTarget) -> int:
     """Return a third of the side of the receptive field of one pixel, in pixels."""
     shape = question.window.shape[:2]
     field = max(

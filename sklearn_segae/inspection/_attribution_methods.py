@@ -104,7 +104,7 @@ def arc(positions: Tensor, start: Tensor, end: Tensor) -> Tensor:
     return middle + angle.cos() * (start - middle) + angle.sin() * (end - middle)
 
 
-def occlude(odds: LogOdds, x: Tensor, starts: Tensor, side: int) -> Tensor:
+def occlusion(odds: LogOdds, x: Tensor, starts: Tensor, side: int) -> Tensor:
     """Return what squares of x add to the starts (n, C, H, W), over their pixels: (1, C, H, W)."""
     occlusion = require("captum.attr", "inspect").Occlusion(odds)
     step = max(1, side // 2)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from ..imaging._tiled_inference import Work
-from ..imaging._tiles import Tile, read_tile, some_tiles, whole
+from ..imaging._tiled_inference import TileRequest
+from ..imaging._tiles import Tile, full_tile, read_tile, some_tiles
 from ._log_odds import LogOdds
 
 SIDE, N_TILES = 128, 9  # of what is labeled of a large image, to find its segments in it
@@ -18,11 +18,11 @@ INSIDE = 0.5  # of the largest distance to a border: baselines show a segment, n
 def other_windows(
     odds: LogOdds, seen: np.ndarray, n: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
-    """Return windows (H', W', C) whose region lies within the other segment, at random; [] if none does."""
+    """Return random windows (H', W', C) whose region lies within the other segment; [] if none."""
     parts = some_tiles(seen.shape, SIDE, N_TILES)
     places = _inside_other(odds, seen, parts)
     if not len(places) and len(parts) > 1:  # so rare that the tiles may have missed it
-        places = _inside_other(odds, seen, [whole(seen.shape)])
+        places = _inside_other(odds, seen, [full_tile(seen.shape)])
     if not len(places):
         return []
     chosen = places[rng.randint(len(places), size=n)]
@@ -40,7 +40,7 @@ def _inside_other(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndar
     """Return the pixels (n, 2) of some parts of an image that lie well inside the other segment."""
     label, depths = odds.labels[odds.other], []
     for tile in parts:
-        other = odds.labeling.label_map(seen, Work(within=tile)) == label
+        other = odds.labeling.label_map(seen, TileRequest(within=tile)) == label
         depths.append(ndimage.distance_transform_edt(np.pad(other, 1))[1:-1, 1:-1])
     least = INSIDE * max(depth.max() for depth in depths)
     found = [

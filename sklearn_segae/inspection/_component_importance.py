@@ -14,8 +14,8 @@ from .._base import check_named
 from ..encoding._local_jets import SIGMAS, WIDE
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
-from ..segmentation._labeler import Labeling
-from ..segmentation._segmenter import look_inside
+from ..segmentation._labeler import PixelLabeler
+from ..segmentation._segmenter import inside_segmenter
 from ..segmentation._targets import Targets
 
 
@@ -43,11 +43,11 @@ def component_importance(
     images : as in `AESegmenter.fit`; rows (n_samples, n_features) as well
     y : label maps, or array (n_samples,) for rows, default=None
         None: importance is the share of pixels whose label changes. Given: what `metric` loses.
-        Pixels that are `unlabeled` or have the `ignore_label` play no role.
+        Pixels with -1 or an `ignore_label` play no role.
     groups : dict of str to list of int, "blocks" or None, default=None
-        Components that are shuffled together, by name. "blocks" are, with `features="multiscale"`, jets of every
-        scale, wide and narrow learnt codes, and bands; with any other the codes one by one, as
-        None always has it.
+        Components that are shuffled together, by name. "blocks" are, with `features="multiscale"`,
+        jets of every scale, wide and narrow learnt codes, and bands; with any other the codes one
+        by one, as None always has it.
     metric : callable of (y_true, y_pred), default=None
         Bigger is better. None is accuracy where labels have names, else the adjusted Rand index.
     n_repeats : int, default=5
@@ -89,7 +89,7 @@ def component_importance(
     if n_repeats < 1:
         raise ValueError(f"n_repeats={n_repeats}, but every group is shuffled at least once.")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-    labeled = look_inside(segmenter, images)
+    labeled = inside_segmenter(segmenter, images)
     labeling, seen = labeled[0][0], [image for _, image in labeled]
     targets = None if y is None else segmenter._check_targets(images, y, seen)
     chosen = _choose(targets, seen, n_pixels, rng)
@@ -113,7 +113,7 @@ class _Loss:
     """What is lost when codes are spoilt."""
 
     def __init__(
-        self, labeling: Labeling, codes: np.ndarray, truth: np.ndarray | None, metric: Any
+        self, labeling: PixelLabeler, codes: np.ndarray, truth: np.ndarray | None, metric: Any
     ) -> None:
         self.labeling = labeling
         self.truth = truth

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._tiles import STRIDE, Tile, read_tile, widen
-from ..segmentation._boundary_refinement import LEAST_EVIDENCE, Refiner
-from ..segmentation._labeler import Labeling
+from ..imaging._tiles import STRIDE, Tile, pad_tile, read_tile
+from ..segmentation._boundary_refinement import LEAST_EVIDENCE, BoundaryRefiner
+from ..segmentation._labeler import PixelLabeler
 from ._torch_estimators import Head, torch_head
 
 LEAST_PROBABILITY = 1e-3  # of estimators that are asked for probabilities: a vote of 0 is no proof
 
 
-class Question(NamedTuple):
+class AttributionTarget(NamedTuple):
     """Pixels of an image, and all that their labels depend on.
 
     Asked about are the log-odds of one segment against another, a mean over the pixels.
@@ -38,7 +38,9 @@ class Question(NamedTuple):
         return region
 
 
-def ask(labeling: Labeling, image: np.ndarray, region: np.ndarray) -> Question:
+def attribution_target(
+    labeling: PixelLabeler, image: np.ndarray, region: np.ndarray
+) -> AttributionTarget:
     """Cut out what the labels of a region (H, W), bool, depend on."""
     y, x = np.nonzero(region)
     tile = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
@@ -47,16 +49,16 @@ def ask(labeling: Labeling, image: np.ndarray, region: np.ndarray) -> Question:
         slice(t.start - p.start, t.stop - p.start) for t, p in zip(tile, place, strict=True)
     )
     weights = region[tile].astype(np.float32)
-    return Question(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
+    return AttributionTarget(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
 
 
-def _seen(labeling: Labeling, tile: Tile, shape: tuple[int, ...]) -> Tile:
+def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of another depend on."""
     coder, refiner, grid = labeling.coder, labeling.refiner, STRIDE
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
     if isinstance(coder, PixelEncoder):
-        tile = widen(tile, coder.codes_.reach, shape)
+        tile = pad_tile(tile, coder.codes_.reach, shape)
         reach = coder.codes_.look.reader(coder.net_.module_).margin
     else:
         reach = coder.patch_size // 2
@@ -74,7 +76,7 @@ class LogOdds:
     Calling it with windows (N, C, H', W') returns (N,).
     """
 
-    def __init__(self, labeling: Labeling, question: Question) -> None:
+    def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
         self.labeling = labeling
         self.question = question
         self.labels = _labels(labeling)
@@ -124,7 +126,7 @@ class LogOdds:
 class TorchLogOdds(LogOdds):
     """The same, differentiable and for many windows at once; needs a PixelEncoder and a head."""
 
-    def __init__(self, labeling: Labeling, question: Question) -> None:
+    def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
         super().__init__(labeling, question)
         encoder, refiner, window = labeling.coder, labeling.refiner, question.window
         self.codes, scale = encoder.codes_, encoder.scale_
@@ -138,7 +140,7 @@ class TorchLogOdds(LogOdds):
             grid = refiner.around(tile, window.shape)
             self.gathering = [_gathering(refiner, grid, tile, axis) for axis in (0, 1)]
             tile = grid
-        around = widen(tile, self.codes.reach, window.shape)
+        around = pad_tile(tile, self.codes.reach, window.shape)
         rows, columns = (
             range(part.start - outer.start, part.stop - outer.start, step)
             for part, outer in zip(tile, around, strict=True)
@@ -181,19 +183,19 @@ class TorchLogOdds(LogOdds):
         return torch.einsum("hi,nijk,wj->nhwk", down, evidence, across)
 
 
-def is_differentiable(labeling: Labeling) -> bool:
+def is_differentiable(labeling: PixelLabeler) -> bool:
     """Tell whether there are gradients from labels to pixels."""
     return isinstance(labeling.coder, PixelEncoder) and _head(labeling) is not None
 
 
-def _labels(labeling: Labeling) -> np.ndarray:
+def _labels(labeling: PixelLabeler) -> np.ndarray:
     """Return the labels in the order of the columns of `Labeling.probabilities`."""
     if labeling.names is not None:
         return np.unique(labeling.names.classes)
     return labeling.possible_segments()
 
 
-def _head(labeling: Labeling) -> Head | None:
+def _head(labeling: PixelLabeler) -> Head | None:
     refiner = labeling.refiner
     if refiner is not None:
         return torch_head(refiner.model, np.nan)
@@ -207,7 +209,7 @@ def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:
     return [torch.from_numpy(rows), torch.from_numpy(columns)]
 
 
-def _gathering(refiner: Refiner, grid: Tile, tile: Tile, axis: int) -> Tensor:
+def _gathering(refiner: BoundaryRefiner, grid: Tile, tile: Tile, axis: int) -> Tensor:
     """Return the weights (pixels, grid) of `Refiner.gather` along one axis, which are separable."""
     n, one = len(range(grid[axis].start, grid[axis].stop, refiner.step)), slice(0, 1)
     units = np.eye(n, dtype=np.float32)[:, None]

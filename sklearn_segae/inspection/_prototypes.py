@@ -10,11 +10,11 @@ from scipy import ndimage
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from ..imaging._label_maps import absorb_specks
-from ..imaging._tiled_inference import Work
+from ..imaging._label_maps import merge_small_regions
+from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
-from ..segmentation._segmenter import look_inside
+from ..segmentation._segmenter import inside_segmenter
 
 DISCOUNT = 0.8  # of the score for every better patch of the same image
 SIDE = 128  # of the tiles that are looked at of a large image, in pixels
@@ -149,13 +149,13 @@ def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iter
 
 
 def _look(segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int) -> list[Seen]:
-    inside, told = look_inside(segmenter, images), hasattr(segmenter, "predict_proba")
+    inside, told = inside_segmenter(segmenter, images), hasattr(segmenter, "predict_proba")
     seen = []
     for i, tile in parts:
-        (labeling, image), work = inside[i], Work(within=tile)
+        (labeling, image), work = inside[i], TileRequest(within=tile)
         labels = labeling.label_map(image, work)
         if segmenter.min_size:
-            labels = absorb_specks(labels, segmenter.min_size)
+            labels = merge_small_regions(labels, segmenter.min_size)
         probabilities = labeling.probability_map(image, work) if told else None
         codes = labeling.code_map(image, work)
         seen.append(Seen(labels, probabilities, codes, _patch_means(codes, size)))

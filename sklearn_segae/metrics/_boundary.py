@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..imaging._label_maps import borders
+from ..imaging._label_maps import find_boundaries
 from ._contingency import (
     is_list,
     shapes,
@@ -60,7 +60,7 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
         raise ValueError(f"tolerance={tolerance!r} is no distance in pixels. Pass 0 or more.")
     single = not is_list(y_true) and np.ndim(y_true) == 2
     pairs = [(y_true, y_pred)] if single else zip(y_true, y_pred, strict=True)
-    edges = [(borders(np.asarray(t)), borders(np.asarray(p))) for t, p in pairs]
+    edges = [(find_boundaries(np.asarray(t)), find_boundaries(np.asarray(p))) for t, p in pairs]
     recalled = np.concatenate([_near(p, tolerance)[t] for t, p in edges])
     precise = np.concatenate([_near(t, tolerance)[p] for t, p in edges])
     if not len(recalled) and not len(precise):

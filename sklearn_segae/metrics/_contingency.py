@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-UNLABELED = -1
+from ..imaging._label_maps import IgnoreLabel, is_labeled
 
 
 class Table(NamedTuple):
@@ -22,7 +22,7 @@ class Table(NamedTuple):
     counts: csr_array  # (n_labels, n_segments), float64; sparse, for regions meet few others
 
 
-def contingency(y_true: Any, y_pred: Any, ignore_label: int | None) -> Table:
+def contingency(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Table:
     """Count the pixels of every label in every segment."""
     true, pred = labeled(y_true, y_pred, ignore_label)
     classes, t = names_of(true)
@@ -37,20 +37,20 @@ def contingency(y_true: Any, y_pred: Any, ignore_label: int | None) -> Table:
     return Table(classes, segments, csr_array((counts.astype(float), where), shape))
 
 
-def labeled(y_true: Any, y_pred: Any, ignore_label: int | None) -> tuple[np.ndarray, np.ndarray]:
+def labeled(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> tuple[np.ndarray, np.ndarray]:
     """Flat labels of the pixels that count."""
     true, pred = flat(y_true), flat(y_pred)
     for name, labels in (("y_true", true), ("y_pred", pred)):
-        refuse_fractions(name, labels)
+        check_whole_numbers(name, labels)
     if shapes(y_true) != shapes(y_pred):
         raise ValueError(unlike_shapes(y_true, y_pred))
-    counted = known(true, ignore_label)
+    counted = is_labeled(true, ignore_label)
     if not counted.any():
         raise ValueError(nothing_labeled(true.size, ignore_label))
     return (true, pred) if counted.all() else (true[counted], pred[counted])
 
 
-def refuse_fractions(name: str, labels: np.ndarray) -> None:
+def check_whole_numbers(name: str, labels: np.ndarray) -> None:
     """Raise an error for labels that are not whole: NaN, probabilities, codes."""
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
         wrong = labels[labels != np.floor(labels)][0]
@@ -58,13 +58,6 @@ def refuse_fractions(name: str, labels: np.ndarray) -> None:
             f"{name} holds {wrong}, but labels are whole numbers. Pass label maps, with -1 where "
             "there is no label."
         )
-
-
-def known(true: np.ndarray, ignore_label: int | None) -> np.ndarray:
-    """Return True where a pixel counts."""
-    # Names of classes may be strings, which cannot be -1.
-    known = np.ones(true.shape, bool) if true.dtype.kind in "OUS" else true != UNLABELED
-    return known if ignore_label is None else known & (true != ignore_label)
 
 
 def shapes(y: Any) -> list[tuple[int, ...]]:
@@ -104,6 +97,6 @@ def unlike_shapes(y_true: Any, y_pred: Any) -> str:
     )
 
 
-def nothing_labeled(n_pixels: int, ignore_label: int | None) -> str:
+def nothing_labeled(n_pixels: int, ignore_label: IgnoreLabel) -> str:
     """Say what is wrong with a truth that says nothing."""
     return f"y_true has no labeled pixel: all {n_pixels} are -1 or ignore_label={ignore_label}."

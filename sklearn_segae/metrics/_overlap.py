@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ..imaging._label_maps import IgnoreLabel, ignored_labels
 from ._contingency import (
     Table,
     contingency,
@@ -17,7 +18,7 @@ from ._contingency import (
 )
 
 
-def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> Any:
+def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> Any:
     """Rename predicted segments to the true labels that they overlap most.
 
     One segment gets one label (the assignment with the most agreeing pixels [1]_); segments beyond
@@ -27,7 +28,7 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1. None for no other.
 
     Returns
@@ -50,7 +51,7 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -
     classes, segments, counts = contingency(y_true, y_pred, ignore_label)
     rows, columns = linear_sum_assignment(counts.toarray(), maximize=True)
     names = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
-    new_name = int(max(classes.max(), -1 if ignore_label is None else ignore_label)) + 1
+    new_name = int(max(classes.max(), -1, *ignored_labels(ignore_label))) + 1
     for segment in names_of(flat(y_pred))[0].tolist():
         if segment not in names:
             names[segment] = new_name
@@ -58,14 +59,14 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -
     return [_rename(m, names) for m in y_pred] if is_list(y_pred) else _rename(y_pred, names)
 
 
-def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
     """Return the share of pixels whose predicted label is the true one, by name.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns
@@ -87,14 +88,14 @@ def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None)
     return float(np.mean(true == pred))
 
 
-def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
     """Return the share of right pixels, after the best matching of segments to labels.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes. The names of the segments play no role.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns
@@ -114,7 +115,7 @@ def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: int | None = Non
 
 
 def mean_iou(
-    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: int | None = None
+    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: IgnoreLabel = None
 ) -> float:
     """Return the mean over the true labels of intersection over union.
 
@@ -126,7 +127,7 @@ def mean_iou(
         Match segments to labels first, one to one with the largest sum of intersections over
         unions, as fits clusters; a label left without a segment counts 0. False compares equal
         names, as fits classes.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns
@@ -149,7 +150,7 @@ def mean_iou(
 
 
 def dice_score(
-    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: int | None = None
+    y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: IgnoreLabel = None
 ) -> float:
     """Return the mean over the true labels of Dice's coefficient [1]_, the F1 score of a label.
 
@@ -161,7 +162,7 @@ def dice_score(
         Match segments to labels first, one to one with the largest sum of coefficients, as fits
         clusters; a label left without a segment counts 0. False compares equal names, as fits
         classes.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns

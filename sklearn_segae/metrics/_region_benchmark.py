@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..imaging._label_maps import IgnoreLabel
 from ._contingency import nothing_labeled
 from ._region_scores import Agreement, agreement, annotated_maps
 
@@ -72,7 +73,7 @@ class RegionBenchmark:
 
 
 def region_benchmark(
-    y_true: Iterable[Any], y_scales: Iterable[Any], *, ignore_label: int | None = None
+    y_true: Iterable[Any], y_scales: Iterable[Any], *, ignore_label: IgnoreLabel = None
 ) -> RegionBenchmark:
     """Score segmentations at several scales against several annotators [1]_.
 
@@ -89,7 +90,7 @@ def region_benchmark(
         For every image its segmentations, from the first scale to the last: equally many for all,
         such as `[tree.cut(n_segments=k) for k in (2, 4, 8, 16)]`. A generator will do, so that
         no more than the maps of one image need to be in memory.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns

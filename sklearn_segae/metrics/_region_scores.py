@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._contingency import contingency, is_list, known, nothing_labeled, shapes, unlike_shapes
+from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ._contingency import contingency, is_list, nothing_labeled, shapes, unlike_shapes
 
 
 class Agreement(NamedTuple):
@@ -23,7 +24,7 @@ class Agreement(NamedTuple):
     variation: float  # mean over the annotators, in bits
 
 
-def covering(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+def covering(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
     """Return how well the best predicted region covers a true one, on average over pixels.
 
     Every true region counts its largest intersection over union with any predicted region,
@@ -35,7 +36,7 @@ def covering(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> fl
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
         Predicted label maps. What a segment is called plays no role.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns
@@ -61,7 +62,9 @@ def covering(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> fl
     return float(covered / area)
 
 
-def probabilistic_rand_index(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+def probabilistic_rand_index(
+    y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
+) -> float:
     """Return the share of pairs of pixels that prediction and annotators treat alike.
 
     A pair is treated alike if both put it into one region, or both into two [1]_: the Rand index,
@@ -74,7 +77,7 @@ def probabilistic_rand_index(y_true: Any, y_pred: Any, *, ignore_label: int | No
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
         Predicted label maps. What a segment is called plays no role.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns
@@ -98,7 +101,9 @@ def probabilistic_rand_index(y_true: Any, y_pred: Any, *, ignore_label: int | No
     return float(np.mean([a.rand for a in _agreements(y_true, y_pred, ignore_label)]))
 
 
-def variation_of_information(y_true: Any, y_pred: Any, *, ignore_label: int | None = None) -> float:
+def variation_of_information(
+    y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
+) -> float:
     """Return the bits that one map leaves unknown about the other, there and back.
 
     H(true | pred) + H(pred | true), a distance between partitions [1]_: 0 for equal ones, less is
@@ -111,7 +116,7 @@ def variation_of_information(y_true: Any, y_pred: Any, *, ignore_label: int | No
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
         Predicted label maps. What a segment is called plays no role.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label that counts nowhere, besides -1.
 
     Returns
@@ -135,7 +140,7 @@ def variation_of_information(y_true: Any, y_pred: Any, *, ignore_label: int | No
     return float(np.mean([a.variation for a in _agreements(y_true, y_pred, ignore_label)]))
 
 
-def agreement(truths: list[Any], labels: Any, ignore_label: int | None) -> Agreement:
+def agreement(truths: list[Any], labels: Any, ignore_label: IgnoreLabel) -> Agreement:
     """Compare a label map with what the annotators of its image drew."""
     tables = [contingency(truth, labels, ignore_label).counts for truth in truths]
     return Agreement(
@@ -146,7 +151,7 @@ def agreement(truths: list[Any], labels: Any, ignore_label: int | None) -> Agree
     )
 
 
-def annotated_maps(truth: Any, labels: Any, ignore_label: int | None) -> list[np.ndarray]:
+def annotated_maps(truth: Any, labels: Any, ignore_label: IgnoreLabel) -> list[np.ndarray]:
     """Return the maps of the annotators of one image that have a labeled pixel."""
     if len(truth) == 0:
         raise ValueError("y_true has an image without an annotator. Pass a label map of it.")
@@ -155,10 +160,10 @@ def annotated_maps(truth: Any, labels: Any, ignore_label: int | None) -> list[np
     for m in maps:
         if m.shape != np.shape(labels):
             raise ValueError(unlike_shapes(m, labels))
-    return [m for m in maps if known(m, ignore_label).any()]
+    return [m for m in maps if is_labeled(m, ignore_label).any()]
 
 
-def _agreements(y_true: Any, y_pred: Any, ignore_label: int | None) -> list[Agreement]:
+def _agreements(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> list[Agreement]:
     """Compare the maps of all images that have a labeled pixel."""
     scores = [agreement(t, p, ignore_label) for t, p in _images(y_true, y_pred, ignore_label) if t]
     if not scores:
@@ -166,7 +171,7 @@ def _agreements(y_true: Any, y_pred: Any, ignore_label: int | None) -> list[Agre
     return scores
 
 
-def _images(y_true: Any, y_pred: Any, ignore_label: int | None) -> Iterator[tuple[list, Any]]:
+def _images(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Iterator[tuple[list, Any]]:
     """Yield the annotators' maps and the predicted map of every image."""
     if not is_list(y_pred) and np.ndim(y_pred) < 3:
         y_true, y_pred = [y_true], [y_pred]

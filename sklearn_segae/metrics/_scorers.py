@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ._contingency import flat, is_list, known, labeled, nothing_labeled, shapes, unlike_shapes
+from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlike_shapes
 
 # The lowest value of any of scikit-learn's bounded scores, and of its bounded losses with a minus.
 # Finite, for one infinite or missing fold would spoil the means of a search.
@@ -18,7 +19,7 @@ WORST = -1.0
 def make_segmentation_scorer(
     metric: Callable[..., float],
     *,
-    ignore_label: int | None = None,
+    ignore_label: IgnoreLabel = None,
     average: str = "pooled",
     greater_is_better: bool = True,
 ) -> SegmentationScorer:
@@ -32,7 +33,7 @@ def make_segmentation_scorer(
     metric : callable
         `metric(y_true, y_pred) -> float`, for instance
         :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`.
-    ignore_label : int, default=None
+    ignore_label : int, sequence of int or None, default=None
         A true label whose pixels are left out, besides -1.
     average : {"pooled", "image"}, default="pooled"
         Over all pixels at once, or per image and then the mean over the images that have
@@ -69,7 +70,7 @@ class SegmentationScorer:
     def __init__(
         self,
         metric: Callable[..., float],
-        ignore_label: int | None,
+        ignore_label: IgnoreLabel,
         average: str,
         greater_is_better: bool,
     ) -> None:
@@ -92,7 +93,9 @@ class SegmentationScorer:
         if shapes(y) != shapes(y_pred):
             raise ValueError(unlike_shapes(y, y_pred))
         pairs = zip(y, y_pred, strict=True)
-        scores = [self._score(t, p) for t, p in pairs if known(flat(t), self.ignore_label).any()]
+        scores = [
+            self._score(t, p) for t, p in pairs if is_labeled(flat(t), self.ignore_label).any()
+        ]
         if not scores:
             raise ValueError(nothing_labeled(flat(y).size, self.ignore_label))
         return float(np.mean(scores))

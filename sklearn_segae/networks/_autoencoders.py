@@ -102,7 +102,7 @@ class DenseAutoencoder(nn.Module):
         return [self.encoder[-1], self.decoder[-1]]
 
 
-class Shortcut(nn.Module):
+class LinearShortcut(nn.Module):
     """An autoencoder with a linear way beside its layers, to codes and back.
 
     It does for their sum what the shortcuts of residual networks do [1]_: layers have only to learn
@@ -129,34 +129,37 @@ class Shortcut(nn.Module):
         super().__init__()
         self.layers = layers
         self.shape = tuple(shape)
-        self.there = nn.Linear(prod(shape), n_components)
-        self.back = nn.Linear(n_components, prod(shape))
+        self.encode_linear = nn.Linear(prod(shape), n_components)
+        self.decode_linear = nn.Linear(n_components, prod(shape))
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, *shape) -> (N, n_components)."""
-        return self.layers.encode(x) + self.there(x.flatten(1))
+        return self.layers.encode(x) + self.encode_linear(x.flatten(1))
 
     def decode(self, codes: Tensor) -> Tensor:
         """(N, n_components) -> (N, *shape)."""
-        return self.layers.decode(codes) + self.back(codes).unflatten(1, self.shape)
+        return self.layers.decode(codes) + self.decode_linear(codes).unflatten(1, self.shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the samples."""
         return self.decode(self.encode(x))
 
     @torch.no_grad()
-    def start_from(self, x: Tensor) -> None:
+    def initialize_from(self, x: Tensor) -> None:
         """Begin near the principal components of `x` (N, *shape).
 
         Components that `x` has too few samples or numbers for are 0 on the linear way. The ends of
         the layers begin with a tenth of their strength.
         """
         rows = x.flatten(1)
-        n_axes, mean = min(self.there.out_features, *rows.shape), rows.mean(0)
-        axes = torch.zeros_like(self.there.weight)
+        n_axes, mean = min(self.encode_linear.out_features, *rows.shape), rows.mean(0)
+        axes = torch.zeros_like(self.encode_linear.weight)
         n_drawn = min(n_axes + N_OVERSAMPLED, *rows.shape)
         axes[:n_axes] = torch.pca_lowrank(rows, n_drawn)[2].T[:n_axes]
-        for linear, weight, bias in [(self.there, axes, -axes @ mean), (self.back, axes.T, mean)]:
+        for linear, weight, bias in [
+            (self.encode_linear, axes, -axes @ mean),
+            (self.decode_linear, axes.T, mean),
+        ]:
             linear.weight.copy_(weight)
             linear.bias.copy_(bias)
         for end in self.layers.ends:
@@ -164,7 +167,7 @@ class Shortcut(nn.Module):
             end.bias.zero_()
 
 
-class Flattened(nn.Module):
+class FlattenedAutoencoder(nn.Module):
     """Images or signals to codes and back, each read as one long row.
 
     (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)

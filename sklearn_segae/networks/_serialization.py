@@ -13,8 +13,8 @@ from ._autoencoders import (
     ACTIVATIONS,
     ConvAutoencoder,
     DenseAutoencoder,
-    Flattened,
-    Shortcut,
+    FlattenedAutoencoder,
+    LinearShortcut,
     dense_stack,
 )
 from ._pixel_autoencoder import PixelAutoencoder
@@ -146,7 +146,7 @@ def _describe_flattened(module: Any) -> Description:
 
 def _build_flattened(shape: Any, rows: Any) -> nn.Module:
     built: Any = _build(rows)
-    return Flattened(shape, built)
+    return FlattenedAutoencoder(shape, built)
 
 
 def _describe_shortcut(module: Any) -> Description:
@@ -158,7 +158,7 @@ def _describe_shortcut(module: Any) -> Description:
 
 
 def _build_shortcut(layers: Any, shape: Any, n_components: Any) -> nn.Module:
-    return Shortcut(_build(layers), shape, n_components)
+    return LinearShortcut(_build(layers), shape, n_components)
 
 
 def _describe_pixels(module: Any) -> Description:
@@ -183,8 +183,8 @@ def _build_pixels(**arguments: Any) -> nn.Module:
 KINDS = {
     "ConvAutoencoder": Kind(ConvAutoencoder, _describe_conv, ConvAutoencoder),
     "DenseAutoencoder": Kind(DenseAutoencoder, _describe_dense, DenseAutoencoder),
-    "Flattened": Kind(Flattened, _describe_flattened, _build_flattened),
+    "Flattened": Kind(FlattenedAutoencoder, _describe_flattened, _build_flattened),
     "PixelAutoencoder": Kind(PixelAutoencoder, _describe_pixels, _build_pixels),
     "Sequential": Kind(nn.Sequential, _describe_stack, dense_stack),
-    "Shortcut": Kind(Shortcut, _describe_shortcut, _build_shortcut),
+    "Shortcut": Kind(LinearShortcut, _describe_shortcut, _build_shortcut),
 }

@@ -46,7 +46,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:
         with path.open("rb") as file, ZipFile(file) as archive:
-            refuse_bombs(archive, path.stat().st_size)
+            check_unpacked_size(archive, path.stat().st_size)
             names = _checked_names(archive)
             manifest = _checked_manifest(archive, names)
             members = {name: archive.read(name) for name in names}
@@ -65,7 +65,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
     return members
 
 
-def refuse_bombs(archive: ZipFile, size: int) -> None:
+def check_unpacked_size(archive: ZipFile, size: int) -> None:
     """Raise an error if the members of an archive of `size` bytes claim more than it can hold."""
     infos = archive.infolist()
     if len(infos) > MAX_MEMBERS:
@@ -87,7 +87,7 @@ def load_json(content: bytes, name: str) -> Any:
     if len(content) > MAX_JSON:
         raise ValueError(f"{name} has {len(content)} bytes, more than {MAX_JSON}.")
     try:
-        return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(content, object_pairs_hook=_unique, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name} is no valid JSON ({error}).") from error
 
@@ -132,5 +132,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")

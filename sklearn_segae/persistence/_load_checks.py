@@ -34,7 +34,7 @@ def run_by_torch(encoders: list[PixelEncoder]) -> Iterator[None]:
             encoder.backend = backend
 
 
-def try_out(estimator: Any) -> None:
+def smoke_test(estimator: Any) -> None:
     """Ask a fitted estimator for one small answer: what does not fit together shows at once."""
     try:
         with warnings.catch_warnings():
@@ -78,7 +78,7 @@ def _try_segmenter(estimator: Any) -> None:
     if not hasattr(estimator, "estimator_"):
         return
     if estimator.scope == "image":  # a blank image has nothing to be partitioned by
-        try_out(estimator.encoder_)
+        smoke_test(estimator.encoder_)
     else:
         estimator.predict(_blank(estimator))
 

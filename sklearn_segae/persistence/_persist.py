@@ -15,11 +15,11 @@ from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..encoding._pixel_encoder import PixelEncoder
 from ..storage._files import to_path, written_whole
 from ._archive import MAX_JSON, dump_json, load_json, read_archive, write_archive
-from ._load_checks import run_by_torch, try_out
+from ._load_checks import run_by_torch, smoke_test
 from ._onnx import autoencoder_graph, encoder_graph, register
 from ._schema import CLASSES
 from ._serialization import Reader, Writer
-from ._skops import dump_foreign, load_foreign
+from ._skops import dump_sklearn, load_foreign
 
 MODEL, ARRAYS = "model.json", "arrays.safetensors"
 
@@ -71,7 +71,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     members = {
         MODEL: dump_json({"records": writer.records, "root": root}),
         ARRAYS: safetensors.save(writer.arrays),
-        **{_part_name(i): dump_foreign(value) for i, value in enumerate(writer.foreign)},
+        **{_part_name(i): dump_sklearn(value) for i, value in enumerate(writer.foreign)},
     }
     write_archive(to_path(path), members)
 
@@ -151,8 +151,8 @@ def export_onnx(
 
     Notes
     -----
-    onnxruntime agrees with `transform` to 1e-5, codes of features "multiscale" excepted: their widest
-    curvatures are small differences of pixels, where rounding shows up to some 1e-4.
+    onnxruntime agrees with `transform` to 1e-5, codes of features "multiscale" excepted: their
+    widest curvatures are small differences of pixels, where rounding shows up to some 1e-4.
     A whole image is computed at once: cut large ones into tiles that overlap.
     """
     if part not in ("encode", "decode"):
@@ -196,7 +196,7 @@ def _rebuild(members: dict[str, bytes], safetensors: Any, trusted: Iterable[Any]
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(f"holds a {type(estimator).__name__}, which is no estimator.")
     with run_by_torch([o for o in reader.objects if isinstance(o, PixelEncoder)]):
-        try_out(estimator)
+        smoke_test(estimator)
     return estimator
 
 

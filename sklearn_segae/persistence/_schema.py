@@ -11,16 +11,16 @@ import numpy as np
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..autoencoder._sample_layout import Layout
 from ..autoencoder._variants import VARIANTS, Plain
-from ..encoding._codes import WIDEST_LIGHT, Codes, Everything, Look
+from ..encoding._codes import WIDEST_LIGHT, Codes, Everything, FeatureSettings
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._projection import Projection
 from ..regions._tree_builder import TreeBuilder
-from ..segmentation._boundary_refinement import Refiner
+from ..segmentation._boundary_refinement import BoundaryRefiner
 from ..segmentation._gaussian_mixture import ShrunkMixture
-from ..segmentation._labeler import Labeling
+from ..segmentation._labeler import PixelLabeler
 from ..segmentation._pixel_head import PixelHead
-from ..segmentation._segment_classes import Names
+from ..segmentation._segment_classes import SegmentClasses
 from ..segmentation._segmenter import AESegmenter
 from ..training._losses import Loss
 from ..training._net import Net
@@ -79,7 +79,7 @@ LEARNT: dict[type, Hints] = {
         "rows_": bool,
         "typical_range_": Array,
         "_seed": int,
-        "_fitted": Labeling,
+        "_fitted": PixelLabeler,
         "_trees": TreeBuilder | None,
         "encoder_": Any,
         "estimator_": Any,
@@ -92,7 +92,7 @@ LEARNT: dict[type, Hints] = {
 
 # All that these consist of; named tuples know it themselves.
 PARTS: dict[type, Hints] = {
-    Labeling: {
+    PixelLabeler: {
         "coder": PixelEncoder | PatchEncoder,
         "estimator": Any,
         "n_segments": int | str,
@@ -100,8 +100,8 @@ PARTS: dict[type, Hints] = {
         "n_pixels": int,
         "rng": np.random.Generator,
         "extension": Any,
-        "refiner": Refiner | None,
-        "names": Names | None,
+        "refiner": BoundaryRefiner | None,
+        "names": SegmentClasses | None,
         "n_codes": int,
         "variance": float,
     },
@@ -114,20 +114,23 @@ PARTS: dict[type, Hints] = {
         "stop_reason": str,
     },
     PatchEncoder: {"transformer": Any, "patch_size": int},
-    Refiner: {"encoder": PixelEncoder, "sigma": float, "step": int, "model": Any},
+    BoundaryRefiner: {"encoder": PixelEncoder, "sigma": float, "step": int, "model": Any},
     TreeBuilder: {"encoder": PixelEncoder, "units": list[float]},
     **{cls: {"loss": Loss, "strength": float} for cls in VARIANTS.values()},
-    **{cls: get_type_hints(cls) for cls in (Codes, Everything, Layout, Look, Names, Projection)},
+    **{
+        cls: get_type_hints(cls)
+        for cls in (Codes, Everything, Layout, FeatureSettings, SegmentClasses, Projection)
+    },
 }
 MAY_LACK = {"variance"}  # of k-means alone
 
 # Between what numbers lie, so that nothing is computed over half the world for one pixel.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
-    (Look, "pooling"): (0, 100),
-    (Look, "light"): (0, WIDEST_LIGHT),
+    (FeatureSettings, "pooling"): (0, 100),
+    (FeatureSettings, "light"): (0, WIDEST_LIGHT),
     (PatchEncoder, "patch_size"): (1, 1000),
-    (Refiner, "sigma"): (0, 100),
-    (Refiner, "step"): (1, 100),
+    (BoundaryRefiner, "sigma"): (0, 100),
+    (BoundaryRefiner, "step"): (1, 100),
 }
 
 CLASSES: dict[str, type] = {cls.__name__: cls for cls in [*LEARNT, *PARTS]}
@@ -141,7 +144,7 @@ def hints_of(cls: type) -> Hints:
     return parameters | _OF_ANY_ESTIMATOR | LEARNT[cls]
 
 
-def refuse_misfits(cls: type, state: dict[str, Any]) -> None:
+def check_state(cls: type, state: dict[str, Any]) -> None:
     """Raise an error if the attributes are not those of the class."""
     hints = hints_of(cls)
     own = set(cls._get_param_names()) if cls in LEARNT else set(hints) - MAY_LACK  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._schema import CLASSES, LEARNT, hints_of, refuse_misfits
+from ._schema import CLASSES, LEARNT, check_state, hints_of
 
 FOREIGN = ("sklearn", "scipy")  # libraries whose objects skops stores
 PLAIN = "biuf"  # kinds of arrays of numbers
@@ -167,7 +167,7 @@ class Reader:
             return _random(self.read(record["random"]), record["kind"])
         cls = CLASSES[record["class"]]
         state = {name: self.read(v) for name, v in record["state"].items()}
-        refuse_misfits(cls, state)
+        check_state(cls, state)
         if issubclass(cls, tuple):
             return cls(**state)
         made: Any = cls.__new__(cls)

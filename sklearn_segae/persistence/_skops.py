@@ -11,12 +11,12 @@ from zipfile import ZipFile
 import numpy as np
 
 from .._compat import require
-from ._archive import load_json, refuse_bombs
+from ._archive import check_unpacked_size, load_json
 
 MAX_ITEM = 2**20  # bytes of one item of an array; nothing has so long strings
 
 
-def dump_foreign(value: Any) -> bytes:
+def dump_sklearn(value: Any) -> bytes:
     """Return what skops makes of an object."""
     io_ = require("skops.io", "persistence")
     try:
@@ -40,7 +40,7 @@ def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[
     names = {t if isinstance(t, str) else f"{t.__module__}.{t.__qualname__}" for t in trusted}
     unknown: set[str] = set()
     for part in parts:
-        _refuse_bomb(part)
+        _check_unpacked_size(part)
         unknown |= set(_quietly(io_.get_untrusted_types, data=part)) - names
     if unknown:
         listed = ", ".join(sorted(unknown))
@@ -62,39 +62,39 @@ def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
         raise ValueError(f"a part is not readable ({type(error).__name__}: {error}).") from error
 
 
-def _refuse_bomb(part: bytes) -> None:
+def _check_unpacked_size(part: bytes) -> None:
     """Raise an error if reading a part would take more memory than it has bytes."""
     try:
         with ZipFile(io.BytesIO(part)) as archive:
-            refuse_bombs(archive, len(part))
+            check_unpacked_size(archive, len(part))
             load_json(archive.read("schema.json"), "schema.json")
             for name in archive.namelist():
-                _refuse_bomb_member(name, archive.read(name))
+                _check_member_size(name, archive.read(name))
     except ValueError:
         raise
     except Exception as error:  # of bytes that are no archive
         raise ValueError(f"a part is damaged ({type(error).__name__}: {error}).") from error
 
 
-def _refuse_bomb_member(name: str, content: bytes) -> None:
+def _check_member_size(name: str, content: bytes) -> None:
     if name.endswith(".npy"):
-        _refuse_false_header(content)
+        _check_npy_header(content)
     elif content[:2] == b"PK":  # sparse matrices are archives themselves
-        _refuse_bomb_npz(content)
+        _check_npz_size(content)
     elif name != "schema.json":
         raise ValueError(f"a part holds {name!r:.80}, which skops does not write.")
 
 
-def _refuse_bomb_npz(content: bytes) -> None:
+def _check_npz_size(content: bytes) -> None:
     with ZipFile(io.BytesIO(content)) as archive:
         infos = archive.infolist()
         if sum(info.file_size for info in infos) > 1100 * len(content):  # deflate reaches 1032
             raise ValueError("a sparse matrix claims more bytes than it can have.")
         for info in infos:
-            _refuse_false_header(archive.read(info))
+            _check_npy_header(archive.read(info))
 
 
-def _refuse_false_header(content: bytes) -> None:
+def _check_npy_header(content: bytes) -> None:
     """Raise an error if a npy file claims more items than follow: numpy allocates them first."""
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)

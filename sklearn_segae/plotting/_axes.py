@@ -135,8 +135,8 @@ def legend_texts(labels: Sequence[Any], display_labels: Any, prefix: str) -> lis
         return [str(display_labels.get(label, f"{prefix}{label}")) for label in labels]
     if len(display_labels) != len(labels):
         raise ValueError(
-            f"display_labels={display_labels!r} holds {len(display_labels)} names, but there are the "
-            f"labels {list(labels)}. "
+            f"display_labels={display_labels!r} holds {len(display_labels)} names, but there are "
+            f"the labels {list(labels)}. "
             "Pass as many, or a dict from label to name."
         )
     return [str(name) for name in display_labels]

@@ -17,8 +17,8 @@ from ._axes import (
     draw_color_bar,
     draw_picture,
     draw_scale_bar,
-    panels,
     legend_texts,
+    panels,
 )
 
 

@@ -20,9 +20,9 @@ from ._axes import (
     draw_legend,
     draw_picture,
     draw_scale_bar,
+    legend_texts,
     panels,
     rows_of,
-    legend_texts,
 )
 
 
@@ -49,8 +49,8 @@ class SegmentationDisplay:
     >>> import numpy as np
     >>> from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay
     >>> labels = np.repeat([[0, 1]], 8, axis=0).repeat(4, axis=1)
-    >>> display = SegmentationDisplay.from_predictions(labels * 0.5, labels, display_labels=["sea", "land"])
-    >>> [text.get_text() for text in display.legend_.get_texts()]
+    >>> display = SegmentationDisplay.from_predictions(labels * 0.5, labels, display_labels=["sea",
+    "land"]) >>> [text.get_text() for text in display.legend_.get_texts()]
     ['sea', 'land']
     """
 

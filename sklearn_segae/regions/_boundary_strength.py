@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from ._region_graph import Borders
+from ._region_graph import RegionGraph
 from ._watershed import color_tensor, fine_regions, smooth
 
 SIGMAS = (2, 4)  # of the colors whose gradients count, in pixels
@@ -32,7 +32,7 @@ SPECTRAL_WEIGHT = 1.5  # for one of what neighbors say
 
 
 def border_strength(
-    borders: Borders,
+    borders: RegionGraph,
     colors: np.ndarray,
     codes: np.ndarray | None = None,
     units: Sequence[float] | np.ndarray = PHOTOGRAPHS,
@@ -44,7 +44,7 @@ def border_strength(
     object's outline is weak in places, what the eigenvectors of the whole graph make of both.
     """
     maps = [smooth(colors, 1)] + ([] if codes is None else [codes])
-    surprises = [surprise(borders, read_words(m, seed)) for m in maps]
+    surprises = [negative_pmi(borders, quantize(m, seed)) for m in maps]
     local = gradient_strength(borders, colors, units)
     local = local + SURPRISE_WEIGHT * np.mean(surprises, axis=0) / SURPRISE
     local = local / (1 + SURPRISE_WEIGHT)
@@ -57,7 +57,7 @@ def typical_gradients(color_images: Iterable[np.ndarray]) -> np.ndarray:
 
     Images without a border do not count; without any that has one, the answer is 1.
     """
-    borders = ((Borders(fine_regions(colors)), colors) for colors in color_images)
+    borders = ((RegionGraph(fine_regions(colors)), colors) for colors in color_images)
     ones = [1.0] * len(SIGMAS)
     means = [
         [b.gradient(color_tensor(colors, sigma)).mean() for sigma in SIGMAS]
@@ -69,7 +69,7 @@ def typical_gradients(color_images: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def gradient_strength(
-    borders: Borders, colors: np.ndarray, units: Sequence[float] | np.ndarray = PHOTOGRAPHS
+    borders: RegionGraph, colors: np.ndarray, units: Sequence[float] | np.ndarray = PHOTOGRAPHS
 ) -> np.ndarray:
     """Average over `SIGMAS` the color gradients across every border, in typical ones."""
     parts = [
@@ -79,7 +79,7 @@ def gradient_strength(
     return np.mean(parts, axis=0)
 
 
-def read_words(maps: np.ndarray, seed: int) -> np.ndarray:
+def quantize(maps: np.ndarray, seed: int) -> np.ndarray:
     """Cluster the pixels of (H, W, c): a word from 0 to `N_WORDS` - 1 for each, (H, W)."""
     rows = maps.reshape(-1, maps.shape[2])
     sample = rows[np.random.default_rng(seed).permutation(len(rows))[:N_SAMPLES]]
@@ -90,7 +90,7 @@ def read_words(maps: np.ndarray, seed: int) -> np.ndarray:
     return np.unique(words, return_inverse=True)[1].reshape(maps.shape[:2])
 
 
-def surprise(borders: Borders, words: np.ndarray) -> np.ndarray:
+def negative_pmi(borders: RegionGraph, words: np.ndarray) -> np.ndarray:
     """Return how little the words on either side of a border go together in this image, >= 0.
 
     Minus their pointwise mutual information, which tells the edges of an object from those of the
@@ -109,7 +109,7 @@ def surprise(borders: Borders, words: np.ndarray) -> np.ndarray:
     return np.maximum(value - np.percentile(value, COMMON), 0)
 
 
-def word_shares(borders: Borders, words: np.ndarray) -> np.ndarray:
+def word_shares(borders: RegionGraph, words: np.ndarray) -> np.ndarray:
     """Return the share (n_regions, n_words) of every word in every region."""
     n_regions, n_words = len(borders.area), int(words.max()) + 1
     places = borders.regions.ravel() * n_words + words.ravel()
@@ -117,7 +117,7 @@ def word_shares(borders: Borders, words: np.ndarray) -> np.ndarray:
     return counts / borders.area[:, None]
 
 
-def joint_distribution(borders: Borders, shares: np.ndarray) -> np.ndarray:
+def joint_distribution(borders: RegionGraph, shares: np.ndarray) -> np.ndarray:
     """Return the probability (n_words, n_words) of meeting two words near each other."""
     within = (shares.T * borders.area) @ shares / borders.area.sum()
     across = (shares[borders.first].T * borders.length) @ shares[borders.second]
@@ -135,7 +135,7 @@ def typical_distance(n_regions: int) -> float:
     return float(SPECTRAL * np.sqrt(min(1, n_regions / SMALL)))
 
 
-def spectral_distance(borders: Borders, strength: np.ndarray) -> np.ndarray:
+def spectral_distance(borders: RegionGraph, strength: np.ndarray) -> np.ndarray:
     """Sum the differences across every border of the eigenvectors of normalized cuts [1]_.
 
     Each over the root of its eigenvalue, as in gPb [2]_.

@@ -11,7 +11,7 @@ from ._watershed import neighbors
 AREA_EXPONENT = 0.07  # small regions join a little sooner: .05 to .15 do as well
 
 
-class Borders:
+class RegionGraph:
     """The graph of neighboring regions.
 
     Parameters
@@ -65,7 +65,7 @@ class Borders:
         return np.bincount(self._border, values, len(self.length)) / self.length
 
 
-def merge(borders: Borders, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def merge(borders: RegionGraph, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Join the pair of the least cost, again and again: (n - 1, 2) merges, (n - 1,) heights."""
     growing = _Growing(borders, strength)
     costs = [(growing.cost(i, j), i, j) for i, j in _pairs(borders)]
@@ -87,7 +87,7 @@ def merge(borders: Borders, strength: np.ndarray) -> tuple[np.ndarray, np.ndarra
 class _Growing:
     """Areas of the regions there are, and length and total strength of the borders they share."""
 
-    def __init__(self, borders: Borders, strength: np.ndarray) -> None:
+    def __init__(self, borders: RegionGraph, strength: np.ndarray) -> None:
         self.areas = dict(enumerate(borders.area.tolist()))
         self.shared: dict[int, dict[int, tuple[float, float]]] = {i: {} for i in self.areas}
         totals = (borders.length * strength).tolist()
@@ -117,5 +117,5 @@ class _Growing:
         return list(joint)
 
 
-def _pairs(borders: Borders) -> list[tuple[int, int]]:
+def _pairs(borders: RegionGraph) -> list[tuple[int, int]]:
     return list(zip(borders.first.tolist(), borders.second.tolist(), strict=True))

@@ -73,8 +73,8 @@ class RegionTree:
         Parameters
         ----------
         n_segments : int, default=None
-            At most so many: borders weaker than `min_strength` part none, so that a plain image gets
-            fewer. None: as many as `min_strength` leaves.
+            At most so many: borders weaker than `min_strength` part none, so that a plain image
+            gets fewer. None: as many as `min_strength` leaves.
         threshold : float, default=None
             Part at all borders stronger than this, however many segments that makes. Excludes
             `n_segments`, and `min_strength` has no say.
@@ -90,8 +90,8 @@ class RegionTree:
         Raises
         ------
         ValueError
-            If `n_segments` is below 1, `threshold` or `min_strength` negative, or both of `n_segments` and
-            `threshold` given.
+            If `n_segments` is below 1, `threshold` or `min_strength` negative, or both of
+            `n_segments` and `threshold` given.
         """
         _check_cut(n_segments, threshold, min_strength)
         if threshold is not None:

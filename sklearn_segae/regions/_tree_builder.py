@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..encoding._codes import Look
+from ..encoding._codes import FeatureSettings
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._tiles import whole
+from ..imaging._tiles import full_tile
 from ._boundary_strength import PHOTOGRAPHS, border_strength, typical_gradients
-from ._region_graph import Borders, merge
+from ._region_graph import RegionGraph, merge
 from ._region_tree import RegionTree
 from ._watershed import fine_regions
 
@@ -40,14 +40,14 @@ def region_tree(
         With at most 1500 regions: larger images get larger ones.
     """
     regions = fine_regions(colors)
-    borders = Borders(regions)
+    borders = RegionGraph(regions)
     if not len(borders.length):
         return RegionTree(regions, np.empty((0, 2)), np.empty(0))
     strength = border_strength(borders, colors, codes, units, seed)
     return RegionTree(regions, *merge(borders, strength))
 
 
-LOOK = Look("texture", pooling=2.0, whitening=1.0)
+LOOK = FeatureSettings("texture", pooling=2.0, whitening=1.0)
 N_TYPICAL = 15  # images that tell what gradients are typical
 
 
@@ -68,5 +68,5 @@ class TreeBuilder:
 
     def tree(self, image: np.ndarray, seed: int) -> RegionTree:
         """(H, W, C) -> its tree."""
-        codes = self.encoder.encode_tile(image, whole(image.shape))
+        codes = self.encoder.encode_tile(image, full_tile(image.shape))
         return region_tree(self.encoder.colors(image), codes, self.units, seed)

@@ -20,8 +20,8 @@ def fine_regions(colors: np.ndarray) -> np.ndarray:
     Every region is the basin of one marker, see `find_markers`. An image without any gradient is
     one region.
     """
-    gradient = FINE_WEIGHT * steepest(color_tensor(colors, 1))
-    gradient += steepest(color_tensor(colors, 2))
+    gradient = FINE_WEIGHT * gradient_magnitude(color_tensor(colors, 1))
+    gradient += gradient_magnitude(color_tensor(colors, 2))
     return watershed(gradient, find_markers(gradient))
 
 
@@ -53,7 +53,7 @@ def color_tensor(colors: np.ndarray, sigma: int) -> np.ndarray:
     return np.stack([(down**2).sum(2), (right**2).sum(2), (down * right).sum(2)])
 
 
-def steepest(tensor: np.ndarray) -> np.ndarray:
+def gradient_magnitude(tensor: np.ndarray) -> np.ndarray:
     """Return the gradient (H, W) in the direction in which it is largest."""
     yy, xx, xy = tensor
     return np.sqrt((yy + xx) / 2 + np.hypot((yy - xx) / 2, xy))

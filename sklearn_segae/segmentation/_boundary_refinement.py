@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._tiles import Tile, widen
-from ._grid_sample import Survey, grid_step
+from ..imaging._tiles import Tile, pad_tile
+from ._grid_sample import GridSample, grid_step
 
 INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
 SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
@@ -22,7 +22,7 @@ SHRINKAGE = 0.2  # of the covariance within segments
 ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
 
 
-class Refiner:
+class BoundaryRefiner:
     """Linear discriminants of wide and narrow codes, learnt where wide codes are sure.
 
     Widely pooled codes know which segment, not where it ends: within a pooling of a border they
@@ -46,7 +46,7 @@ class Refiner:
         return ceil(3 * self.sigma) + 3 * self.step
 
     def fit(
-        self, survey: Survey, labels: np.ndarray, n_places: int, rng: np.random.Generator
+        self, survey: GridSample, labels: np.ndarray, n_places: int, rng: np.random.Generator
     ) -> bool:
         """Learn from `labels` (n_places,), the segments as wide codes tell them.
 
@@ -74,7 +74,7 @@ class Refiner:
 
     def around(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Return the tile whose evidence, on the grid, decides about the pixels of a tile."""
-        return self._gridded(widen(tile, ceil(3 * self.sigma), shape), shape)
+        return self._gridded(pad_tile(tile, ceil(3 * self.sigma), shape), shape)
 
     def gather(self, logs: np.ndarray, around: Tile, tile: Tile) -> np.ndarray:
         """Smooth evidence on the grid of a tile, and interpolate it to the pixels of another."""

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from ._gaussian_mixture import shrunk_covariance
-from ._grid_sample import Survey
+from ._grid_sample import GridSample
 
 MOST = 12  # segments that are looked for
 N_SAMPLES = 6_000
@@ -74,7 +74,7 @@ PATCH_SIZE = 9
 N_PATCH_COMPONENTS = 16
 
 
-def choose_optimum(survey: Survey, n_segments: int, n_places: int, seed: int) -> KMeans:
+def choose_optimum(survey: GridSample, n_segments: int, n_places: int, seed: int) -> KMeans:
     """Fit k-means to wide codes from many starts; return the fit with the shortest description.
 
     Optima within a few per cent of the best inertia are often far apart, and the best is not always
@@ -102,7 +102,7 @@ def choose_optimum(survey: Survey, n_segments: int, n_places: int, seed: int) ->
     return optima[int(np.argmin(lengths))]
 
 
-def _seen_closely(survey: Survey, chosen: np.ndarray) -> np.ndarray:
+def _seen_closely(survey: GridSample, chosen: np.ndarray) -> np.ndarray:
     """Narrow codes, and principal components of patches, all with a standard deviation of 1."""
     patches = survey.patches(PATCH_SIZE)[chosen]
     n_components = min(N_PATCH_COMPONENTS, len(chosen))

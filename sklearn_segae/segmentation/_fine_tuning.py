@@ -16,7 +16,7 @@ from .._base import seeded
 from ..encoding._objectives import CoherentReconstruction
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._scaling import scaled
-from ..imaging._tiles import Tile, inside, read_tile, sample_tiles, widen
+from ..imaging._tiles import Tile, clip_tile, pad_tile, read_tile, sample_tiles
 from ..networks._pixel_autoencoder import crop
 from ..training._batches import Samples
 from ..training._net import Net
@@ -143,7 +143,7 @@ def _take_tile(
 ) -> Tensor:
     """Draw a tile (1, C + 2, h, w), a new one whatever the index, with all that its codes see."""
     i, tile = _labeled_tile(known, rng) if rng.random() < 0.5 else _any_tile(images, rng)
-    around = widen(tile, joint.codes.reach, images[i].shape)
+    around = pad_tile(tile, joint.codes.reach, images[i].shape)
     marks = np.full((*_size(around), 2), UNLABELED)
     inner = tuple(
         slice(part.start - outer.start, part.stop - outer.start)
@@ -163,12 +163,12 @@ def _labeled_tile(known: Sequence[np.ndarray], rng: np.random.Generator) -> tupl
     i = int(rng.choice(len(known), p=counts / counts.sum()))
     y, x = divmod(int(rng.choice(np.flatnonzero(known[i]))), known[i].shape[1])
     rows, columns = (slice(middle - SIDE // 2, middle + SIDE // 2) for middle in (y, x))
-    return i, inside((rows, columns), known[i].shape)
+    return i, clip_tile((rows, columns), known[i].shape)
 
 
 def _any_tile(images: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
     ((i, tile),) = sample_tiles(images, min(SIDE, *images[0].shape[:2]), 1, rng)
-    return i, inside(tile, images[i].shape)
+    return i, clip_tile(tile, images[i].shape)
 
 
 def _size(tile: Tile) -> tuple[int, int]:

@@ -10,14 +10,14 @@ from scipy import ndimage
 
 from ..encoding._feature_sampling import evaluate_tile
 from ..encoding._pixel_encoder import PixelEncoder
-from ..encoding._pooling import TwiceRead, flat_patches
-from ..imaging._label_maps import borders
+from ..encoding._pooling import TwoViewNetwork, flat_patches
+from ..imaging._label_maps import find_boundaries
 from ..imaging._pixel_sampling import random_tiles
 
 GRID = 0.25  # poolings between the places that are looked at
 
 
-class Survey:
+class GridSample:
     """Wide and narrow codes of a grid of places in random tiles of the images.
 
     Parameters
@@ -51,7 +51,7 @@ class Survey:
 
     def patches(self, size: int) -> np.ndarray:
         """Return square patches (n_places, size**2), local brightness and contrast taken away."""
-        reader = TwiceRead(self.encoder.net_.module_, 2 * self.pooling)
+        reader = TwoViewNetwork(self.encoder.net_.module_, 2 * self.pooling)
         look = partial(flat_patches, size=size, step=self.step)
         scale = self.encoder.scale_
         maps = [evaluate_tile(reader, look, image, scale, tile) for image, tile in self.tiles]
@@ -72,7 +72,7 @@ def grid_step(pooling: float) -> int:
 
 def _away(labels: np.ndarray) -> np.ndarray:
     """Distance to the nearest pixel at a border, on whichever side; inf where there is none."""
-    edge = borders(labels)
+    edge = find_boundaries(labels)
     edge[1:] |= labels[1:] != labels[:-1]
     edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     if not edge.any():

@@ -16,14 +16,14 @@ from sklearn.utils.validation import has_fit_parameter
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
-from ..imaging._tiled_inference import Cost, Work, map_tiles
+from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles
 from ..imaging._tiles import Tile
-from ._boundary_refinement import Refiner
+from ._boundary_refinement import BoundaryRefiner
 from ._clustering import choose_optimum, count_clusters, mean_variance, with_segments
 from ._fine_tuning import fine_tune
 from ._gaussian_mixture import ShrunkMixture
-from ._grid_sample import Survey
-from ._segment_classes import Names, assign_classes, segment_centers
+from ._grid_sample import GridSample
+from ._segment_classes import SegmentClasses, assign_classes, segment_centers
 from ._targets import Targets
 
 
@@ -54,14 +54,14 @@ def _fit_weighted(classifier: Any, codes: np.ndarray, y: np.ndarray, weight: np.
         ) from error
 
 
-ANYHOW = Work()
+ANYHOW = TileRequest()
 N_TRANSDUCTIVE = 2_000  # pixels for estimators whose cost is quadratic
 GRAPHS = (LabelPropagation, LabelSpreading)  # of all pairs of pixels
 SEMI_SUPERVISED = (*GRAPHS, SelfTrainingClassifier)
 Step = Callable[[np.ndarray], np.ndarray]  # rows of a tile to rows
 
 
-class Labeling:
+class PixelLabeler:
     """What follows the encoder.
 
     Parameters
@@ -96,8 +96,8 @@ class Labeling:
         self.n_pixels = n_pixels
         self.rng = rng
         self.extension: Any = None
-        self.refiner: Refiner | None = None
-        self.names: Names | None = None
+        self.refiner: BoundaryRefiner | None = None
+        self.names: SegmentClasses | None = None
 
     def fit_clusterer(self, images: Sequence[np.ndarray]) -> Self:
         """Fit to a sample of all pixels."""
@@ -138,14 +138,14 @@ class Labeling:
         )
         return self.coder
 
-    def name(self, images: Sequence[np.ndarray], targets: Targets) -> Names:
+    def name(self, images: Sequence[np.ndarray], targets: Targets) -> SegmentClasses:
         """Name the segments of a clusterer by the labeled pixels of images."""
         nameless = copy.copy(self)  # should this fail, the old names stay
         nameless.names = None
         self.names = nameless._find_names(images, targets)
         return self.names
 
-    def _find_names(self, images: Sequence[np.ndarray], targets: Targets) -> Names:
+    def _find_names(self, images: Sequence[np.ndarray], targets: Targets) -> SegmentClasses:
         maps = [self.label_map(image) for image in images]
         segments = np.unique(np.concatenate([self.possible_segments(), *map(np.unique, maps)]))
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
@@ -155,7 +155,7 @@ class Labeling:
         y, weight = targets.pick(labeled)
         return assign_classes(segments, centers, pick(maps, labeled), y, weight)
 
-    def label_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
+    def label_map(self, image: np.ndarray, work: TileRequest = ANYHOW) -> Any:
         """(H, W, C) -> (H, W)."""
         if self.refiner is None:
             return self._map(self._used_codes, image, [self.labels_of], work)
@@ -167,7 +167,7 @@ class Labeling:
     def probability_map(
         self,
         image: np.ndarray,
-        work: Work = ANYHOW,
+        work: TileRequest = ANYHOW,
         then: Step | None = None,
     ) -> Any:
         """(H, W, C) -> (H, W, k), in the order of the labels, or what `then` makes of them."""
@@ -189,29 +189,29 @@ class Labeling:
         labels = self._predict(codes)
         return labels if self.names is None else self.names.of(labels)
 
-    def decision_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
+    def decision_map(self, image: np.ndarray, work: TileRequest = ANYHOW) -> Any:
         """(H, W, C) -> (H, W) or (H, W, k)."""
         return self._map(self.coder.encode_tile, image, [self.estimator.decision_function], work)
 
-    def code_map(self, image: np.ndarray, work: Work = ANYHOW) -> Any:
+    def code_map(self, image: np.ndarray, work: TileRequest = ANYHOW) -> Any:
         """(H, W, C) -> (H, W, F)."""
         return self._map(self.coder.encode_tile, image, [], work)
 
-    def cost(self, image: np.ndarray) -> Cost:
+    def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile of an image takes."""
         halo, padded, inner = self.coder.cost(image)
         if self.refiner is not None:
             halo += self.refiner.halo
         # Codes and what an estimator makes of them, in float64, and again on their way.
         inner += 8 * (3 * self.n_codes + 4 * len(self.possible_segments()))
-        return Cost(halo, padded, inner)
+        return TileCost(halo, padded, inner)
 
     def _map(
         self,
         encode: Callable[[np.ndarray, Tile], np.ndarray],
         image: np.ndarray,
         steps: Sequence[Step],
-        work: Work,
+        work: TileRequest,
     ) -> Any:
         """Take the codes of every tile through all steps, in tiles that memory has room for."""
         function = partial(reduce, _apply, steps)
@@ -227,15 +227,16 @@ class Labeling:
     ) -> np.ndarray:
         """Return codes of pixels without a label, as many as there is room for."""
         chosen = choose_pixels(images, self._n_affordable - n_labeled, self.rng)
-        chosen = [c[~known.ravel()[c]] for c, known in zip(chosen, targets.known, strict=True)]
+        masks = zip(chosen, targets.unlabeled, strict=True)
+        chosen = [c[unlabeled.ravel()[c]] for c, unlabeled in masks]
         if not any(map(len, chosen)):
             return np.empty((0, self.n_codes))
         return gather(self.coder.encode_tile, images, chosen)
 
-    def _survey(self, images: Sequence[np.ndarray]) -> Survey | None:
-        return Survey(self.coder, images, self.rng) if self.refine else None
+    def _survey(self, images: Sequence[np.ndarray]) -> GridSample | None:
+        return GridSample(self.coder, images, self.rng) if self.refine else None
 
-    def _sample(self, images: Sequence[np.ndarray], survey: Survey | None) -> np.ndarray:
+    def _sample(self, images: Sequence[np.ndarray], survey: GridSample | None) -> np.ndarray:
         """Return codes of pixels at random, few of them for clusterers of quadratic cost."""
         n_pixels = self._n_affordable
         if survey is not None:
@@ -252,7 +253,7 @@ class Labeling:
     def _is_transductive(self) -> bool:
         return self.estimator is not None and not hasattr(self.estimator, "predict")
 
-    def _fit_estimator(self, codes: np.ndarray, survey: Survey | None) -> None:
+    def _fit_estimator(self, codes: np.ndarray, survey: GridSample | None) -> None:
         if self.estimator is None and survey is not None:
             seed, n_segments = self._draw_seed(), int(self.n_segments)
             self.estimator = choose_optimum(survey, n_segments, self.n_pixels, seed)
@@ -265,9 +266,9 @@ class Labeling:
             self.estimator.fit(codes)
         self.variance = mean_variance(self.estimator, codes)
 
-    def _fit_refiner(self, survey: Survey | None) -> Self:
+    def _fit_refiner(self, survey: GridSample | None) -> Self:
         if survey is not None:
-            refiner = Refiner(self.coder)
+            refiner = BoundaryRefiner(self.coder)
             if refiner.fit(survey, self._predict(survey.wide), self.n_pixels, self.rng):
                 self.refiner = refiner
         return self

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Names(NamedTuple):
+class SegmentClasses(NamedTuple):
     """The class of every segment."""
 
     segments: np.ndarray  # (n,) sorted
@@ -29,7 +29,7 @@ def assign_classes(
     labels: np.ndarray,
     y: np.ndarray,
     weight: np.ndarray | None = None,
-) -> Names:
+) -> SegmentClasses:
     """Give every segment the class that most of its labeled pixels have.
 
     A segment without a labeled pixel takes the name of the named segment whose center is nearest.
@@ -50,7 +50,7 @@ def assign_classes(
     apart = ((centers[:, None] - centers[named]) ** 2).sum(2)
     nearest = np.flatnonzero(named)[apart.argmin(1)]
     speaks = np.where(named, np.arange(len(segments)), nearest)
-    return Names(segments, values[votes.argmax(1)][speaks])
+    return SegmentClasses(segments, values[votes.argmax(1)][speaks])
 
 
 def segment_centers(codes: np.ndarray, labels: np.ndarray, segments: np.ndarray) -> np.ndarray:

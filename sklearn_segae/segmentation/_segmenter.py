@@ -27,27 +27,27 @@ from .._base import (
     Documented,
     FitTask,
     all_or_nothing,
+    check_metadata,
     draw_seed,
-    refuse_unknown,
     seeded_clone,
 )
 from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._dask import as_stacks, is_dask, lazy_answer, like_stacks
-from ..imaging._label_maps import absorb_specks
+from ..imaging._label_maps import IgnoreLabel, merge_small_regions
 from ..imaging._lazy_images import too_many
-from ..imaging._normalization import expose, typical_range
-from ..imaging._tiled_inference import Work, to_bytes
+from ..imaging._normalization import normalize, typical_range
+from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..imaging._validation import check_images, is_rows, like, slots
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
 from ._gaussian_mixture import ShrunkMixture
-from ._labeler import Labeling
+from ._labeler import PixelLabeler
 from ._pixel_head import PixelHead
 from ._targets import Targets, check_targets
 from ._uncertainty import MEASURES
 
-Question = Callable[[Labeling, np.ndarray, Work], Any]
+Question = Callable[[PixelLabeler, np.ndarray, TileRequest], Any]
 
 
 def _can_tell_probabilities(segmenter: Any) -> bool:
@@ -76,14 +76,13 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     normalize: str
     min_size: int
     max_memory: int | str
-    unlabeled: int
-    ignore_label: int | None
+    ignore_label: IgnoreLabel
     rows_: bool
     n_features_in_: int
-    _fitted: Labeling
+    _fitted: PixelLabeler
     _trees: TreeBuilder | None
     _seed: int
-    _labelings: Callable[[list[np.ndarray]], list[Labeling]]  # one for each image
+    _labelings: Callable[[list[np.ndarray]], list[PixelLabeler]]  # one for each image
 
     def predict(self, X: Any, out: Any = None) -> Any:
         """Segment images.
@@ -102,7 +101,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
             classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
         """
-        return self._ask(X, Labeling.label_map, out, cleaned=True)
+        return self._ask(X, PixelLabeler.label_map, out, cleaned=True)
 
     @available_if(_can_tell_probabilities)
     def predict_proba(self, X: Any) -> Any:
@@ -122,7 +121,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
             In the order of the labels, or of `classes_`; sums to 1.
         """
-        return self._ask(X, Labeling.probability_map)
+        return self._ask(X, PixelLabeler.probability_map)
 
     @available_if(_has_decision_function)
     def decision_function(self, X: Any) -> Any:
@@ -137,7 +136,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         scores : array (n, H, W[, k]), list of arrays (H, W[, k]), or array (n_samples[, k])
             One score for two classes, else one for each of `classes_`.
         """
-        return self._ask(X, Labeling.decision_map)
+        return self._ask(X, PixelLabeler.decision_map)
 
     @available_if(_can_tell_probabilities)
     def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
@@ -166,7 +165,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if measure not in MEASURES:
             raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
         doubt = MEASURES[measure]
-        return self._ask(X, partial(Labeling.probability_map, then=doubt))
+        return self._ask(X, partial(PixelLabeler.probability_map, then=doubt))
 
     def transform(self, X: Any, out: Any = None) -> Any:
         """Encode every pixel.
@@ -182,7 +181,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
             Feature maps.
         """
-        return self._ask(X, Labeling.code_map, out)
+        return self._ask(X, PixelLabeler.code_map, out)
 
     def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Give the segments of a clusterer the names of classes, by a few labeled pixels.
@@ -197,7 +196,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X : as in `fit`
             Images with labeled pixels, of the fit or not.
         y : label maps of the same sizes, or array (n_samples,) for rows
-            Pixels that are `unlabeled` or have the `ignore_label` play no role.
+            Pixels with -1 or an `ignore_label` play no role.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
             How often every labeled pixel counts, >= 0.
 
@@ -296,7 +295,7 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         targets = slots(X, out, images, *tail, integers=cleaned)
         max_memory = to_bytes(self.max_memory)
         trios = zip(self._labelings(images), images, targets, strict=True)
-        maps = [question(own, image, Work(max_memory, t)) for own, image, t in trios]
+        maps = [question(own, image, TileRequest(max_memory, t)) for own, image, t in trios]
         if out is not None:
             return out
         return self._output(X, [self._clean(m) for m in maps] if cleaned else maps)
@@ -334,26 +333,29 @@ class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             self.n_features_in_ = images[0].shape[2]
             self.typical_range_ = typical_range(images)
         if exposed and self.normalize == "image":
-            return [expose(image, self.typical_range_) for image in images]
+            return [normalize(image, self.typical_range_) for image in images]
         return images
 
     def _check_targets(
         self, X: Any, y: Any, images: Sequence[np.ndarray], sample_weight: Any = None
     ) -> Targets:
-        codes = self.unlabeled, self.ignore_label
-        return check_targets(X, y, images, *codes, self.estimator, sample_weight)
+        return check_targets(X, y, images, self.ignore_label, self.estimator, sample_weight)
 
-    def _label_map(self, labeling: Labeling, image: np.ndarray) -> np.ndarray:
-        return self._clean(labeling.label_map(image, Work(to_bytes(self.max_memory))))
+    def _label_map(self, labeling: PixelLabeler, image: np.ndarray) -> np.ndarray:
+        return self._clean(labeling.label_map(image, TileRequest(to_bytes(self.max_memory))))
 
     def _clean(self, labels: np.ndarray) -> np.ndarray:
-        return absorb_specks(labels, self.min_size) if self.min_size and not self.rows_ else labels
+        return (
+            merge_small_regions(labels, self.min_size)
+            if self.min_size and not self.rows_
+            else labels
+        )
 
     def _output(self, X: Any, maps: list[np.ndarray]) -> Any:
         return maps[0][:, 0] if self.rows_ else like(X, maps)
 
 
-def look_inside(segmenter: Any, images: Any) -> list[tuple[Labeling, np.ndarray]]:
+def inside_segmenter(segmenter: Any, images: Any) -> list[tuple[PixelLabeler, np.ndarray]]:
     """Return for every image what labels it, and its pixels (H, W, C) as that sees them.
 
     Rows come as one image, a pixel wide.
@@ -368,7 +370,7 @@ def look_through(estimator: Any, images: Any) -> list[np.ndarray]:
     return estimator._check(images, reset=False)
 
 
-def refuse_no_estimators(encoder: Any, estimator: Any) -> None:
+def check_are_estimators(encoder: Any, estimator: Any) -> None:
     """Raise an error for classes in place of instances, and for estimators without labels."""
     for name, value in (("encoder", encoder), ("estimator", estimator)):
         if isinstance(value, type):
@@ -401,12 +403,12 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         from `y`.
     encoder : estimator, "passthrough" or None, default=None
         None is :class:`PixelEncoder` with its defaults, or for classifiers
-        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer sees the
-        patch around a pixel as one row; "passthrough" hands the pixels on as they are.
+        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer
+        sees the patch around a pixel as one row; "passthrough" hands the pixels on as they are.
     estimator : estimator, "head" or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
-        with shrunk covariances where the encoder's `features_` is "intensity", else k-means from twenty
-        starts. If borders are refined, codes of narrower pooling have a say in which of its
+        with shrunk covariances where the encoder's `features_` is "intensity", else k-means from
+        twenty starts. If borders are refined, codes of narrower pooling have a say in which of its
         optima is taken: that with the shortest description length [2]_. A clusterer without
         `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
         the nearest code. A classifier needs `y` and learns from its labeled pixels; "head" is a
@@ -431,17 +433,20 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with features
         "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
         is not a classifier.
-    fine_tune : float or None, default=None
-        A number trains the head through the encoder's network: the cross-entropy of the labeled
-        pixels, plus this weight times what the encoder minimizes, on all images; 0 forgets the
-        images without labels. Needs images, a :class:`PixelEncoder` and the estimator "head" or a
-        :class:`PixelHead`. None leaves the encoder as it was learnt without labels.
+    fine_tune : bool, default=False
+        Train the head through the encoder's network: the cross-entropy of the labeled pixels, plus
+        `unsupervised_weight` times what the encoder minimizes, on all images. Needs images, a
+        :class:`PixelEncoder` and the estimator "head" or a :class:`PixelHead`. False leaves the
+        encoder as it was learnt without labels.
+    unsupervised_weight : float, default=1.0
+        Weight of the encoder's own loss if `fine_tune`, >= 0. 0 leaves the images without labels
+        out.
     min_size : int, default=0
         Connected patches of a label map with fewer pixels join a neighbor. 0 keeps all.
-    ignore_label : int or None, default=None
-        Pixels with this label in `y` are left out of the fit, besides unlabeled ones.
-    unlabeled : int, default=-1
-        The label in `y` of pixels without one; imaging tools use 0.
+    ignore_label : int, sequence of int or None, default=None
+        Labels in `y` that teach nothing: the pixels that have them are left out of the fit. Many
+        imaging tools write 0 or 255. Pixels with -1 are unlabeled, whatever `ignore_label` is:
+        semi-supervised estimators learn from these, all others leave them out, too.
     memory : str, joblib.Memory or None, default=None
         Where fitted encoders are cached, so that a search over `n_segments` or `estimator__*`
         trains each of them once. Give `random_state` too. Not used for images on disk, whose
@@ -510,10 +515,10 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
-        "fine_tune": [Interval(Real, 0, None, closed="left"), None],
+        "fine_tune": ["boolean"],
+        "unsupervised_weight": [Interval(Real, 0, None, closed="left")],
         "min_size": [Interval(Integral, 0, None, closed="left")],
-        "ignore_label": [Integral, None],
-        "unlabeled": [Integral],
+        "ignore_label": [Integral, "array-like", None],
         "memory": [str, HasMethods(["cache"]), None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
@@ -531,10 +536,10 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
         refine: bool | str = "auto",
-        fine_tune: float | None = None,
+        fine_tune: bool = False,
+        unsupervised_weight: float = 1.0,
         min_size: int = 0,
-        ignore_label: int | None = None,
-        unlabeled: int = -1,
+        ignore_label: IgnoreLabel = None,
         memory: Any = None,
         max_memory: int | str = "1GiB",
         random_state: Any = None,
@@ -549,9 +554,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         self.n_fit_pixels = n_fit_pixels
         self.refine = refine
         self.fine_tune = fine_tune
+        self.unsupervised_weight = unsupervised_weight
         self.min_size = min_size
         self.ignore_label = ignore_label
-        self.unlabeled = unlabeled
         self.memory = memory
         self.max_memory = max_memory
         self.random_state = random_state
@@ -576,11 +581,11 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         -------
         self : AESegmenter
         """
-        supervised = self._refuse_contradictions(metadata)
+        supervised = self._check_parameters(metadata)
         images = self._check(X, reset=True)
-        if self.fine_tune is not None and self.rows_:
+        if self.fine_tune and self.rows_:
             raise ValueError(
-                f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=None."
+                f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=False."
             )
         self._seed = draw_seed(self.random_state)
         weight = metadata.get("sample_weight")
@@ -591,8 +596,8 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
             learnt = self._fit_clusterer(X, encoder, images)
         else:
             labeling = self._labeling(encoder).fit_classifier(images, targets)
-            if self.fine_tune is not None:
-                encoder = labeling.fine_tune(images, targets, self.fine_tune, self._seed)
+            if self.fine_tune:
+                encoder = labeling.fine_tune(images, targets, self.unsupervised_weight, self._seed)
             learnt = {"_fitted": labeling, "classes_": labeling.estimator.classes_}
         for name in PER_REGIME:
             self.__dict__.pop(name, None)
@@ -616,9 +621,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         self.fit(X, y)
         return self.labels_ if hasattr(self, "labels_") else self.predict(X)
 
-    def _refuse_contradictions(self, metadata: dict[str, Any]) -> bool:
+    def _check_parameters(self, metadata: dict[str, Any]) -> bool:
         """Return whether there is a classifier; raise an error for what does not go together."""
-        refuse_no_estimators(encoder=self.encoder, estimator=self.estimator)
+        check_are_estimators(encoder=self.encoder, estimator=self.estimator)
         if self.patch_size % 2 == 0:
             raise ValueError(
                 f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
@@ -631,13 +636,13 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
                 "scope='image' partitions every image on its own, but the labels of the classifier "
                 f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
             )
-        if self.fine_tune is not None and not self._has_head:
+        if self.fine_tune and not self._has_head:
             raise ValueError(
                 f"fine_tune={self.fine_tune} trains a PixelEncoder and a PixelHead together, but "
                 f"encoder={self.encoder!r} and estimator={self.estimator!r}. Pass "
-                "estimator='head', or fine_tune=None."
+                "estimator='head', or fine_tune=False."
             )
-        refuse_unknown(metadata, type(self).__name__)
+        check_metadata(metadata, type(self).__name__)
         if metadata.get("sample_weight") is not None and not supervised:
             raise ValueError(
                 "sample_weight weighs the labeled pixels of a classifier, but "
@@ -714,9 +719,9 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         known = isinstance(encoder, PixelEncoder)
         return encoder if known else PatchEncoder(encoder, self._patch_size)
 
-    def _labeling(self, encoder: Any) -> Labeling:
+    def _labeling(self, encoder: Any) -> PixelLabeler:
         """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
-        return Labeling(
+        return PixelLabeler(
             self._coder(encoder),
             self._new_estimator(encoder),
             self.n_segments,
@@ -729,26 +734,26 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         possible = isinstance(encoder, PixelEncoder) and encoder.codes_.sharpens
         if self.refine is True and not possible:
             raise ValueError(
-                "refine=True needs codes of narrower pooling, which only a PixelEncoder with features "
-                f"'texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
+                "refine=True needs codes of narrower pooling, which only a PixelEncoder with "
+                f"features='texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
                 "refine='auto', or encoder=PixelEncoder(features='texture')."
             )
         if self.refine == "auto":
             return possible and not self._is_supervised
         return bool(self.refine)
 
-    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[Labeling]:
+    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[PixelLabeler]:
         """Fit one labeling to all images, or one to each."""
         if self.scope == "dataset":
             return [self._labeling(encoder).fit_clusterer(images)] * len(images)
         return [self._partition(encoder, image) for image in images]
 
-    def _partition(self, encoder: Any, image: np.ndarray) -> Labeling:
+    def _partition(self, encoder: Any, image: np.ndarray) -> PixelLabeler:
         if isinstance(encoder, PixelEncoder) and not self.rows_:
             encoder = encoder.reread([image])
         return self._labeling(encoder).fit_clusterer([image])
 
-    def _labelings(self, images: list[np.ndarray]) -> list[Labeling]:
+    def _labelings(self, images: list[np.ndarray]) -> list[PixelLabeler]:
         """Return the fitted labeling for each image; with scope "image", made for it."""
         if self.scope == "dataset":
             return [self._fitted] * len(images)

@@ -9,16 +9,20 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from ..imaging._label_maps import check_label_maps
+from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
 from ..imaging._pixel_sampling import pick
 from ..imaging._validation import is_rows
 
 
 class Targets(NamedTuple):
-    """Label maps (H, W), masks of their labeled pixels, and weights of all pixels if there are."""
+    """Label maps (H, W), masks of their pixels, and weights of all pixels if there are.
+
+    Pixels that are neither `known` nor `unlabeled` are to be ignored: they teach nobody.
+    """
 
     maps: list[np.ndarray]
     known: list[np.ndarray]
+    unlabeled: list[np.ndarray]
     weights: list[np.ndarray] | None = None
 
     def pick(self, chosen: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
@@ -31,12 +35,11 @@ def check_targets(
     X: Any,
     y: Any,
     images: Sequence[np.ndarray],
-    unlabeled: int,
-    ignore_label: int | None,
+    ignore_label: IgnoreLabel,
     estimator: Any,
     sample_weight: Any = None,
 ) -> Targets:
-    """Return targets that fit the images; pixels without weight count as unlabeled.
+    """Return targets that fit the images; pixels of weight 0 are ignored.
 
     Rows `X` are one image, a pixel wide.
     """
@@ -46,17 +49,21 @@ def check_targets(
             "y is None. Pass label maps (-1: unlabeled), or a clusterer."
         )
     maps = _row_labels(X, y) if is_rows(X) else check_label_maps(y, images)
-    known = [_known(m, unlabeled, ignore_label) for m in maps]
+    known = [is_labeled(m, ignore_label) for m in maps]
+    unlabeled = [~is_labeled(m) for m in maps]
     weights = None if sample_weight is None else _check_weights(sample_weight, X, maps)
     if weights is not None:
-        known = [k & (w > 0) for k, w in zip(known, weights, strict=True)]
+        known, unlabeled = (
+            [mask & (w > 0) for mask, w in zip(masks, weights, strict=True)]
+            for masks in (known, unlabeled)
+        )
     if not any(k.any() for k in known):
         raise ValueError(
-            f"y has no labeled pixel: all are unlabeled={unlabeled} or "
+            f"y has no labeled pixel: all are -1 (unlabeled) or "
             f"ignore_label={ignore_label}{' or of weight 0' * (weights is not None)}. Label some "
             "pixels of every class."
         )
-    return Targets(maps, known, weights)
+    return Targets(maps, known, unlabeled, weights)
 
 
 def _row_labels(X: Any, y: Any) -> list[np.ndarray]:
@@ -64,13 +71,6 @@ def _row_labels(X: Any, y: Any) -> list[np.ndarray]:
     check_consistent_length(X, y)
     check_classification_targets(y)
     return [y[:, None]]
-
-
-def _known(labels: np.ndarray, unlabeled: int, ignore_label: int | None) -> np.ndarray:
-    if labels.dtype.kind in "OUS":
-        return np.ones(labels.shape, bool)
-    known = labels != unlabeled
-    return known if ignore_label is None else known & (labels != ignore_label)
 
 
 def _check_weights(sample_weight: Any, X: Any, maps: Sequence[np.ndarray]) -> list[np.ndarray]:

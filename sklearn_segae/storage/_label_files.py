@@ -36,7 +36,7 @@ class Watched:
         self.tell(values)
 
 
-def refuse_format(path: Path, pages: Pages) -> None:
+def check_label_format(path: Path, pages: Pages) -> None:
     """Raise an error before any work if a label map of these images cannot be that file."""
     known = (".png", ".bmp", *STACKABLE)
     suffix = path.suffix.lower()

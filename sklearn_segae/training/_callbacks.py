@@ -17,7 +17,7 @@ from .._base import Epochs
 from ._net import Net, TrainingEnd
 
 
-class StopRules(Callback):
+class StoppingCriteria(Callback):
     """End training at a loss, or when the loss has stopped to improve; refuse a diverged one."""
 
     def __init__(
@@ -40,7 +40,7 @@ class StopRules(Callback):
     def on_epoch_end(self, net: Net, **_: Any) -> None:
         """Look at the losses of the epoch that just ended."""
         epoch = net.history[-1]
-        _refuse_divergence(net, epoch)
+        _check_finite(net, epoch)
         self._watch(net, epoch[self.monitor])
         if self.loss_threshold is not None and epoch["train_loss"] <= self.loss_threshold:
             raise TrainingEnd("loss_threshold")
@@ -70,7 +70,7 @@ class StopRules(Callback):
         return loss < self.best_loss_ - self.tol * abs(self.best_loss_)
 
 
-class OnEpoch(Callback):
+class EpochEnd(Callback):
     """Call `function(epoch, max_epochs, loss)` after every epoch: what a progress bar needs."""
 
     def __init__(self, function: Callable[[int, int, float], None]) -> None:
@@ -81,7 +81,7 @@ class OnEpoch(Callback):
         self.function(len(net.history), net.max_epochs, net.history[-1, "train_loss"])
 
 
-class TellEpochs(Callback):
+class SklearnCallbacks(Callback):
     """Tell of every epoch; end training if the answer is yes.
 
     Whoever is told may know the data, which the net must not hold: they are forgotten in copies,
@@ -108,7 +108,7 @@ class TellEpochs(Callback):
             raise TrainingEnd("callback")
 
 
-def rise_and_fall(n_steps: int) -> LRScheduler:
+def one_cycle_schedule(n_steps: int) -> LRScheduler:
     """Return what steps the learning rate: Smith and Topin 2018, arXiv:1708.07120."""
     factor = partial(_one_cycle_factor, n_steps)
     return LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor, step_every="batch")
@@ -122,7 +122,7 @@ def _one_cycle_factor(n_steps: int, step: int) -> float:
     return 0.5 + 0.5 * cos(pi * min(1, (step - rise) / max(1, n_steps - rise)))
 
 
-def _refuse_divergence(net: Net, epoch: dict[str, Any]) -> None:
+def _check_finite(net: Net, epoch: dict[str, Any]) -> None:
     if not np.isfinite(epoch["train_loss"]):
         raise _diverged(net, f"the loss of epoch {epoch['epoch']} is {epoch['train_loss']}")
 

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 def resolve_device(device: str) -> str:
     """Turn "auto" into the fastest device there is: CUDA, then MPS, then the CPU."""
     if device != "auto":
-        _refuse_missing(device)
+        _check_available(device)
         return device
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _refuse_missing(device: str) -> None:
+def _check_available(device: str) -> None:
     """Raise an error if torch cannot compute on a device, for whatever reason it gives."""
     try:
         torch.zeros(1, device=device).item()

@@ -84,13 +84,13 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
 def _unreduced(criterion: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """Return a criterion's copy that leaves the mean to us; instantiate a class."""
     criterion = criterion() if isinstance(criterion, type) else copy.deepcopy(criterion)
-    _refuse_other_arguments(criterion)
+    _check_arguments(criterion)
     if isinstance(criterion, nn.Module) and hasattr(criterion, "reduction"):
         vars(criterion)["reduction"] = "none"
     return criterion
 
 
-def _refuse_other_arguments(criterion: Any) -> None:
+def _check_arguments(criterion: Any) -> None:
     try:
         signature(criterion).bind(None, None)
     except TypeError as error:

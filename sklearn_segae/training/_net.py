@@ -67,7 +67,9 @@ class Net(NeuralNet):
         module = build(state["architecture"], state["weights"])
         optimizer = optimizer_options(find_optimizer(state["optimizer"]), "cpu")
         # Whoever trains on gives the objective.
-        NeuralNet.__init__(self, module, criterion=partial(given, None), **optimizer, verbose=0)
+        NeuralNet.__init__(
+            self, module, criterion=partial(_as_criterion, None), **optimizer, verbose=0
+        )
         self.initialize()
         for epoch in state["epochs"]:
             self.history.new_epoch()
@@ -82,7 +84,7 @@ class Net(NeuralNet):
         return [(name, c) for name, c in super()._default_callbacks if name not in silent]
 
     @contextmanager
-    def run_as(self, precision: str, compile: bool | str) -> Iterator[None]:
+    def precision_context(self, precision: str, compile: bool | str) -> Iterator[None]:
         """Train in a number format, compiled or not; nothing of it stays, so the net pickles."""
         self.cast = cast(self.module_, precision, self.device)
         self.compiled = compiled(self.criterion_, compile)
@@ -160,7 +162,7 @@ class Net(NeuralNet):
             raise TrainingEnd("callback") from stop
 
 
-def given(objective: Objective | None) -> Objective | None:
+def _as_criterion(objective: Objective | None) -> Objective | None:
     """Stand in for the class that skorch would instantiate."""
     return objective
 

@@ -15,9 +15,9 @@ from torch import nn
 from .._base import Epochs
 from .._compat import out_of_memory
 from ._batches import Batches, Samples, spread_evenly
-from ._callbacks import StopRules, TellEpochs, rise_and_fall
+from ._callbacks import SklearnCallbacks, StoppingCriteria, one_cycle_schedule
 from ._execution import resolve_device
-from ._net import Net, Objective, TrainingEnd, given
+from ._net import Net, Objective, TrainingEnd, _as_criterion
 from ._optimizers import OPTIMIZERS, optimizer_options
 
 # Samples that a module sees before training. Their principal axes take milliseconds.
@@ -58,14 +58,14 @@ def train(
     generator, which that restores. A Ctrl-C ends training with the reason "interrupted"; the
     caller publishes the net, then calls `reraise_interrupt`.
     """
-    _refuse_strangers(callbacks)
+    _check_callbacks(callbacks)
     training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
     monitor = "valid_loss" if early_stopping else "train_loss"
-    rules = StopRules(loss_threshold, tol, n_iter_no_change, monitor)
+    rules = StoppingCriteria(loss_threshold, tol, n_iter_no_change, monitor)
     n_steps = max_epochs * -(-len(training) // batch_size)
-    own = [rules, rise_and_fall(n_steps)] if one_cycle else [rules]
+    own = [rules, one_cycle_schedule(n_steps)] if one_cycle else [rules]
     # Before the rules: once they end training, nobody after them hears of the epoch.
-    own = [TellEpochs(tasks), *own] if tasks else own
+    own = [SklearnCallbacks(tasks), *own] if tasks else own
     net = net or _new_net(module, training, objective, optimizer, resolve_device(device))
     net.criterion_ = objective  # a continued training may have another one
     net.set_params(
@@ -76,7 +76,7 @@ def train(
     )
     net.initialize_callbacks()
     batches = Batches(training, batch_size, rng)
-    with net.run_as(precision, compile):
+    with net.precision_context(precision, compile):
         _run(net, batches, Batches(validation, batch_size) if validation else None)
     return net
 
@@ -90,10 +90,10 @@ def _new_net(
 ) -> Net:
     """Make a net of the module, which may look at some samples before training."""
     if hasattr(module, "start_from"):
-        module.start_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
+        module.initialize_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
     net = Net(
         module.to(device),
-        criterion=partial(given, objective),
+        criterion=partial(_as_criterion, objective),
         **optimizer_options(optimizer, device),
         device=device,
     )
@@ -106,7 +106,7 @@ def _new_net(
         ) from error
 
 
-def _refuse_strangers(callbacks: Any) -> None:
+def _check_callbacks(callbacks: Any) -> None:
     """Raise an error if one of the callbacks is none of skorch's."""
     for i, callback in enumerate(callbacks or []):
         given = callback[1] if isinstance(callback, tuple) else callback  # (name, callback)

@@ -15,8 +15,8 @@ import pytest
 from imageio.v3 import imread
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae.annotate._server import ScribbleServer
-from sklearn_segae.annotate._session import Scribbles
+from sklearn_segae.annotate._server import AnnotationServer
+from sklearn_segae.annotate._session import AnnotationSession
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.storage._files import read_image, write_image
 
@@ -46,8 +46,8 @@ def server():
     """A server of two images, encoding in the background."""
     images, _ = make_mosaic(2, n_segments=2, size=SIZE, random_state=0)
     encoder = PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
-    scribbles = Scribbles(list(images), encoder=encoder)
-    with ScribbleServer(scribbles, ["one.png", "two.png"]) as server:
+    scribbles = AnnotationSession(list(images), encoder=encoder)
+    with AnnotationServer(scribbles, ["one.png", "two.png"]) as server:
         encoding = server.encode()
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

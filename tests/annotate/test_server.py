@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae.annotate._server import PAGE, ScribbleServer
-from sklearn_segae.annotate._session import Scribbles
+from sklearn_segae.annotate._server import PAGE, AnnotationServer
+from sklearn_segae.annotate._session import AnnotationSession
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.persistence import load
 from sklearn_segae.storage._files import read_image
@@ -24,8 +24,8 @@ def server():
     """A server of two encoded images."""
     images, _ = make_mosaic(2, n_segments=2, size=SIZE, random_state=0)
     encoder = PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
-    scribbles = Scribbles(list(images), encoder=encoder)
-    with ScribbleServer(scribbles, ["left.png", "rïght side.png"]) as server:
+    scribbles = AnnotationSession(list(images), encoder=encoder)
+    with AnnotationServer(scribbles, ["left.png", "rïght side.png"]) as server:
         server.encode().join()
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -70,7 +70,7 @@ def test_it_listens_on_this_machine_alone(server):
 
 def test_nobody_can_guess_the_address(server):
     """The token has 192 random bits."""
-    other = ScribbleServer(server.scribbles, server.names)
+    other = AnnotationServer(server.scribbles, server.names)
     other.server_close()
     assert len(server.token) == 32
     assert server.token != other.token
@@ -238,8 +238,8 @@ def test_content_is_not_read_without_end(server, length):
 
 def test_an_encoder_that_fails_tells_so():
     """The page shows the error of a thread that nobody sees."""
-    scribbles = Scribbles([np.zeros((64, 64))], encoder="nonsense")
-    with ScribbleServer(scribbles, ["a.png"]) as server:
+    scribbles = AnnotationSession([np.zeros((64, 64))], encoder="nonsense")
+    with AnnotationServer(scribbles, ["a.png"]) as server:
         server.encode().join()
         state = server.state()
     assert not state["ready"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae.annotate._session import Scribbles
+from sklearn_segae.annotate._session import AnnotationSession
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.persistence import load, save
 
@@ -19,8 +19,8 @@ def mosaics():
 
 @pytest.fixture(scope="module")
 def encoded(mosaics):
-    """Scribbles without strokes, the images encoded."""
-    scribbles = Scribbles(list(mosaics[0]), encoder=tiny())
+    """AnnotationSession without strokes, the images encoded."""
+    scribbles = AnnotationSession(list(mosaics[0]), encoder=tiny())
     scribbles.encode()
     return scribbles
 
@@ -70,7 +70,7 @@ def test_a_coarse_view_is_part_of_the_whole(scribbles, mosaics):
 @pytest.mark.parametrize(("classifier", "trusted"), [("trees", TREES), ("head", [])])
 def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, trusted):
     """The file holds an ordinary segmenter, and every pixel is as it was on screen."""
-    scribbles = Scribbles(list(mosaics[0]), encoder=tiny(), classifier=classifier)
+    scribbles = AnnotationSession(list(mosaics[0]), encoder=tiny(), classifier=classifier)
     scribbles.encode()
     scribble(scribbles, mosaics[1])
     save(scribbles.model(), tmp_path / "model.segae")
@@ -85,7 +85,11 @@ def test_the_model_is_that_of_an_ordinary_fit(scribbles, mosaics):
     scribble(scribbles, mosaics[1])
     shown = scribbles.model()
     again = AESegmenter(
-        encoder=tiny(), estimator=shown.estimator, unlabeled=0, n_fit_pixels=10_000, random_state=0
+        encoder=tiny(),
+        estimator=shown.estimator,
+        ignore_label=0,
+        n_fit_pixels=10_000,
+        random_state=0,
     ).fit(scribbles.images, scribbles.strokes)
     same = [
         (a == b).mean()
@@ -133,7 +137,7 @@ def test_what_nobody_wants_any_more_is_given_up(scribbles, mosaics):
 def test_strokes_are_taken_up_again(mosaics):
     """Strokes of an earlier time are there, and classes that they speak of have names."""
     strokes = [np.zeros((64, 64), int), np.full((64, 64), 4)]
-    scribbles = Scribbles(list(mosaics[0]), strokes, names=["sea", "land"])
+    scribbles = AnnotationSession(list(mosaics[0]), strokes, names=["sea", "land"])
     assert scribbles.names == ["sea", "land", "class 3", "class 4"]
     np.testing.assert_array_equal(scribbles.strokes, strokes)
 
@@ -141,7 +145,7 @@ def test_strokes_are_taken_up_again(mosaics):
 def test_codes_that_do_not_fit_are_refused(mosaics, monkeypatch):
     """Before they are computed, and with a way out."""
     monkeypatch.setattr("sklearn_segae.annotate._session.MAX_CODES", 1000)
-    scribbles = Scribbles(list(mosaics[0]), encoder=tiny())
+    scribbles = AnnotationSession(list(mosaics[0]), encoder=tiny())
     with pytest.raises(ValueError, match="smaller images"):
         scribbles.encode()
     assert not scribbles.ready
@@ -166,8 +170,8 @@ def test_strokes_and_names_that_cannot_be(mosaics):
     """Strokes fit the images, classes are few, and none of them loses its name."""
     images = list(mosaics[0])
     with pytest.raises(ValueError, match="shape"):
-        Scribbles(images, [np.zeros((3, 3), int)] * 2)
+        AnnotationSession(images, [np.zeros((3, 3), int)] * 2)
     with pytest.raises(ValueError, match="classes 0 to 99"):
-        Scribbles(images, [np.full((64, 64), 0), np.full((64, 64), 99)])
+        AnnotationSession(images, [np.full((64, 64), 0), np.full((64, 64), 99)])
     with pytest.raises(ValueError, match="2 classes"):
-        Scribbles(images).rename(["one"])
+        AnnotationSession(images).rename(["one"])

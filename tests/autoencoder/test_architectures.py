@@ -13,7 +13,7 @@ from torch import nn
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae.autoencoder._variants import VARIANTS, VARIANTS_OF_ROWS
 from sklearn_segae.networks import DenseAutoencoder
-from sklearn_segae.networks._autoencoders import Shortcut
+from sklearn_segae.networks._autoencoders import LinearShortcut
 
 
 def small(n_components=3, **parameters):
@@ -185,14 +185,14 @@ def test_a_straight_way_leads_where_it_may(rows):
         (images, {"architecture": "dense"}),
         (images, {"hidden_layer_sizes": ()}),
     ]:
-        assert isinstance(small(**parameters).fit(X).net_.module_, Shortcut)
+        assert isinstance(small(**parameters).fit(X).net_.module_, LinearShortcut)
     for X, parameters in [
         (rows, {"hidden_layer_sizes": ()}),
         (images, {"scaling": "minmax"}),
         (rows, {"variant": "variational"}),
         (rows, {"architecture": DenseAutoencoder}),
     ]:
-        assert not isinstance(small(**parameters).fit(X).net_.module_, Shortcut)
+        assert not isinstance(small(**parameters).fit(X).net_.module_, LinearShortcut)
 
 
 def test_modules_take_options_through_partial(rows):

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from sklearn_segae import __version__
-from sklearn_segae.cli._app import main, spread
+from sklearn_segae.cli._app import main, repeat_options
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import matched_accuracy, mean_iou, pixel_accuracy
 from sklearn_segae.storage import open_image
@@ -200,7 +200,7 @@ class TestFitAndPredict:
         scribbles[0, 0] = 255
         write_image(tmp_path / "some" / "p1.png", scribbles)
         call = ("fit", photos[0], "-o", tmp_path / "m.segae", "--json", *QUICK)
-        codes = ("--unlabeled", 9, "--ignore-label", 255)
+        codes = ("--ignore-label", 9, "--ignore-label", 255)
         code, said, err = segae(*call, *codes, "--labels", tmp_path / "some")
         assert code == 0
         assert "2 of 3 images have no labels" in err
@@ -547,7 +547,7 @@ def test_version_and_completion(segae):
 
 def test_options_of_many_values():
     """What follows --truth is its own, up to the next option."""
-    assert spread(["a", "--truth", "b", "c", "--json", "d"]) == [
+    assert repeat_options(["a", "--truth", "b", "c", "--json", "d"]) == [
         "a",
         *("--truth", "b", "--truth", "c"),
         *("--json", "d"),

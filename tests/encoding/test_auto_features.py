@@ -6,7 +6,7 @@ import torch
 
 from sklearn_segae import PixelEncoder
 from sklearn_segae.datasets import make_mosaic, make_shapes
-from sklearn_segae.encoding._auto_features import Evidence, texture_sigma, weigh
+from sklearn_segae.encoding._auto_features import Evidence, measure_evidence, texture_scale
 from sklearn_segae.imaging._scaling import fit_channel_scale
 from sklearn_segae.networks import PixelAutoencoder
 
@@ -17,7 +17,9 @@ def evidence(images, seed=0):
     networks = [PixelAutoencoder(images[0].shape[2], 12) for _ in range(2)]
     for network in networks:
         network.initialize(torch.randn(4, images[0].shape[2], 40, 40))
-    return weigh(networks, images, fit_channel_scale(images), np.random.default_rng(seed))
+    return measure_evidence(
+        networks, images, fit_channel_scale(images), np.random.default_rng(seed)
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -68,8 +70,8 @@ def test_colors_that_do_not_cluster_are_not_enough():
 def test_small_images_have_small_textures():
     """Pooling is 8 pixels at most, a part of the shorter side below 256, the median over a set."""
     blank = [np.zeros((size, 2 * size, 1)) for size in (1000, 64, 128)]
-    assert texture_sigma(blank[:1]) == 8
-    assert texture_sigma(blank) == 4
+    assert texture_scale(blank[:1]) == 8
+    assert texture_scale(blank) == 4
 
 
 def test_the_encoder_follows(mosaic, shapes):

@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter
 
 from sklearn_segae.encoding._pooling import (
     WIDE,
-    TwiceRead,
-    flatten,
+    TwoViewNetwork,
+    normalize_local_contrast,
     pixel_codes,
     pool,
     pool_radius,
@@ -111,27 +111,29 @@ def test_flattening_takes_light_and_contrast_away():
     x = 5 * noise(1, 2, 60, 60)
     lit = 3 * x + torch.linspace(0, 20, 60, dtype=torch.float64)
 
-    flat = flatten(x, 4)
+    flat = normalize_local_contrast(x, 4)
 
     assert flat.shape == (1, 2, 36, 36)
-    torch.testing.assert_close(flatten(lit, 4), flat, atol=0.35, rtol=0)
-    assert (flatten(lit, 4) - flat).abs().mean() < 0.05
-    assert flatten(torch.ones(1, 1, 40, 40), 2).abs().max() < 1e-3
+    torch.testing.assert_close(normalize_local_contrast(lit, 4), flat, atol=0.35, rtol=0)
+    assert (normalize_local_contrast(lit, 4) - flat).abs().mean() < 0.05
+    assert normalize_local_contrast(torch.ones(1, 1, 40, 40), 2).abs().max() < 1e-3
     split = torch.stack([torch.ones(1, 30, 30), -torch.ones(1, 30, 30)], 1)
-    assert flatten(split, 2)[:, 0].min() > 1
+    assert normalize_local_contrast(split, 2)[:, 0].min() > 1
 
 
 def test_reading_twice_is_reading_both():
     """The first half are the features of the image, the second those of the flattened image."""
     net, x = pixel_net(), noise(1, 2, 60, 60)
     net.balance(x)
-    twice = TwiceRead(net, 3)
+    twice = TwoViewNetwork(net, 3)
     inner = crop(x, pool_radius(3))
 
     features = twice.encode(x)
 
     torch.testing.assert_close(features[:, : net.n_features], net.encode(inner))
-    torch.testing.assert_close(features[:, net.n_features :], net.encode(flatten(x, 3)))
+    torch.testing.assert_close(
+        features[:, net.n_features :], net.encode(normalize_local_contrast(x, 3))
+    )
     assert features.shape[-1] == 60 - 2 * twice.margin
     places = range(3), range(4, 9)
     axes = noise(2 * net.n_features, 3)
@@ -141,7 +143,7 @@ def test_reading_twice_is_reading_both():
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("reader", [lambda net: net, lambda net: TwiceRead(net, 2)])
+@pytest.mark.parametrize("reader", [lambda net: net, lambda net: TwoViewNetwork(net, 2)])
 @pytest.mark.parametrize("stride", [2, 3, 4])
 def test_reading_every_second_pixel_gives_the_features_of_those_pixels(options, reader, stride):
     """Layers leave out what no later layer looks at, and nothing else."""
@@ -191,7 +193,7 @@ def test_strided_pooling_knows_where_its_pixels_are(stride):
 
 def test_only_what_the_axes_look_at_is_computed(monkeypatch):
     """Views and layers that no axis has a weight for are left out, with the same codes."""
-    twice, x = TwiceRead(pixel_net(), 2), noise(1, 2, 40, 40)
+    twice, x = TwoViewNetwork(pixel_net(), 2), noise(1, 2, 40, 40)
     axes = noise(2 * twice.network.n_features, 3)
     axes[2 + 3 :] = 0  # the pixels and the first layer of the first view
     seen = []

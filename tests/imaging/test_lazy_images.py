@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from sklearn_segae.imaging._lazy_images import LARGE, Ahead, Stored, View, Window, is_stored
-from sklearn_segae.imaging._normalization import expose, typical_range
+from sklearn_segae.imaging._lazy_images import (
+    LARGE,
+    ImageWindow,
+    LazyImage,
+    ReadAheadImage,
+    StoredImage,
+    is_stored,
+)
+from sklearn_segae.imaging._normalization import normalize, typical_range
 from sklearn_segae.imaging._tiles import read_tile, tiles
 from sklearn_segae.imaging._validation import check_images
 
@@ -34,7 +41,7 @@ def test_a_stored_image_looks_like_an_array(rng, n_channels):
     plain = check_images(array)
 
     for view, image in [*zip(views, plain, strict=True), (alone[0], plain[1])]:
-        assert isinstance(view, View)
+        assert isinstance(view, LazyImage)
         assert view.shape == image.shape
         assert view.dtype == image.dtype
         np.testing.assert_array_equal(view[2:7:2, 3:], image[2:7:2, 3:])
@@ -77,7 +84,7 @@ def test_memory_maps_are_stored_and_copies_are_not(tmp_path):
 def test_a_window_is_the_image_as_far_as_it_goes(rng):
     """Slices are counted in the whole image, mirrored at its borders; what is missing is missed."""
     image = rng.random((20, 30, 2))
-    window = Window(image[:12, 10:], (0, 10), (20, 30))
+    window = ImageWindow(image[:12, 10:], (0, 10), (20, 30))
 
     for tile in [(slice(0, 9), slice(13, 30)), (slice(3, 5), slice(20, 21))]:
         np.testing.assert_array_equal(read_tile(window, tile, 3), read_tile(image, tile, 3))
@@ -94,7 +101,7 @@ def test_what_is_read_ahead_is_read_once(rng, monkeypatch):
     monkeypatch.setattr(
         "sklearn_segae.imaging._lazy_images.AHEAD", 14 * 60 * 3
     )  # 60 columns of 14 rows
-    ahead = Ahead(check_images([store])[0])
+    ahead = ReadAheadImage(check_images([store])[0])
 
     for tile in tiles((30, 100), 10):
         np.testing.assert_array_equal(read_tile(ahead, tile, 2), read_tile(image, tile, 2))
@@ -111,7 +118,7 @@ def test_normalization_is_mapped_where_it_is_read(rng):
     image = rng.integers(-100, 100, (40, 30, 3)).astype(np.int16)
     low, high = image.min((0, 1)).astype(float), image.max((0, 1)).astype(float)
 
-    exposed = expose(image, typical_range([image]))
+    exposed = normalize(image, typical_range([image]))
 
     expected = ((image - low) / (high - low)).astype(np.float32)
     np.testing.assert_array_equal(np.asarray(exposed), expected)
@@ -121,7 +128,7 @@ def test_normalization_is_mapped_where_it_is_read(rng):
 
 def test_an_image_without_contrast_stays_dull():
     """It is stretched by a quarter of the typical range at most."""
-    exposed = expose(np.array([[[10.0], [11.0]]]), np.array([40.0]))
+    exposed = normalize(np.array([[[10.0], [11.0]]]), np.array([40.0]))
 
     np.testing.assert_allclose(exposed[:, :].ravel(), [0, 0.1])
 
@@ -131,7 +138,7 @@ def test_the_range_of_a_large_image_is_sampled():
     ramp = np.broadcast_to(np.linspace(0, 1, 20_000)[:, None, None], (20_000, 20_000, 1))
     store = Store(ramp)
 
-    (span,) = typical_range([Stored(store)])
+    (span,) = typical_range([StoredImage(store)])
 
     assert span == 1  # both ends are looked at
     assert LARGE / 2 < store.read < 2 * LARGE

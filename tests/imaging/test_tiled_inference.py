@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae.imaging._tiled_inference import STEP, WIDEST, Cost, needed, tile_side, to_bytes
+from sklearn_segae.imaging._tiled_inference import (
+    STEP,
+    WIDEST,
+    TileCost,
+    tile_bytes,
+    tile_side,
+    to_bytes,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,16 +33,16 @@ def test_other_words_are_no_amounts(amount):
 @pytest.mark.parametrize("halo", [0, 11, 98])
 def test_the_widest_tile_that_fits(halo):
     """Its side needs no more than there is, and the next one more."""
-    cost = Cost(halo, 1400, 900)
-    for max_memory in np.geomspace(needed(STEP, cost), 2**31, 20):
+    cost = TileCost(halo, 1400, 900)
+    for max_memory in np.geomspace(tile_bytes(STEP, cost), 2**31, 20):
         side = tile_side(int(max_memory) + 1, cost)
-        assert needed(side, cost) <= max_memory + 1
-        assert side == WIDEST or needed(side + STEP, cost) > max_memory
+        assert tile_bytes(side, cost) <= max_memory + 1
+        assert side == WIDEST or tile_bytes(side + STEP, cost) > max_memory
 
 
 def test_too_little_memory():
     """The error says how much is enough, and that is enough."""
-    cost = Cost(50, 1400, 900)
+    cost = TileCost(50, 1400, 900)
     with pytest.raises(ValueError, match=r"Pass at least '(\d+)MiB'") as error:
         tile_side(2**20, cost)
     enough = str(error.value).split("'")[1]

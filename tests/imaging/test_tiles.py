@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae.imaging._tiles import STRIDE, places, read_tile, sample_tiles, tiles, widen
+from sklearn_segae.imaging._tiles import (
+    STRIDE,
+    pad_tile,
+    pixel_ranges,
+    read_tile,
+    sample_tiles,
+    tiles,
+)
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 sizes = st.integers(1, 40)
@@ -163,16 +170,16 @@ def test_a_wider_tile_ends_at_the_borders():
     image = numbered(20, 30)
     tile = slice(4, 12), slice(25, 30)
 
-    wider = widen(tile, 6, image.shape)
+    wider = pad_tile(tile, 6, image.shape)
 
     assert wider == (slice(0, 18), slice(18, 30))
-    rows, columns = places(tile, wider, step=3)
+    rows, columns = pixel_ranges(tile, wider, step=3)
     np.testing.assert_array_equal(image[wider][rows][:, columns], image[tile][::3, ::3])
 
 
 @pytest.mark.parametrize(("start", "reach"), [(0, 3), (2, 3), (7, 3), (60, 7), (3, 5)])
 def test_a_wider_tile_begins_on_the_grid(start, reach):
     """Its first row is one of a grid that all tiles share, and as far away as asked for."""
-    rows, _ = widen((slice(start, 90), slice(0, 90)), reach, (100, 100))
+    rows, _ = pad_tile((slice(start, 90), slice(0, 90)), reach, (100, 100))
     assert rows.start % STRIDE == 0
     assert max(0, start - reach - STRIDE + 1) <= rows.start <= max(0, start - reach)

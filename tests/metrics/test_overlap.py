@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 from sklearn.metrics import accuracy_score, adjusted_rand_score, f1_score, jaccard_score
 
-from sklearn_segae.imaging._label_maps import borders
+from sklearn_segae.imaging._label_maps import find_boundaries
 from sklearn_segae.metrics import (
     boundary_f1,
     dice_score,
@@ -356,7 +356,7 @@ def test_nearby_is_what_the_euclidean_distance_says(labels, tolerance):
     other = np.flip(labels)
 
     def found(edge, target):
-        where, there = np.argwhere(borders(edge)), np.argwhere(borders(target))
+        where, there = np.argwhere(find_boundaries(edge)), np.argwhere(find_boundaries(target))
         if not len(where) or not len(there):
             return np.zeros(len(where), bool)
         return cdist(where, there).min(1) <= tolerance

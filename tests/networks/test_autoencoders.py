@@ -12,8 +12,8 @@ from torch import nn
 from sklearn_segae.networks import ConvAutoencoder, DenseAutoencoder, PixelAutoencoder
 from sklearn_segae.networks._autoencoders import (
     ACTIVATIONS,
-    Flattened,
-    Shortcut,
+    FlattenedAutoencoder,
+    LinearShortcut,
     decode,
     encode,
     reconstruct,
@@ -104,8 +104,8 @@ def test_bounded_outputs_lie_in_the_unit_interval(net):
 def test_a_shortcut_starts_as_pca():
     """Without layers it is a principal component analysis, whatever the mean."""
     x = noise(300, 6) @ noise(6, 6) + 5
-    net = Shortcut(DenseAutoencoder(6, 2, (8,)), (6,), 2).double()
-    net.start_from(x)
+    net = LinearShortcut(DenseAutoencoder(6, 2, (8,)), (6,), 2).double()
+    net.initialize_from(x)
     for end in net.layers.ends:
         end.weight.zero_()
     pca = PCA(2).fit(x)
@@ -117,8 +117,8 @@ def test_a_shortcut_starts_as_pca():
 @pytest.mark.parametrize(("n_features", "n_components"), [(1, 3), (5, 9), (9, 2)])
 def test_a_shortcut_needs_no_more_components_than_there_are(n, n_features, n_components):
     """What rows or features are too few for begins as 0, and the rest is orthonormal."""
-    net = Shortcut(DenseAutoencoder(n_features, n_components), (n_features,), n_components)
-    net.double().start_from(noise(n, n_features))
+    net = LinearShortcut(DenseAutoencoder(n_features, n_components), (n_features,), n_components)
+    net.double().initialize_from(noise(n, n_features))
     axes = net.there.weight
     n_axes = min(n, n_features, n_components)
     expected = torch.zeros(n_components, n_components).double()
@@ -130,7 +130,7 @@ def test_a_shortcut_needs_no_more_components_than_there_are(n, n_features, n_com
     ("layers", "shape"),
     [
         (DenseAutoencoder(6, 2, (8,)), (6,)),
-        (Flattened((2, 3, 4), DenseAutoencoder(24, 2, (8,))), (2, 3, 4)),
+        (FlattenedAutoencoder((2, 3, 4), DenseAutoencoder(24, 2, (8,))), (2, 3, 4)),
         (ConvAutoencoder((2, 7, 5), 2), (2, 7, 5)),
         (ConvAutoencoder((3, 9), 2, (4,)), (3, 9)),
     ],
@@ -138,8 +138,8 @@ def test_a_shortcut_needs_no_more_components_than_there_are(n, n_features, n_com
 )
 def test_a_shortcut_is_added(layers, shape):
     """There and back, for samples of any shape; at first, layers hardly change what it says."""
-    net, x = Shortcut(layers, shape, 2).double(), noise(50, *shape)
-    net.start_from(x)
+    net, x = LinearShortcut(layers, shape, 2).double(), noise(50, *shape)
+    net.initialize_from(x)
     straight = net.there(x.flatten(1))
     torch.testing.assert_close(net.encode(x), layers.encode(x) + straight)
     assert net.decode(straight).shape == x.shape

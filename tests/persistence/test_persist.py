@@ -260,7 +260,9 @@ class TestPixels:
         encoder = PixelEncoder(
             4, features="texture", whitening=1, pooling=1, n_filters=4, max_epochs=1
         )
-        model = AESegmenter(encoder=encoder, estimator="head", fine_tune=0.0, random_state=0)
+        model = AESegmenter(
+            encoder=encoder, estimator="head", fine_tune=True, unsupervised_weight=0, random_state=0
+        )
         model.fit(shapes[0], shapes[1])
         again = there_and_back(model, path)
         assert np.array_equal(again.predict_proba(shapes[0]), model.predict_proba(shapes[0]))

@@ -7,13 +7,13 @@ from sklearn_segae.regions._boundary_strength import (
     border_strength,
     gradient_strength,
     joint_distribution,
-    read_words,
+    negative_pmi,
+    quantize,
     spectral_distance,
-    surprise,
     typical_gradients,
     word_shares,
 )
-from sklearn_segae.regions._region_graph import Borders
+from sklearn_segae.regions._region_graph import RegionGraph
 
 BLOCKS = np.arange(36).reshape(6, 6).repeat(8, 0).repeat(8, 1)  # 36 squares of 8 x 8 pixels
 HALVES = (np.arange(48) >= 24).astype(int)[None].repeat(48, 0)  # left and right
@@ -31,7 +31,7 @@ def noise(seed=0, channels=2):
 
 def test_strength_is_a_number_for_every_border():
     """Strengths are finite and not negative, in any number of channels, with codes and without."""
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
     for channels in (1, 3, 7):
         for codes in (None, noise(1, 4)):
             strength = border_strength(borders, noise(0, channels), codes)
@@ -42,7 +42,7 @@ def test_strength_is_a_number_for_every_border():
 
 def test_a_step_is_stronger_than_plain_borders():
     """Where color changes, a border is the strongest."""
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
     colors = HALVES[..., None] + 0.1 * noise()
 
     strength = border_strength(borders, colors.astype(np.float32))
@@ -52,7 +52,7 @@ def test_a_step_is_stronger_than_plain_borders():
 
 def test_gradients_are_in_units():
     """Twice the contrast is twice the strength, twice the unit half of it."""
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
     once = gradient_strength(borders, noise(), (1, 1))
 
     np.testing.assert_allclose(gradient_strength(borders, 2 * noise(), (1, 1)), 2 * once, rtol=1e-5)
@@ -66,7 +66,7 @@ def test_typical_gradients_make_a_strength_of_one():
     colors = noise(3, 3)
     units = typical_gradients(iter([colors, np.zeros((9, 9, 3), np.float32)]))
 
-    mean = gradient_strength(Borders(fine_regions(colors)), colors, units).mean()
+    mean = gradient_strength(RegionGraph(fine_regions(colors)), colors, units).mean()
     assert mean == pytest.approx(1)
     np.testing.assert_allclose(typical_gradients([5 * colors]), 5 * units, rtol=0.02)
 
@@ -81,16 +81,16 @@ def test_words_that_go_together_do_not_surprise():
     """A pattern of two colors is one thing, as long as they meet everywhere on it."""
     rng = np.random.default_rng(0)
     words = rng.integers(0, 2, (48, 48)) + 2 * HALVES  # 0 and 1 mix left, 2 and 3 right
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
 
-    value = surprise(borders, words)
+    value = negative_pmi(borders, words)
 
     assert value[crosses(borders)].min() > 10 * value[~crosses(borders)].max()
 
 
 def test_one_word_surprises_nobody():
     """A map of one word parts nothing."""
-    assert not surprise(Borders(BLOCKS), np.zeros((48, 48), int)).any()
+    assert not negative_pmi(RegionGraph(BLOCKS), np.zeros((48, 48), int)).any()
 
 
 def test_surprise_ignores_the_numbers_of_words():
@@ -98,14 +98,14 @@ def test_surprise_ignores_the_numbers_of_words():
     words = np.random.default_rng(0).integers(0, 5, (48, 48))
     renamed = np.array([3, 0, 4, 2, 1])[words]
 
-    value = surprise(Borders(BLOCKS), words)
+    value = negative_pmi(RegionGraph(BLOCKS), words)
 
-    np.testing.assert_allclose(surprise(Borders(BLOCKS), renamed), value, atol=1e-12)
+    np.testing.assert_allclose(negative_pmi(RegionGraph(BLOCKS), renamed), value, atol=1e-12)
 
 
 def test_joint_distribution_is_one():
     """Probabilities are positive, symmetric and sum to 1, as shares do in every region."""
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
     shares = word_shares(borders, np.random.default_rng(0).integers(0, 5, (48, 48)))
 
     joint = joint_distribution(borders, shares)
@@ -120,16 +120,16 @@ def test_words_are_few_and_told_apart():
     """Equal pixels are one word, unlike ones two, and few colors make few words."""
     maps = np.stack([HALVES, 1 - HALVES], 2).astype(np.float32)
 
-    words = read_words(maps, seed=0)
+    words = quantize(maps, seed=0)
 
     assert len(np.unique(words)) == words.max() + 1 == 2
     np.testing.assert_array_equal(words == words[0, 0], HALVES == 0)
-    assert read_words(noise(), 0).max() == 31
+    assert quantize(noise(), 0).max() == 31
 
 
 def test_eigenvectors_close_gaps():
     """A gap in an outline is stronger than it would be without the outline."""
-    borders = Borders(np.arange(144).reshape(12, 12).repeat(4, 0).repeat(4, 1))
+    borders = RegionGraph(np.arange(144).reshape(12, 12).repeat(4, 0).repeat(4, 1))
     outline = np.flatnonzero((borders.first % 12 == 5) & (borders.second % 12 == 6))
     plain = np.full(len(borders.length), 0.1)
     outlined = plain.copy()
@@ -144,7 +144,7 @@ def test_eigenvectors_close_gaps():
 
 def test_eigenvectors_stay_finite_behind_strong_borders():
     """Regions that nothing ties to the others part from them, by a finite number."""
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
     distance = spectral_distance(borders, np.where(crosses(borders), 1e4, 0.1))
 
     assert np.isfinite(distance).all()
@@ -155,7 +155,7 @@ def test_eigenvectors_stay_finite_behind_strong_borders():
 @pytest.mark.parametrize("change", [{"codes": noise(1)}, {"units": (1, 2)}, {"seed": 7}])
 def test_every_argument_counts(change):
     """Codes, units and seed each have a say."""
-    borders = Borders(BLOCKS)
+    borders = RegionGraph(BLOCKS)
 
     before = border_strength(borders, noise())
 

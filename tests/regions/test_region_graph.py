@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_segae.regions._region_graph import Borders, merge
+from sklearn_segae.regions._region_graph import RegionGraph, merge
 from sklearn_segae.regions._watershed import color_tensor, watershed
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
@@ -18,12 +18,12 @@ def random_borders(seed, shape=(12, 15), n=20):
     rng = np.random.default_rng(seed)
     markers = np.zeros(shape, int)
     markers.flat[rng.permutation(markers.size)[:n]] = np.arange(n) + 1
-    return Borders(watershed(rng.random(shape), markers))
+    return RegionGraph(watershed(rng.random(shape), markers))
 
 
 def test_strips_are_a_chain():
     """Each touches the next, along its whole length."""
-    borders = Borders(STRIPS)
+    borders = RegionGraph(STRIPS)
 
     np.testing.assert_array_equal(borders.first, [0, 1, 2])
     np.testing.assert_array_equal(borders.second, [1, 2, 3])
@@ -33,7 +33,7 @@ def test_strips_are_a_chain():
 
 def test_regions_at_a_corner_are_no_neighbors():
     """Quadrants have four borders, not six."""
-    borders = Borders(np.kron([[0, 1], [2, 3]], np.ones((4, 4), int)))
+    borders = RegionGraph(np.kron([[0, 1], [2, 3]], np.ones((4, 4), int)))
 
     pairs = list(zip(borders.first.tolist(), borders.second.tolist(), strict=True))
     assert pairs == [(0, 1), (0, 2), (1, 3), (2, 3)]
@@ -46,8 +46,8 @@ def test_gradient_is_that_across_the_border(side):
     tensor = color_tensor((3 * x + 100 * y)[..., None], 1)
     middle = np.zeros((3, 2 * side, 2 * side)) + tensor[:, side, side][:, None, None]
 
-    upright = Borders(np.kron([[0, 1]], np.ones((2 * side, side), int)))
-    flat = Borders(np.kron([[0], [1]], np.ones((side, 2 * side), int)))
+    upright = RegionGraph(np.kron([[0, 1]], np.ones((2 * side, side), int)))
+    flat = RegionGraph(np.kron([[0], [1]], np.ones((side, 2 * side), int)))
 
     xx, yy = np.sqrt(tensor[1, side, side]), np.sqrt(tensor[0, side, side])
     assert upright.gradient(middle) == pytest.approx(xx)
@@ -59,13 +59,13 @@ def test_a_diagonal_border_has_a_diagonal_normal():
     y, x = np.mgrid[:30, :30]
     tensor = np.ones((3, 30, 30))  # of x + y
 
-    assert Borders((x + y > 29).astype(int)).gradient(tensor) == pytest.approx(np.sqrt(2), 0.01)
-    assert Borders((x - y > 0).astype(int)).gradient(tensor) < 0.2
+    assert RegionGraph((x + y > 29).astype(int)).gradient(tensor) == pytest.approx(np.sqrt(2), 0.01)
+    assert RegionGraph((x - y > 0).astype(int)).gradient(tensor) < 0.2
 
 
 def test_the_weakest_border_goes_first():
     """A chain joins in the order of its borders, and heights are their strengths."""
-    chain = Borders(np.array([[0, 1, 2, 3]]))
+    chain = RegionGraph(np.array([[0, 1, 2, 3]]))
 
     merges, heights = merge(chain, np.array([2, 1, 3]))
 
@@ -76,7 +76,7 @@ def test_the_weakest_border_goes_first():
 def test_joint_borders_average_by_length():
     """A region that two others surround by 3 and 1 pixels weighs their strengths so."""
     regions = np.array([[0, 0, 0, 0], [2, 2, 2, 1]])
-    borders = Borders(regions)  # 0-1 one pixel, 0-2 three, 1-2 one
+    borders = RegionGraph(regions)  # 0-1 one pixel, 0-2 three, 1-2 one
 
     merges, heights = merge(borders, np.array([8.0, 4.0, 0.0]))
 
@@ -86,7 +86,7 @@ def test_joint_borders_average_by_length():
 
 def test_small_regions_join_sooner():
     """Of two equal borders, that of the smaller region is cheaper."""
-    merges, _ = merge(Borders(STRIPS), np.ones(3))
+    merges, _ = merge(RegionGraph(STRIPS), np.ones(3))
 
     np.testing.assert_array_equal(merges[0], [2, 3])
 

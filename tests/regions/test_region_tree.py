@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from sklearn.metrics import adjusted_rand_score
 
-from sklearn_segae.imaging._label_maps import borders
+from sklearn_segae.imaging._label_maps import find_boundaries
 from sklearn_segae.regions._region_tree import FLOOR, RegionTree
 from sklearn_segae.regions._tree_builder import region_tree
 
@@ -79,7 +79,7 @@ def test_finer_cuts_refine_coarser_ones():
 
     for coarse, fine in pairwise(tree.cut(k, min_strength=0) for k in range(1, tree.n_regions + 1)):
         assert len(set(zip(fine.ravel(), coarse.ravel(), strict=True))) == fine.max() + 1
-        assert (borders(fine) >= borders(coarse)).all()
+        assert (find_boundaries(fine) >= find_boundaries(coarse)).all()
 
 
 @few
@@ -123,9 +123,11 @@ def test_contours_are_the_borders_of_all_cuts():
     contours = tree.contours()
 
     assert contours.dtype == np.float32
-    np.testing.assert_array_equal(contours > 0, borders(tree.regions))
+    np.testing.assert_array_equal(contours > 0, find_boundaries(tree.regions))
     for threshold in (0, *tree.heights[::9], FLOOR):
-        np.testing.assert_array_equal(contours > threshold, borders(tree.cut(threshold=threshold)))
+        np.testing.assert_array_equal(
+            contours > threshold, find_boundaries(tree.cut(threshold=threshold))
+        )
 
 
 def test_heights_increase():

@@ -10,9 +10,9 @@ from sklearn_segae.regions._watershed import (
     color_tensor,
     find_markers,
     fine_regions,
+    gradient_magnitude,
     neighbors,
     smooth,
-    steepest,
     watershed,
 )
 
@@ -104,7 +104,7 @@ def test_gradients_do_not_depend_on_direction_or_channel():
     for way in (y, x, (y + x) / np.sqrt(2)):
         maps = np.zeros((60, 60, 3))
         maps[..., 1] = way / 10
-        heights.append(steepest(color_tensor(maps, 4))[30, 30])
+        heights.append(gradient_magnitude(color_tensor(maps, 4))[30, 30])
 
     np.testing.assert_allclose(heights, 0.8, rtol=1e-6)  # 8 pixels of a tenth
 

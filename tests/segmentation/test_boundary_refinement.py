@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.metrics import mean_iou
-from sklearn_segae.segmentation._boundary_refinement import Refiner, _teachers
-from sklearn_segae.segmentation._grid_sample import Survey
+from sklearn_segae.segmentation._boundary_refinement import BoundaryRefiner, _teachers
+from sklearn_segae.segmentation._grid_sample import GridSample
 
 ENCODER = PixelEncoder(features="texture", pooling=6, n_filters=12, max_epochs=0)
 
@@ -105,8 +105,8 @@ def test_a_segment_smaller_than_its_codes_are_wide(mosaic):
     coarse[:4, :5] = 3
     segmenter = AESegmenter(3, encoder=ENCODER, random_state=0).fit(images[:1])
     image = segmenter._check(images[:1], reset=False)[0]
-    refiner, rng = Refiner(segmenter.encoder_), np.random.default_rng(0)
-    survey = Survey(segmenter.encoder_, [image], rng)
+    refiner, rng = BoundaryRefiner(segmenter.encoder_), np.random.default_rng(0)
+    survey = GridSample(segmenter.encoder_, [image], rng)
     assert refiner.fit(survey, coarse[:: survey.step, :: survey.step].ravel(), 20_000, rng)
     assert refiner.classes_.tolist() == [0, 1, 2, 3]
     shares = refiner.probabilities(image, (slice(0, 160), slice(0, 160)))

@@ -56,7 +56,7 @@ def test_the_joint_network_is_what_encoder_and_head_are(few, features):
 def test_the_head_teaches_the_encoder(few, apart, mosaic):
     """Its weights change, and labeled pixels fit better; both ways it segments."""
     images, y = few
-    tuned = segmenter(fine_tune=1.0, encoder__max_epochs=4).fit(images, y)
+    tuned = segmenter(fine_tune=True, encoder__max_epochs=4).fit(images, y)
     assert not torch.equal(weights(tuned), weights(apart))
     assert mean_iou(mosaic[1], tuned.predict(images), matched=False) > 0.6
     assert tuned._fitted.coder is tuned.encoder_
@@ -86,7 +86,7 @@ def test_what_was_learnt_before_stays(few, apart, tmp_path):
     """A cached encoder is copied, not trained on."""
     images, y = few
     before = segmenter(memory=str(tmp_path)).fit(images, y)
-    segmenter(memory=str(tmp_path), fine_tune=1.0).fit(images, y)
+    segmenter(memory=str(tmp_path), fine_tune=True).fit(images, y)
     after = segmenter(memory=str(tmp_path)).fit(images, y)
     assert torch.equal(weights(before), weights(after))
     np.testing.assert_array_equal(before.predict(images), after.predict(images))
@@ -110,14 +110,14 @@ class Stop(BaseException):
 def test_an_error_in_the_middle_comes_through(few):
     """Callbacks of the encoder see both trainings; what they raise is not swallowed."""
     with pytest.raises(Stop):
-        segmenter(fine_tune=1.0, encoder__callbacks=[Interrupt()]).fit(*few)
+        segmenter(fine_tune=True, encoder__callbacks=[Interrupt()]).fit(*few)
 
 
 def test_ctrl_c_comes_through(few, monkeypatch):
     """An interrupted tuning raises KeyboardInterrupt."""
     monkeypatch.setattr(SemiSupervised, "__call__", press_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
-        segmenter(fine_tune=1.0).fit(*few)
+        segmenter(fine_tune=True).fit(*few)
 
 
 def press_ctrl_c(*_):
@@ -127,7 +127,7 @@ def press_ctrl_c(*_):
 def test_a_threshold_of_the_encoder_does_not_end_tuning(few, apart):
     """It is reached at once by the encoder alone, whose loss is another one."""
     images, y = few
-    tuned = segmenter(fine_tune=1.0, encoder__loss_threshold=1e9).fit(images, y)
+    tuned = segmenter(fine_tune=True, encoder__loss_threshold=1e9).fit(images, y)
     assert tuned.encoder_.stop_reason_ == "loss_threshold"
     assert not torch.equal(weights(tuned), weights(apart))
 
@@ -137,11 +137,11 @@ def test_a_threshold_of_the_encoder_does_not_end_tuning(few, apart):
 )
 def test_only_networks_can_be_tuned(few, parameters):
     """The error says which estimators can."""
-    with pytest.raises(ValueError, match=r"fine_tune=1\.0 trains a PixelEncoder and a PixelHead"):
-        segmenter(fine_tune=1.0, **parameters).fit(*few)
+    with pytest.raises(ValueError, match=r"fine_tune=True trains a PixelEncoder and a PixelHead"):
+        segmenter(fine_tune=True, **parameters).fit(*few)
 
 
 def test_rows_cannot_be_tuned(rng):
     """They are not read in tiles."""
     with pytest.raises(ValueError, match="needs images, but X holds rows"):
-        segmenter(fine_tune=1.0).fit(rng.normal(size=(50, 3)), rng.integers(2, size=50))
+        segmenter(fine_tune=True).fit(rng.normal(size=(50, 3)), rng.integers(2, size=50))

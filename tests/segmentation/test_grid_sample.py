@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_segae import PixelEncoder
 from sklearn_segae.datasets import make_mosaic
-from sklearn_segae.segmentation._grid_sample import Survey, grid_step
+from sklearn_segae.segmentation._grid_sample import GridSample, grid_step
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def encoder_and_images():
 def test_it_holds_wide_and_narrow_codes_of_a_grid(encoder_and_images):
     """Every second pixel of every image, as the encoder encodes it."""
     encoder, images = encoder_and_images
-    survey = Survey(encoder, images, np.random.default_rng(0))
+    survey = GridSample(encoder, images, np.random.default_rng(0))
     assert survey.step == grid_step(8) == 2
     assert len(survey) == 2 * 48 * 48
     assert survey.wide.shape == survey.narrow.shape == (len(survey), 4)
@@ -36,7 +36,7 @@ def test_it_holds_wide_and_narrow_codes_of_a_grid(encoder_and_images):
 def test_distances_are_in_poolings_and_end_at_the_tile(encoder_and_images):
     """Places at a border are 0 away, on both sides; without any, all are far."""
     encoder, images = encoder_and_images
-    survey = Survey(encoder, images[:1], np.random.default_rng(0))
+    survey = GridSample(encoder, images[:1], np.random.default_rng(0))
     labels = np.zeros((48, 48), int)
     assert np.isinf(survey.away_from_borders(labels.ravel())).all()
     labels[:, 20:] = 1
@@ -48,8 +48,8 @@ def test_distances_are_in_poolings_and_end_at_the_tile(encoder_and_images):
 def test_patches_are_those_about_the_places(encoder_and_images):
     """One for every place, centered there, and without local brightness and contrast."""
     encoder, images = encoder_and_images
-    survey = Survey(encoder, images[:1], np.random.default_rng(0))
+    survey = GridSample(encoder, images[:1], np.random.default_rng(0))
     patches = survey.patches(9).reshape(48, 48, 9, 9)
     np.testing.assert_array_equal(patches[10, 10, 2:, 4:], patches[11, 12, :-2, :-4])
-    bright = Survey(encoder, [3 * images[0] + 7], np.random.default_rng(0)).patches(9)
+    bright = GridSample(encoder, [3 * images[0] + 7], np.random.default_rng(0)).patches(9)
     assert np.abs(bright - patches.reshape(-1, 81)).mean() < 0.1 * patches.std()

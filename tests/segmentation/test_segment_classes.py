@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from sklearn_segae.segmentation._segment_classes import Names, assign_classes, segment_centers
+from sklearn_segae.segmentation._segment_classes import (
+    SegmentClasses,
+    assign_classes,
+    segment_centers,
+)
 
 
 def test_the_majority_names_a_segment():
@@ -17,7 +21,7 @@ def test_the_majority_names_a_segment():
 
 def test_probabilities_of_a_class_are_those_of_its_segments():
     """Columns of one class add up; classes are sorted."""
-    names = Names(np.arange(3), np.array([8, 2, 8]))
+    names = SegmentClasses(np.arange(3), np.array([8, 2, 8]))
     np.testing.assert_allclose(names.gather(np.array([[0.1, 0.2, 0.7]])), [[0.2, 0.8]])
     assert names.of(np.array([[2, 1], [1, 0]])).tolist() == [[8, 2], [2, 8]]
 

@@ -107,15 +107,43 @@ def test_a_few_labeled_pixels_are_enough(quadrants):
     assert not hasattr(segmenter, "labels_")
 
 
-@pytest.mark.parametrize(("code", "parameter"), [(0, "unlabeled"), (255, "ignore_label")])
-def test_other_codes_for_no_label(quadrants, code, parameter):
-    """Pixels with that code are left out, however many they are."""
+@pytest.mark.parametrize("ignored", [0, 255, [0, 255]])
+def test_other_codes_for_no_label(quadrants, ignored):
+    """Pixels with these codes are left out, however many they are, as are those with -1."""
     images, labels = quadrants
     y = labels + 1
-    y[0, :, ::2] = code
-    segmenter = AESegmenter(estimator=LogisticRegression(), **RAW, **{parameter: code})
+    y[0, :, ::2] = np.resize(ignored, 20)
+    y[0, ::5] = -1
+    segmenter = AESegmenter(estimator=LogisticRegression(), ignore_label=ignored, **RAW)
     assert list(segmenter.fit(images, y).classes_) == [1, 2, 3, 4]
-    assert list(segmenter.set_params(**{parameter: -9}).fit(images, y).classes_) != [1, 2, 3, 4]
+    assert list(segmenter.set_params(ignore_label=-9).fit(images, y).classes_) != [1, 2, 3, 4]
+
+
+def test_a_label_to_ignore_is_an_integer(quadrants):
+    """0.5 can be no label, so that ignoring it would do nothing."""
+    segmenter = AESegmenter(estimator=LogisticRegression(), ignore_label=[0, 0.5], **RAW)
+    with pytest.raises(TypeError, match=r"ignore_label=\[0, 0\.5\] holds 0\.5"):
+        segmenter.fit(*quadrants)
+
+
+class Recorder(SelfTrainingClassifier):
+    """Keeps the labels that it was given."""
+
+    def fit(self, X, y):
+        self.given_ = y
+        return super().fit(X, y)
+
+
+def test_semi_supervised_estimators_are_not_taught_ignored_pixels(quadrants):
+    """Half of the image is to be ignored: of the other half alone, unlabeled pixels are learnt."""
+    images, labels = quadrants
+    y = np.full(labels.shape, -1)
+    y[0, ::5, ::5] = labels[0, ::5, ::5]
+    y[0, :, 20:] = 255
+    fit = {"estimator": Recorder(LogisticRegression()), "ignore_label": 255, **RAW}
+    given = AESegmenter(**fit).fit(images, y).estimator_.given_
+    assert (given >= 0).sum() == 8 * 4
+    assert (given == -1).sum() == 40 * 20 - 8 * 4
 
 
 def test_semi_supervised_estimators_see_unlabeled_pixels(quadrants):
@@ -331,7 +359,7 @@ def test_trees_need_a_pixel_encoder_and_scope_image(shapes, change):
 
 
 def test_clusterers_may_look_at_all_there_is(mosaic):
-    """features="multiscale" is made for classifiers, but a clusterer takes it, too; borders are not refined."""
+    """features="multiscale" is for classifiers; a clusterer takes it, and refines no borders."""
     encoder = PixelEncoder(4, features="multiscale", max_epochs=0)
     labels = AESegmenter(3, encoder=encoder, random_state=0).fit_predict(mosaic[0])
     assert set(np.unique(labels)) == {0, 1, 2}

@@ -7,7 +7,7 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRSc
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae._base import draw_seed, seeded
-from sklearn_segae.training._callbacks import OnEpoch, StopRules
+from sklearn_segae.training._callbacks import EpochEnd, StoppingCriteria
 from sklearn_segae.training._execution import resolve_device
 
 
@@ -63,7 +63,7 @@ def test_improvement_is_relative(unit):
         ([-9.3, -9.5, -10], 0),
         ([-9.3, -9.5, -9.55, -9.6], 2),  # negative ones, as of coherence, fall below themselves
     ]:
-        rules = StopRules(None, 0.015, 10, "train_loss")
+        rules = StoppingCriteria(None, 0.015, 10, "train_loss")
         rules.on_train_begin(None)
         for loss in losses:
             rules._watch(None, unit * loss)
@@ -139,7 +139,7 @@ def test_on_epoch_reports_every_epoch(rows):
     """What a progress bar needs: epochs from 1, their number, and the loss."""
     calls = []
     fitted = autoencoder(
-        callbacks=[OnEpoch(lambda *report: calls.append(report))], max_epochs=3
+        callbacks=[EpochEnd(lambda *report: calls.append(report))], max_epochs=3
     ).fit(rows)
     assert calls == [(i + 1, 3, loss) for i, loss in enumerate(fitted.loss_curve_)]
 
@@ -165,7 +165,7 @@ def test_a_failed_continuation_leaves_the_old_net(rows):
     """warm_start works on a copy: if it fails, the estimator encodes as before."""
     estimator = autoencoder(max_epochs=3, warm_start=True).fit(rows)
     codes = estimator.transform(rows)
-    broken = OnEpoch(lambda *_: 1 / 0)
+    broken = EpochEnd(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         estimator.set_params(callbacks=[broken]).fit(rows)
     np.testing.assert_array_equal(estimator.transform(rows), codes)
