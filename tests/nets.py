@@ -11,6 +11,6 @@ def noise(*shape):
 
 def pixel_net(**options):
     """A small PixelAutoencoder in float64, with weights as before training."""
-    net = PixelAutoencoder(**{"n_channels": 2, "width": 3, **options}).double()
+    net = PixelAutoencoder(**{"n_channels": 2, "n_filters": 3, **options}).double()
     net.initialize(noise(2, options.get("n_channels", 2), 40, 40))
     return net

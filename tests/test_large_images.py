@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.imaging._tiled_inference import OVERHEAD, tile_side
 
-TINY = {"width": 4, "batch_size": 1, "max_epochs": 0}
+TINY = {"n_filters": 4, "batch_size": 1, "max_epochs": 0}
 SEGMENTERS = {
     "colors": AESegmenter(3, encoder=PixelEncoder(4, features="intensity", **TINY)),
     "textures": AESegmenter(3, encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY)),

@@ -255,7 +255,7 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         "auto" takes "dense" or "conv". "dense" reads images as long rows, too. Or a subclass of
         `torch.nn.Module` (or a function, such as a `functools.partial` of one): it is called with
         the size of a sample, `n_features` or (C, H, W), and `n_components`, and its instances need
-        `encode` and `decode`. If they have `start_from`, it is called with up to 1000 scaled
+        `encode` and `decode`. If they have `initialize_from`, it is called with up to 1000 scaled
         samples before training.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored

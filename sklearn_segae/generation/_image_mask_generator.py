@@ -109,7 +109,7 @@ class ImageMaskGenerator(BaseEstimator):
     --------
     >>> from sklearn.decomposition import PCA
     >>> from sklearn_segae.datasets import make_shapes
-    >>> from sklearn_segae.generation._image_mask_generator import ImageMaskGenerator
+    >>> from sklearn_segae.generation import ImageMaskGenerator
     >>> images, labels = make_shapes(3, size=32, random_state=0)
     >>> generator = ImageMaskGenerator(autoencoder=PCA(8), random_state=0)
     >>> new_images, new_labels = generator.fit(images, labels).sample(2)

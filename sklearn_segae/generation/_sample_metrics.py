@@ -38,7 +38,7 @@ def two_sample_accuracy(real: Any, generated: Any) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_segae.generation._sample_metrics import two_sample_accuracy
+    >>> from sklearn_segae.generation import two_sample_accuracy
     >>> rng = np.random.default_rng(0)
     >>> real, far = rng.normal(size=(2, 200, 3)) + np.array([0, 9])[:, None, None]
     >>> two_sample_accuracy(real, far)
@@ -84,7 +84,7 @@ def novelty(train: Any, real: Any, generated: Any) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_segae.generation._sample_metrics import novelty
+    >>> from sklearn_segae.generation import novelty
     >>> train, real = np.random.default_rng(0).normal(size=(2, 100, 3))
     >>> novelty(train, real, train)
     0.0
@@ -119,7 +119,7 @@ def coverage(real: Any, generated: Any, n_neighbors: int = 5) -> float:
 
     Examples
     --------
-    >>> from sklearn_segae.generation._sample_metrics import coverage
+    >>> from sklearn_segae.generation import coverage
     >>> coverage([[0.0], [1.0], [8.0], [9.0]], [[0.4], [0.6]], n_neighbors=1)
     0.5
     """
@@ -153,7 +153,7 @@ def mode_coverage(classifier: Any, generated: Any, *, min_share: float = 0.1) ->
     Examples
     --------
     >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from sklearn_segae.generation._sample_metrics import mode_coverage
+    >>> from sklearn_segae.generation import mode_coverage
     >>> classifier = KNeighborsClassifier(1).fit([[0.0], [1.0], [2.0]], ["a", "b", "c"])
     >>> round(mode_coverage(classifier, [[0.1], [0.2], [1.1]]), 2)
     0.67

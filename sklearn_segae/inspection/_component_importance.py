@@ -73,7 +73,7 @@ def component_importance(
     --------
     >>> from sklearn_segae import AESegmenter, PixelEncoder
     >>> from sklearn_segae.datasets import make_shapes
-    >>> from sklearn_segae.inspection._component_importance import component_importance
+    >>> from sklearn_segae.inspection import component_importance
     >>> images, _ = make_shapes(2, size=64, random_state=0)
     >>> encoder = PixelEncoder(4, features="intensity", max_epochs=0)
     >>> segmenter = AESegmenter(3, encoder=encoder, random_state=0).fit(images)

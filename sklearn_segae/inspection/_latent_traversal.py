@@ -42,7 +42,7 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_segae import AutoencoderTransformer
-    >>> from sklearn_segae.inspection._latent_traversal import latent_traversal
+    >>> from sklearn_segae.inspection import latent_traversal
     >>> X = load_digits().images
     >>> autoencoder = AutoencoderTransformer(4, max_epochs=1, random_state=0).fit(X)
     >>> latent_traversal(autoencoder, X[0], component=2, values=[-1, 0, 1]).decoded.shape

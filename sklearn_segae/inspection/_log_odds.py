@@ -177,7 +177,7 @@ class TorchLogOdds(LogOdds):
         return logs
 
     def _gather(self, logs: Tensor) -> Tensor:
-        """Do as `Refiner.probabilities` does, but for the last normalization."""
+        """Do as `BoundaryRefiner.probabilities` does, but for the last normalization."""
         down, across = (weights.to(logs) for weights in self.gathering)
         evidence = logs.log_softmax(-1).clamp_min(LEAST_EVIDENCE)
         return torch.einsum("hi,nijk,wj->nhwk", down, evidence, across)
@@ -210,7 +210,7 @@ def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:
 
 
 def _gathering(refiner: BoundaryRefiner, grid: Tile, tile: Tile, axis: int) -> Tensor:
-    """Return the weights (pixels, grid) of `Refiner.gather` along one axis, which are separable."""
+    """Return the weights (pixels, grid) of `BoundaryRefiner.gather` along one axis, which are separable."""
     n, one = len(range(grid[axis].start, grid[axis].stop, refiner.step)), slice(0, 1)
     units = np.eye(n, dtype=np.float32)[:, None]
     weights = refiner.gather(units, (grid[axis], one), (tile[axis], one))

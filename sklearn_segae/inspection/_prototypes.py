@@ -70,7 +70,7 @@ def segment_prototypes(
     --------
     >>> from sklearn_segae import AESegmenter, PixelEncoder
     >>> from sklearn_segae.datasets import make_shapes
-    >>> from sklearn_segae.inspection._prototypes import segment_prototypes
+    >>> from sklearn_segae.inspection import segment_prototypes
     >>> images, _ = make_shapes(2, size=64, random_state=0)
     >>> segmenter = AESegmenter(3, encoder=PixelEncoder(max_epochs=0), random_state=0).fit(images)
     >>> prototypes = segment_prototypes(segmenter, images, n_prototypes=2, size=8)

@@ -51,7 +51,7 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
     --------
     >>> from sklearn_segae import PixelEncoder
     >>> from sklearn_segae.datasets import make_mosaic
-    >>> from sklearn_segae.inspection._reconstruction_error import reconstruction_error
+    >>> from sklearn_segae.inspection import reconstruction_error
     >>> images, _ = make_mosaic(size=64, random_state=0)
     >>> encoder = PixelEncoder(4, features="texture", max_epochs=1, random_state=0).fit(images)
     >>> reconstruction_error(encoder, images).shape

@@ -153,7 +153,7 @@ def _describe_shortcut(module: Any) -> Description:
     return {
         "layers": describe(module.layers),
         "shape": list(map(int, module.shape)),
-        "n_components": int(module.there.out_features),
+        "n_components": int(module.encode_linear.out_features),
     }
 
 
@@ -183,8 +183,8 @@ def _build_pixels(**arguments: Any) -> nn.Module:
 KINDS = {
     "ConvAutoencoder": Kind(ConvAutoencoder, _describe_conv, ConvAutoencoder),
     "DenseAutoencoder": Kind(DenseAutoencoder, _describe_dense, DenseAutoencoder),
-    "Flattened": Kind(FlattenedAutoencoder, _describe_flattened, _build_flattened),
+    "FlattenedAutoencoder": Kind(FlattenedAutoencoder, _describe_flattened, _build_flattened),
     "PixelAutoencoder": Kind(PixelAutoencoder, _describe_pixels, _build_pixels),
     "Sequential": Kind(nn.Sequential, _describe_stack, dense_stack),
-    "Shortcut": Kind(LinearShortcut, _describe_shortcut, _build_shortcut),
+    "LinearShortcut": Kind(LinearShortcut, _describe_shortcut, _build_shortcut),
 }

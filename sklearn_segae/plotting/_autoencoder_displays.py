@@ -37,7 +37,7 @@ class LossCurveDisplay:
 
     Examples
     --------
-    >>> from sklearn_segae.plotting._autoencoder_displays import LossCurveDisplay
+    >>> from sklearn_segae.plotting import LossCurveDisplay
     >>> display = LossCurveDisplay.from_predictions([3.0, 2.0, 1.5], stop_reason="max_epochs")
     >>> display.ax_.get_title()
     '3 epochs: max_epochs was reached'

@@ -47,10 +47,12 @@ class SegmentationDisplay:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay
+    >>> from sklearn_segae.plotting import SegmentationDisplay
     >>> labels = np.repeat([[0, 1]], 8, axis=0).repeat(4, axis=1)
-    >>> display = SegmentationDisplay.from_predictions(labels * 0.5, labels, display_labels=["sea",
-    "land"]) >>> [text.get_text() for text in display.legend_.get_texts()]
+    >>> display = SegmentationDisplay.from_predictions(
+    ...     labels * 0.5, labels, display_labels=["sea", "land"]
+    ... )
+    >>> [text.get_text() for text in display.legend_.get_texts()]
     ['sea', 'land']
     """
 

@@ -89,7 +89,7 @@ def _new_net(
     device: str,
 ) -> Net:
     """Make a net of the module, which may look at some samples before training."""
-    if hasattr(module, "start_from"):
+    if hasattr(module, "initialize_from"):
         module.initialize_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
     net = Net(
         module.to(device),

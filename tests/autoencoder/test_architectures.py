@@ -162,7 +162,7 @@ def test_a_module_of_ones_own(rng, shape):
 class Curious(Linear):
     """A module that notes what it is shown before training."""
 
-    def start_from(self, x):
+    def initialize_from(self, x):
         self.seen = x
 
 

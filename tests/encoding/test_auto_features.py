@@ -76,7 +76,7 @@ def test_small_images_have_small_textures():
 
 def test_the_encoder_follows(mosaic, shapes):
     """features_, pooling_ and whitening_ show the choice; numbers of the user's own are kept."""
-    quick = {"width": 12, "batch_size": 2, "max_epochs": 0, "random_state": 0}
+    quick = {"n_filters": 12, "batch_size": 2, "max_epochs": 0, "random_state": 0}
     color = PixelEncoder(**quick).fit(shapes[0])
     assert (color.features_, color.pooling_, color.whitening_) == ("intensity", 1, 1)
     texture = PixelEncoder(features="texture", **quick).fit(mosaic[0])

@@ -14,7 +14,7 @@ from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.encoding._backends import MAX_SESSIONS, OnnxNetwork
 from sklearn_segae.persistence import load, save
 
-QUICK = {"width": 4, "batch_size": 1, "max_epochs": 1, "random_state": 0}
+QUICK = {"n_filters": 4, "batch_size": 1, "max_epochs": 1, "random_state": 0}
 
 
 @pytest.mark.parametrize("stride", [1, 2])

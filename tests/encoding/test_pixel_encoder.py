@@ -114,7 +114,7 @@ def test_pooling_is_a_gaussian_blur_of_the_codes():
     [
         ("pooling", 2.0),
         ("whitening", 0.5),
-        ("width", 7),
+        ("n_filters", 7),
         ("max_epochs", 2),
         ("batch_size", 2),
         ("lr", 0.1),
@@ -139,7 +139,7 @@ def test_parameters_change_the_codes(shapes, parameter, value):
         ("pooling", "large"),
         ("whitening", 2),
         ("n_components", 0),
-        ("width", 0),
+        ("n_filters", 0),
         ("loss", "cross_entropy"),
     ],
 )

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.imaging._dask import _chunks
 
-TINY = {"width": 4, "batch_size": 1, "max_epochs": 0, "random_state": 0}
+TINY = {"n_filters": 4, "batch_size": 1, "max_epochs": 0, "random_state": 0}
 FAST = {"random_state": 0, "n_fit_pixels": 2000, "max_memory": "37MiB"}
 SEGMENTERS = {
     "colors": AESegmenter(3, encoder=PixelEncoder(4, features="intensity", **TINY), **FAST),

@@ -119,7 +119,7 @@ def test_a_shortcut_needs_no_more_components_than_there_are(n, n_features, n_com
     """What rows or features are too few for begins as 0, and the rest is orthonormal."""
     net = LinearShortcut(DenseAutoencoder(n_features, n_components), (n_features,), n_components)
     net.double().initialize_from(noise(n, n_features))
-    axes = net.there.weight
+    axes = net.encode_linear.weight
     n_axes = min(n, n_features, n_components)
     expected = torch.zeros(n_components, n_components).double()
     expected[:n_axes, :n_axes] = torch.eye(n_axes)
@@ -140,7 +140,7 @@ def test_a_shortcut_is_added(layers, shape):
     """There and back, for samples of any shape; at first, layers hardly change what it says."""
     net, x = LinearShortcut(layers, shape, 2).double(), noise(50, *shape)
     net.initialize_from(x)
-    straight = net.there(x.flatten(1))
+    straight = net.encode_linear(x.flatten(1))
     torch.testing.assert_close(net.encode(x), layers.encode(x) + straight)
     assert net.decode(straight).shape == x.shape
     assert layers.encode(x).std() < 0.2 * straight.std()

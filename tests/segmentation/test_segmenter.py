@@ -114,7 +114,9 @@ def test_other_codes_for_no_label(quadrants, ignored):
     y = labels + 1
     y[0, :, ::2] = np.resize(ignored, 20)
     y[0, ::5] = -1
-    segmenter = AESegmenter(estimator=LogisticRegression(), ignore_label=ignored, **RAW)
+    segmenter = AESegmenter(
+        estimator=LogisticRegression(max_iter=1000), ignore_label=ignored, **RAW
+    )
     assert list(segmenter.fit(images, y).classes_) == [1, 2, 3, 4]
     assert list(segmenter.set_params(ignore_label=-9).fit(images, y).classes_) != [1, 2, 3, 4]
 
@@ -140,7 +142,7 @@ def test_semi_supervised_estimators_are_not_taught_ignored_pixels(quadrants):
     y = np.full(labels.shape, -1)
     y[0, ::5, ::5] = labels[0, ::5, ::5]
     y[0, :, 20:] = 255
-    fit = {"estimator": Recorder(LogisticRegression()), "ignore_label": 255, **RAW}
+    fit = {"estimator": Recorder(LogisticRegression(max_iter=1000)), "ignore_label": 255, **RAW}
     given = AESegmenter(**fit).fit(images, y).estimator_.given_
     assert (given >= 0).sum() == 8 * 4
     assert (given == -1).sum() == 40 * 20 - 8 * 4
@@ -324,7 +326,7 @@ def test_scope_image_is_for_clusterers(shapes):
 
 def test_the_default_estimator_follows_the_features(shapes, mosaic):
     """A mixture for colors, k-means for textures."""
-    quick = {"width": 8, "max_epochs": 0}
+    quick = {"n_filters": 8, "max_epochs": 0}
     for features, images, kind in (
         ("intensity", shapes[0], ShrunkMixture),
         ("texture", mosaic[0], KMeans),
