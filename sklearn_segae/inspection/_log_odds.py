@@ -210,7 +210,7 @@ def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:
 
 
 def _gathering(refiner: BoundaryRefiner, grid: Tile, tile: Tile, axis: int) -> Tensor:
-    """Return the weights (pixels, grid) of `BoundaryRefiner.gather` along one axis, which are separable."""
+    """Return the weights (pixels, grid) of `BoundaryRefiner.gather`, separable, along one axis."""
     n, one = len(range(grid[axis].start, grid[axis].stop, refiner.step)), slice(0, 1)
     units = np.eye(n, dtype=np.float32)[:, None]
     weights = refiner.gather(units, (grid[axis], one), (tile[axis], one))
