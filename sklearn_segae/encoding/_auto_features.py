@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 
 from ._codes import FeatureSettings
 from ._feature_sampling import TileReader, flatten_map, neighbors
+from ._pooling import MAX_CONTRAST_SIGMA
 from ._projection import coherence_axes, color_axes, pair_covariances
-from ._two_views import MAX_CONTRAST_SIGMA
 
 
 def resolve_settings(
@@ -107,7 +107,6 @@ def measure_evidence(
     if not large or sigma < 1 or images[0].shape[2] > SPECTRUM:
         return Evidence(0, 0, 1)  # no room for textures, or no need
     chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
-    readers = [reader.with_contrast(2 * sigma) for reader in readers]
     grids = [[_grid(reader, image, sigma, side) for image in chosen] for reader in readers]
     colors = _color_maps([pixels for _, pixels in grids[0]])
     seed = int(rng.integers(2**31))
@@ -147,14 +146,17 @@ def _color_maps(maps: Maps) -> Maps:
 def _grid(
     reader: TileReader, image: np.ndarray, sigma: float, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features, and pixels, of a grid over the middle of an image, a strip at a time."""
+    """Features of two views, and pixels, on a grid over the middle of an image, strip by strip."""
     (top, bottom), (left, right) = (
         (max(0, (size - side) // 2), min(size, (size + side) // 2)) for size in image.shape[:2]
     )
     step = max(1, round(sigma / 2))
     starts = range(top, bottom, STRIP * step)
     rows = [slice(start, min(start + STRIP * step, bottom)) for start in starts]
-    strips = [reader.features(image, (own, slice(left, right)), sigma, step) for own in rows]
+    strips = [
+        reader.features(image, (own, slice(left, right)), sigma, step, contrast_sigma=2 * sigma)
+        for own in rows
+    ]
     features, pixels = (np.concatenate(parts) for parts in zip(*strips, strict=True))
     return features, pixels
 

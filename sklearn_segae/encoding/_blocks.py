@@ -17,9 +17,8 @@ from torch import Tensor
 
 from ..networks._pixel_autoencoder import crop
 from ._local_jets import FRAME, RADIUS, jet_sizes, local_jets
-from ._pooling import TilePooling, pool_radius, stride_of
+from ._pooling import TilePooling, pool_radius, stride_of, views_of
 from ._projection import Projection
-from ._two_views import two_views
 
 
 class Block:
@@ -71,7 +70,7 @@ class LearntBlock(Block):
     projections : list of Projection
         The most widely pooled first.
     contrast_sigma : float
-        If above 0, projected are the features of two views of the image (see `two_views`).
+        If above 0, projected are the features of two views of the image (see `views_of`).
     narrow : Projection or None
         Of the same features, pooled less: components that are computed on demand.
     """
@@ -106,15 +105,9 @@ class LearntBlock(Block):
         pairs = zip(self.projections, parts, strict=True)
         return replace(self, projections=[p._replace(axes=p.axes * u) for p, u in pairs])
 
-    def with_narrow(self) -> LearntBlock:
-        """Return a block that has the narrow components as well, after the others."""
-        narrow = [] if self.narrow is None else [self.narrow]
-        return replace(self, projections=[*self.projections, *narrow], narrow=None)
-
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
         """Compute the components of all projections in one pass over the layers."""
-        sigma = self.contrast_sigma
-        views = two_views(x, sigma, pooling.smooth) if sigma else [x]
+        views = views_of(x, self.contrast_sigma, pooling.smooth)
         axes = [_tensor_like(p.axes, x) for p in self.projections]
         return project_and_pool(network, views, axes, [p.sigma for p in self.projections], pooling)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from ..imaging._tiles import STRIDE, Tile, pad_tile, pixel_ranges
 from ._blocks import BandBlock, Block, JetBlock, LearntBlock, compute_blocks, margin_of
 from ._feature_sampling import FeatureSampler, TileReader, flatten_map
 from ._pooling import TilePooling
-from ._projection import N_COLORS, color_axes, fit_projection, fit_readout
+from ._projection import N_COLORS, fit_projection, fit_readout
 
 NARROW = 0.4  # of the pooling: of codes for boundaries
 N_STRONG = 2  # features beside the colors, of "intensity+texture"
@@ -86,12 +87,13 @@ class Codes(NamedTuple):
         """Return codes that have the narrow components, too, after the others."""
         *others, last = self.blocks
         block: Any = last
-        n, n_channels = len(block.narrow.offset), self.readout.shape[1]
+        narrow, n = block.narrow, len(block.narrow.offset)
+        projections = [*block.projections, narrow]
         return self._replace(
-            blocks=[*others, block.with_narrow()],
-            shift=np.concatenate([self.shift, block.narrow.offset]),
+            blocks=[*others, replace(block, projections=projections, narrow=None)],
+            shift=np.concatenate([self.shift, narrow.offset]),
             divisor=np.concatenate([self.divisor, np.ones(n)]),
-            readout=np.insert(self.readout, [-1] * n, np.zeros(n_channels), axis=0),
+            readout=np.insert(self.readout, [-1] * n, 0, axis=0),
         )
 
     def compute(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
@@ -138,18 +140,14 @@ def fit_codes(sampler: FeatureSampler, settings: FeatureSettings, n_components: 
     return _standardized(settings, blocks, sampler)
 
 
-def fit_row_codes(sampler: FeatureSampler, settings: FeatureSettings, n_components: int) -> Codes:
-    """Fit the projection of rows (n, 1, C), which have no neighbors."""
-    projection = fit_projection(sampler.row_pairs(), n_components, settings.whitening)
-    colors = np.eye(sampler.n_channels, dtype=np.float32)
-    return _as_projected(settings, LearntBlock([projection]), colors)
-
-
 def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: FeatureSampler) -> Codes:
     """Measure mean and spread of all components on small tiles, and fit the way back to pixels."""
-    colors = color_axes(sampler.pixels).astype(np.float32)
+    colors = sampler.color_axes.astype(np.float32)
     if len(blocks) == 1 and isinstance(blocks[0], LearntBlock):
-        return _as_projected(settings, blocks[0], colors)
+        # Learnt components alone stay as strong as the projection made them: it weighs them.
+        (learnt,) = blocks[0].projections
+        unit = np.ones_like(learnt.offset)
+        return Codes(settings, blocks, learnt.offset, unit, learnt.readout, colors)
     tiles = sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
     maps = [read_blocks(sampler.reader, blocks, *tile) for tile in tiles]
     rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
@@ -159,13 +157,6 @@ def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: Featu
     divisor = np.where(spread > 1e-6, spread, 1)
     readout = fit_readout((rows - shift) / divisor, pixels)
     return Codes(settings, blocks, shift, divisor, readout, colors)
-
-
-def _as_projected(settings: FeatureSettings, block: LearntBlock, colors: np.ndarray) -> Codes:
-    """Leave learnt components alone as strong as the projection made them: it weighs them."""
-    (projection,) = block.projections
-    offset, readout = projection.offset, projection.readout
-    return Codes(settings, [block], offset, np.ones_like(offset), readout, colors)
 
 
 def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
@@ -186,8 +177,8 @@ def _fit_intensity(
     sampler: FeatureSampler, settings: FeatureSettings, n: int, n_strong: int = 0
 ) -> list[Block]:
     """Fit components led by colors."""
-    pairs, colors = sampler.pairs(settings.pooling), color_axes(sampler.pixels)
-    projection = fit_projection(pairs, n, settings.whitening, colors, n_strong)
+    pairs = sampler.pairs(settings.pooling)
+    projection = fit_projection(pairs, n, settings.whitening, sampler.color_axes, n_strong)
     return [LearntBlock([projection])]
 
 
@@ -202,10 +193,10 @@ def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) 
         fit_projection(sampler.pairs(sigma, n_tiles=N_MULTISCALE_TILES), k, settings.whitening)
         for sigma, k in zip(sigmas, numbers, strict=True)
     ]
-    n_channels = sampler.n_channels
+    n_channels = sampler.images[0].shape[2]
     if n_channels <= N_COLORS:
         return [JetBlock(np.eye(n_channels)), LearntBlock(projections)]
-    colors = color_axes(sampler.pixels).astype(np.float32)
+    colors = sampler.color_axes.astype(np.float32)
     return [JetBlock(colors), LearntBlock(projections), BandBlock(n_channels)]
 
 

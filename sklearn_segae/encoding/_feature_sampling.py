@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from ..imaging._scaling import sample_evenly, scaled
 from ..imaging._tiles import Tile, clip_tile, pad_tile, pixel_ranges, read_tile, sample_tiles, tiles
 from ..networks._pixel_autoencoder import crop
 from ..training._execution import evaluate
-from ._pooling import TilePooling, pool_radius, stride_of
-from ._two_views import TwoViewNetwork
+from ._pooling import TilePooling, pool_radius, stride_of, views_of
+from ._projection import FeaturePairs, color_axes
 
 PAIR_TILE_SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
 N_PAIR_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
@@ -28,7 +28,7 @@ class TileReader:
 
     Parameters
     ----------
-    network : PixelAutoencoder, TwoViewNetwork or NetworkBackend
+    network : PixelAutoencoder or NetworkBackend
         With a `margin`, the pixels that it needs on every side of a tile.
     scale : ndarray of shape (2, C)
         Mean and standard deviation of every channel.
@@ -40,11 +40,6 @@ class TileReader:
         self.network = network
         self.scale = scale
         self.dtype = dtype
-
-    def with_contrast(self, sigma: float) -> TileReader:
-        """Return one that reads two views of the images; with 0 the same."""
-        network = TwoViewNetwork(self.network, sigma) if sigma else self.network
-        return TileReader(network, self.scale, self.dtype)
 
     def read(
         self,
@@ -66,39 +61,31 @@ class TileReader:
         return maps[0].transpose(1, 2, 0)
 
     def features(
-        self, image: np.ndarray, tile: Tile, sigma: float, step: int, stride: int = 1
+        self,
+        image: np.ndarray,
+        tile: Tile,
+        sigma: float,
+        step: int,
+        stride: int = 1,
+        contrast_sigma: float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return pooled features (h, w, F) and the pixels (h, w, C) of every `step`-th pixel.
 
-        Pooled are the features of every `stride`-th pixel.
+        Pooled are the features of every `stride`-th pixel, of all `views_of` the image.
         """
         around = pad_tile(tile, pool_radius(sigma), image.shape)
         pooling = TilePooling(*pixel_ranges(tile, around, step))
-        function = partial(pooled_features, sigma=sigma, pooling=pooling, stride=stride)
-        maps = self.read(function, image, around)
+
+        def pooled(network: Any, x: Tensor) -> Tensor:
+            views = views_of(x, contrast_sigma)
+            maps = torch.cat([network.encode(view, stride) for view in views], 1)
+            pixels = pooling.pool(crop(views[0], network.margin), 0)
+            return torch.cat([pooling.pool(maps, sigma, stride), pixels], 1)
+
+        margin = self.network.margin + pool_radius(contrast_sigma)
+        maps = self.read(pooled, image, around, margin)
         features, pixels = np.split(maps, [-image.shape[2]], axis=2)
         return features, pixels
-
-
-def pooled_features(
-    network: Any, x: Tensor, sigma: float, pooling: TilePooling, stride: int = 1
-) -> Tensor:
-    """Return all features, pooled, and the pixels themselves as the last C channels.
-
-    (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_features + C, h, w).
-    """
-    features = pooling.pool(network.encode(x, stride), sigma, stride)
-    return torch.cat([features, pooling.pool(crop(x, network.margin), 0)], 1)
-
-
-class FeaturePairs(NamedTuple):
-    """Features (n, F) of pixels and of their neighbors, and what belongs to each pair."""
-
-    first: np.ndarray
-    second: np.ndarray
-    pixels: np.ndarray  # (n, C), the scaled pixel at the first end
-    image: np.ndarray  # (n,), index of the image
-    sigma: float  # of the pooling
 
 
 class FeatureSampler:
@@ -109,24 +96,28 @@ class FeatureSampler:
     reader : TileReader
     images : sequence of ndarray of shape (H, W, C)
     rng : numpy.random.Generator
+    rows : bool, default=False
+        Whether there is one image (n, 1, C), whose pixels have no neighbors.
     """
 
     def __init__(
-        self, reader: TileReader, images: Sequence[np.ndarray], rng: np.random.Generator
+        self,
+        reader: TileReader,
+        images: Sequence[np.ndarray],
+        rng: np.random.Generator,
+        rows: bool = False,
     ) -> None:
         self.reader = reader
         self.images = images
         self.rng = rng
+        self.rows = rows
 
     @cached_property
-    def pixels(self) -> np.ndarray:
-        """Scaled pixels (n, C) from everywhere."""
-        return scaled(sample_evenly(self.images), self.reader.scale)
-
-    @property
-    def n_channels(self) -> int:
-        """C."""
-        return self.images[0].shape[2]
+    def color_axes(self) -> np.ndarray:
+        """Whitened principal colors (C, q) of the scaled pixels; of rows, the bands."""
+        if self.rows:
+            return np.eye(self.images[0].shape[2])
+        return color_axes(scaled(sample_evenly(self.images), self.reader.scale))
 
     def tiles(self, side: int, n_tiles: int) -> list[tuple[np.ndarray, Tile]]:
         """Draw small tiles, each with its image."""
@@ -140,8 +131,11 @@ class FeatureSampler:
         """Pair pooled pixels with those `lag_of(sigma)` further right and further down.
 
         From up to `n_tiles` tiles, that do not overlap, on a grid no finer than pooling needs.
+        Rows are paired with themselves.
         """
-        reader, images = self.reader.with_contrast(contrast_sigma), self.images
+        if self.rows:
+            return self._row_pairs()
+        images, stride = self.images, stride_of(sigma)
         step = max(1, int(sigma / 2))
         side, lag = PAIR_TILE_SIDE * step, round(lag_of(sigma) / step)
         every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, side)]
@@ -149,15 +143,16 @@ class FeatureSampler:
         thin = max(1, 2 * len(chosen) * PAIR_TILE_SIDE**2 // N_PAIRS)
         parts = []
         for i, tile in chosen:
-            features, pixels = reader.features(images[i], tile, sigma, step, stride_of(sigma))
+            features, pixels = self.reader.features(
+                images[i], tile, sigma, step, stride, contrast_sigma
+            )
             first, second = (end[::thin] for end in neighbors(features, lag))
             own = neighbors(pixels, lag)[0][::thin]
             parts.append((first, second, own, np.full(len(first), i)))
         first, second, pixels, image = map(np.concatenate, zip(*parts, strict=True))
         return FeaturePairs(first, second, pixels, image, sigma)
 
-    def row_pairs(self) -> FeaturePairs:
-        """Pair rows, an image (n, 1, C), with themselves, since they have no neighbors."""
+    def _row_pairs(self) -> FeaturePairs:
         (rows,) = self.images
         chosen = rows[self.rng.permutation(len(rows))[:N_ROWS]]
         tile = slice(0, len(chosen)), slice(0, 1)

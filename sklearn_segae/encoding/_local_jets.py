@@ -11,7 +11,7 @@ from ._pooling import TilePooling, pool_radius
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
 RADIUS = pool_radius(SIGMAS[-1])
-WIDE = 8.0  # from here on values are left out: slow changes of light, which tell no segments
+WIDE = 8.0  # from here on values are left out: slow changes of light, which separate no segments
 TINY = 1e-30
 FRAME = 4  # pixels beyond the tile that derivatives need
 
@@ -22,7 +22,7 @@ def jet_sizes() -> dict[float, int]:
 
 
 def local_jets(x: Tensor, pooling: TilePooling) -> Tensor:
-    """Return what a neighborhood looks like to second order, whichever way it is turned.
+    """Return the structure of a neighborhood to second order, whichever way it is turned.
 
     Length of the gradient, both eigenvalues of the Hessian, larger first, and below `WIDE` the
     value, of every channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale

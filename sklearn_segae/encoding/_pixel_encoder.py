@@ -32,7 +32,7 @@ from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
 from ..training._train import loss_curve, reraise_interrupt, train
 from ._auto_features import measure_evidence, resolve_settings, texture_scale
 from ._backends import BACKENDS
-from ._codes import FEATURES, Codes, FeatureSettings, fit_codes, fit_row_codes
+from ._codes import FEATURES, Codes, FeatureSettings, fit_codes
 from ._crops import crop_samples, row_samples
 from ._feature_sampling import FeatureSampler, TileReader
 from ._objectives import CoherentReconstruction, PatchReconstruction
@@ -264,9 +264,8 @@ class PixelEncoder(
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
                 """Return the attributes of an encoder with this network."""
                 net.module_.balance(some.to(net.device))
-                sampler = FeatureSampler(TileReader(net.module_, scale), images, rng)
-                fit = fit_row_codes if rows else fit_codes
-                codes = fit(sampler, settings, self.n_components)
+                sampler = FeatureSampler(TileReader(net.module_, scale), images, rng, rows)
+                codes = fit_codes(sampler, settings, self.n_components)
                 return {"net_": net, "scale_": scale, "rows_": rows, **_described(codes)}
 
             # Callbacks may ask for a fitted encoder after every epoch.

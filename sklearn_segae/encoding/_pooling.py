@@ -1,18 +1,23 @@
-"""Averages over Gaussian neighborhoods of pixels."""
+"""Averages over Gaussian neighborhoods of pixels, and local contrast normalization."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..imaging._tiles import STRIDE
+from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 
 WIDE = 6.0  # pooling from which on every second pixel is enough
 BLOCK_SIZE = 64  # pixels that are averaged at once: more would multiply more zeros
+MAX_CONTRAST_SIGMA = 32  # standard deviation in pixels of local brightness, at most
+TINY = 1e-30  # of variance: a root has no gradient at 0
+LEAST_CONTRAST = 0.15  # in standard deviations of a channel: flatter places stay flat
 
 
 class TilePooling(NamedTuple):
@@ -69,8 +74,8 @@ def pool(maps: Tensor, sigma: float, rows: range, columns: range, *, stride: int
         _gaussian_blocks(rows, maps, -2, sigma, stride),
         _gaussian_blocks(columns, maps, -1, sigma, stride),
     )
-    maps = torch.cat([weights @ maps[..., seen, :] for seen, weights in down], -2)
-    return torch.cat([maps[..., seen] @ weights.T for seen, weights in across], -1)
+    maps = torch.cat([weights @ maps[..., within, :] for within, weights in down], -2)
+    return torch.cat([maps[..., within] @ weights.T for within, weights in across], -1)
 
 
 def smooth(maps: Tensor, sigma: float) -> Tensor:
@@ -87,6 +92,51 @@ def pool_radius(sigma: float) -> int:
     return ceil(3 * sigma)
 
 
+Smooth = Callable[[Tensor, float], Tensor]
+
+
+def views_of(x: Tensor, sigma: float, smooth: Smooth = smooth) -> list[Tensor]:
+    """Return images, and the same with local contrast normalized, r pixels less on every side each.
+
+    r = pool_radius(sigma); with sigma 0 the images alone.
+    """
+    if not sigma:
+        return [x]
+    return [crop(x, pool_radius(sigma)), normalize_local_contrast(x, sigma, smooth)]
+
+
+def normalize_local_contrast(x: Tensor, sigma: float, smooth: Smooth = smooth) -> Tensor:
+    """Subtract local brightness and divide by local contrast [1]_, so that uneven light is gone.
+
+    (N, C, H, W) -> (N, C, H - 2 * r, W - 2 * r), r = pool_radius(sigma). Brightness is the mean
+    over the channels: differences between channels stay.
+
+    References
+    ----------
+    .. [1] K. Jarrett, K. Kavukcuoglu, M. Ranzato, Y. LeCun, "What is the best multi-stage
+       architecture for object recognition?", ICCV 2009, doi:10.1109/ICCV.2009.5459469.
+    """
+    brightness = x.mean(1, keepdim=True)
+    mean = smooth(brightness, sigma)
+    variance = smooth(brightness**2, sigma) - mean**2
+    inner = crop(x, pool_radius(sigma))
+    return (inner - mean) / (variance.clamp_min(TINY).sqrt() + LEAST_CONTRAST)
+
+
+def normalized_patches(
+    network: PixelAutoencoder, x: Tensor, sigma: float, size: int, step: int
+) -> Tensor:
+    """Return the normalized brightness of the patches about every `step`-th pixel.
+
+    (N, C, H + 2 * m, W + 2 * m) -> (N, size**2, ceil(H / step), ceil(W / step)), m the margin of
+    the network and pool_radius(sigma).
+    """
+    brightness = normalize_local_contrast(x, sigma).mean(1, keepdim=True)
+    inner = crop(brightness, network.margin - size // 2)
+    height, width = (-(-(side - size + 1) // step) for side in inner.shape[-2:])
+    return functional.unfold(inner, size, stride=step).unflatten(2, (height, width))
+
+
 def _gaussian_blocks(
     centers: range, maps: Tensor, axis: int, sigma: float, stride: int
 ) -> Iterator[tuple[slice, Tensor]]:
@@ -99,13 +149,13 @@ def _gaussian_blocks(
     for start in range(0, len(centers), BLOCK_SIZE) if len(centers) else [0]:
         own = centers[start : start + BLOCK_SIZE]
         first, last = max(0, own.start - radius), own.stop + radius
-        seen = slice(-(-first // stride), min(size, -(-last // stride)))
-        yield seen, _gaussian_rows(own, seen, sigma, stride).to(maps)
+        within = slice(-(-first // stride), min(size, -(-last // stride)))
+        yield within, _gaussian_rows(own, within, sigma, stride).to(maps)
 
 
-def _gaussian_rows(centers: range, seen: slice, sigma: float, stride: int) -> Tensor:
+def _gaussian_rows(centers: range, within: slice, sigma: float, stride: int) -> Tensor:
     """Matrix (len(centers), n_seen) whose rows average pixels about the centers."""
-    offsets = stride * torch.arange(seen.start, seen.stop) - torch.tensor(centers)[:, None]
+    offsets = stride * torch.arange(within.start, within.stop) - torch.tensor(centers)[:, None]
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
         offsets.abs() <= pool_radius(sigma)
     )

@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._feature_sampling import FeaturePairs
-
 Array = NDArray[np.float64]
+
+
+class FeaturePairs(NamedTuple):
+    """Features (n, F) of pixels and of their neighbors, and what belongs to each pair."""
+
+    first: np.ndarray
+    second: np.ndarray
+    pixels: np.ndarray  # (n, C), the scaled pixel at the first end
+    image: np.ndarray  # (n,), index of the image
+    sigma: float  # of the pooling
 
 
 def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:

@@ -90,7 +90,7 @@ class PixelAutoencoder(nn.Module):
 
         None is all layers.
         The last layer's are those of every `stride`-th pixel, down and across. Layers before it
-        leave out what none of the following looks at: with dilations 1, 1, 2, 4 and a stride of 2,
+        leave out what none of the following reads: with dilations 1, 1, 2, 4 and a stride of 2,
         all but the first do a quarter of the work.
         """
         maps = [x]

@@ -15,8 +15,8 @@ from ..encoding._blocks import BandBlock, JetBlock, LearntBlock
 from ..encoding._codes import Codes, FeatureSettings
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import MAX_CONTRAST_SIGMA
 from ..encoding._projection import Projection
-from ..encoding._two_views import MAX_CONTRAST_SIGMA
 from ..regions._tree_builder import TreeBuilder
 from ..segmentation._boundary_refinement import BoundaryRefiner
 from ..segmentation._gaussian_mixture import ShrunkMixture

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ..encoding._feature_sampling import TileReader
 from ..encoding._pixel_encoder import PixelEncoder
-from ..encoding._two_views import normalized_patches
+from ..encoding._pooling import normalized_patches, pool_radius
 from ..imaging._label_maps import find_boundaries
 from ..imaging._pixel_sampling import random_tiles
 
@@ -51,10 +51,11 @@ class GridSample:
 
     def patches(self, size: int) -> np.ndarray:
         """Return square patches (n_places, size**2), local brightness and contrast taken away."""
+        sigma = 2 * self.pooling
         reader = TileReader(self.encoder.net_.module_, self.encoder.scale_)
-        reader = reader.with_contrast(2 * self.pooling)
-        function = partial(normalized_patches, size=size, step=self.step)
-        maps = [reader.read(function, image, tile) for image, tile in self.tiles]
+        function = partial(normalized_patches, sigma=sigma, size=size, step=self.step)
+        margin = reader.network.margin + pool_radius(sigma)
+        maps = [reader.read(function, image, tile, margin) for image, tile in self.tiles]
         return np.concatenate([m.reshape(-1, size**2) for m in maps])
 
     def away_from_borders(self, labels: np.ndarray) -> np.ndarray:
