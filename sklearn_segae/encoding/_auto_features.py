@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
-from ..networks._pixel_autoencoder import PixelAutoencoder
-from ._codes import WIDEST_LIGHT, FeatureSettings
-from ._feature_sampling import grid_features
-from ._pooling import TwoViewNetwork
+from ._codes import FeatureSettings
+from ._feature_sampling import TileReader, flatten_map, neighbors
+from ._pooling import MAX_CONTRAST_SIGMA
 from ._projection import coherence_axes, color_axes, pair_covariances
 
 
@@ -19,31 +18,30 @@ def resolve_settings(
     features: str,
     pooling: float | str,
     whitening: float | str,
-    widest: float,
-    weigh: Callable[[], str],
+    texture_pooling: float,
+    choose_features: Callable[[], str],
 ) -> FeatureSettings:
-    """Return the look that was asked for, "auto" replaced by what fits the images.
+    """Return the settings that were asked for, "auto" replaced by what fits the images.
 
-    `widest` is the pooling at which textures show; `weigh()` looks for the features: it takes time.
+    `texture_pooling` is the pooling at which textures show; `choose_features()`, which takes time,
+    says which features fit the images.
     """
     if features == "auto" and pooling != "auto":
         features = "texture"  # with a scale of the user's own, the features of that scale are meant
-    seen = features
+    fitting = features
     if features == "auto" or (features == "texture" and whitening == "auto"):
-        seen = weigh()
-    features = seen if features == "auto" else features
+        fitting = choose_features()
+    if features == "auto":
+        features = fitting
     if pooling == "auto":
-        pooling = {
-            "texture": widest,
-            "multiscale": widest,
-            "intensity+texture": widest / 2,
-            "intensity": 1,
-        }[features]
-    if whitening == "auto":  # "multiscale" is told by labels
-        whitening = 0 if features == "texture" and seen != "texture" else 1
-    # The brightness of textures is looked through, unless variance is to be kept.
-    light = min(2 * float(pooling), WIDEST_LIGHT) if features == "texture" and whitening else 0
-    return FeatureSettings(features, float(pooling), float(whitening), float(light))
+        own = {"intensity": 1.0, "intensity+texture": texture_pooling / 2}
+        pooling = own.get(features, texture_pooling)
+    if whitening == "auto":
+        whitening = 0 if features == "texture" and fitting != "texture" else 1
+    # Where variance is to be kept, brightness is a part of it.
+    two_views = features == "texture" and whitening
+    contrast_sigma = min(2 * float(pooling), MAX_CONTRAST_SIGMA) if two_views else 0
+    return FeatureSettings(features, float(pooling), float(whitening), float(contrast_sigma))
 
 
 SIGMA = 8.0  # pooling at which textures show, in pixels; less in small images
@@ -60,12 +58,12 @@ BUDGET = 1_000_000
 THRESHOLD = 0.385
 
 SPECTRUM = 16  # with more channels, pixels tell more than neighborhoods do
-# Below, colors look like one Gaussian (alloys: 0.01); nothing else looked at came below 0.12.
+# Below, colors look like one Gaussian (alloys: 0.01); no other set measured came below 0.12.
 LEAST_GAP = 0.06
 # Evidence for texture is a product of two shares, that for color is one: it counts a little less.
 COLOR_WEIGHT = 0.85
 
-CodeMaps = list[np.ndarray]
+Maps = list[np.ndarray]  # (H, W, F) of every image
 
 
 class Evidence(NamedTuple):
@@ -80,34 +78,27 @@ class Evidence(NamedTuple):
 
     @property
     def textured(self) -> bool:
-        """Whether texture tells the segments apart."""
+        """Whether texture separates the segments."""
         return self.texture > max(THRESHOLD, COLOR_WEIGHT * self.color)
 
     @property
     def features(self) -> str:
-        """What to look at: "intensity+texture" if neither texture nor color stands out."""
-        return (
-            "texture"
-            if self.textured
-            else "intensity"
-            if self.gap > LEAST_GAP
-            else "intensity+texture"
-        )
+        """The features that fit: "intensity+texture" if neither texture nor color stands out."""
+        if self.textured:
+            return "texture"
+        return "intensity" if self.gap > LEAST_GAP else "intensity+texture"
 
 
 def measure_evidence(
-    networks: Sequence[PixelAutoencoder],
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    rng: np.random.Generator,
+    readers: Sequence[TileReader], images: Sequence[np.ndarray], rng: np.random.Generator
 ) -> Evidence:
-    """Look for textures and for colors in the images.
+    """Measure how much speaks for textures, and how much for colors.
 
     Features are pooled widely, whitened by coherence and clustered, once for each of two
     independently drawn networks. Textures are really there if the segments of one network explain
     the codes of the other (it is in the images, not in the weights), *and* if segments reach
     further than pooling alone makes them reach: the evidence is the product of both, the mean over
-    the images as they are and without local brightness and contrast, where colors leave no trace.
+    the images as they are and those of normalized local contrast, where colors leave no trace.
     Colors need no pooling, so that for them it is enough to reach far.
     """
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
@@ -116,15 +107,14 @@ def measure_evidence(
     if not large or sigma < 1 or images[0].shape[2] > SPECTRUM:
         return Evidence(0, 0, 1)  # no room for textures, or no need
     chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
-    readers = [TwoViewNetwork(network, 2 * sigma) for network in networks]
-    grids = [[_grid(r, image, scale, sigma, side) for image in chosen] for r in readers]
+    grids = [[_grid(reader, image, sigma, side) for image in chosen] for reader in readers]
     colors = _color_maps([pixels for _, pixels in grids[0]])
     seed = int(rng.integers(2**31))
-    readings = [
+    views = [
         [_code_maps([np.split(features, 2, axis=2)[i] for features, _ in grid]) for grid in grids]
         for i in (0, 1)
     ]
-    texture = np.mean([_evidence(codes, k, seed) for codes in readings for k in N_SEGMENTS])
+    texture = np.mean([_evidence(codes, k, seed) for codes in views for k in N_SEGMENTS])
     color = np.mean([_persistence(_segment(colors, k, seed)) for k in N_SEGMENTS])
     return Evidence(float(texture), float(color), _gap(colors, seed))
 
@@ -135,76 +125,78 @@ def texture_scale(images: Sequence[np.ndarray]) -> float:
     return min(SIGMA, side / SIGMAS_PER_SIDE)
 
 
-def _code_maps(maps: CodeMaps) -> CodeMaps:
+def _code_maps(maps: Maps) -> Maps:
     """Coherent codes of pooled features on a grid, best first."""
-    first = [np.concatenate([_flat(m[:-LAG]), _flat(m[:, :-LAG])]) for m in maps]
-    second = [np.concatenate([_flat(m[LAG:]), _flat(m[:, LAG:])]) for m in maps]
     means = [m.mean((0, 1), dtype=np.float64) for m in maps]
-    ends = [
-        np.concatenate([rows - mean for rows, mean in zip(end, means, strict=True)])
-        for end in (first, second)
-    ]
+    pairs = [neighbors(m, LAG) for m in maps]
+    ends = (
+        np.concatenate([rows[i] - mean for rows, mean in zip(pairs, means, strict=True)])
+        for i in (0, 1)
+    )
     axes, _ = coherence_axes(*pair_covariances(*ends), N_COMPONENTS, whitening=1)
     return [((m - np.mean(means, 0)) @ axes).astype(np.float32) for m in maps]
 
 
-def _color_maps(maps: CodeMaps) -> CodeMaps:
+def _color_maps(maps: Maps) -> Maps:
     """Whitened principal colors of pixels on a grid."""
-    axes = color_axes(np.concatenate([_flat(m) for m in maps]))
+    axes = color_axes(np.concatenate([flatten_map(m) for m in maps]))
     return [m @ axes for m in maps]
 
 
 def _grid(
-    network: TwoViewNetwork, image: np.ndarray, scale: np.ndarray, sigma: float, side: int
+    reader: TileReader, image: np.ndarray, sigma: float, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features, and pixels, of a grid over the middle of an image, a strip at a time."""
+    """Features of two views, and pixels, on a grid over the middle of an image, strip by strip."""
     (top, bottom), (left, right) = (
         (max(0, (size - side) // 2), min(size, (size + side) // 2)) for size in image.shape[:2]
     )
     step = max(1, round(sigma / 2))
-    strips = []
-    for start in range(top, bottom, STRIP * step):
-        tile = slice(start, min(start + STRIP * step, bottom)), slice(left, right)
-        strips.append(grid_features(network, image, scale, tile, sigma, step))
-    features, pixels = np.split(np.concatenate(strips), [-image.shape[2]], axis=2)
+    starts = range(top, bottom, STRIP * step)
+    rows = [slice(start, min(start + STRIP * step, bottom)) for start in starts]
+    strips = [
+        reader.features(image, (own, slice(left, right)), sigma, step, contrast_sigma=2 * sigma)
+        for own in rows
+    ]
+    features, pixels = (np.concatenate(parts) for parts in zip(*strips, strict=True))
     return features, pixels
 
 
-def _evidence(codes: Sequence[CodeMaps], k: int, seed: int) -> float:
+def _evidence(codes: Sequence[Maps], k: int, seed: int) -> float:
     labels = [_segment(maps, k, seed) for maps in codes]
     shared = [_explained(labels[i], codes[1 - i], k - 1) for i in (0, 1)]
     return float(np.mean(shared) * np.mean([_persistence(maps) for maps in labels]))
 
 
-def _segment(maps: CodeMaps, k: int, seed: int) -> list[np.ndarray]:
-    rows = np.concatenate([_flat(m) for m in maps])
+def _segment(maps: Maps, k: int, seed: int) -> list[np.ndarray]:
+    rows = np.concatenate([flatten_map(m) for m in maps])
     sample = np.random.default_rng(seed).permutation(rows)[:N_SAMPLES]
     model = KMeans(k, n_init=5, random_state=seed).fit(sample)
-    return [model.predict(_flat(m)).reshape(m.shape[:2]) for m in maps]
+    return [model.predict(flatten_map(m)).reshape(m.shape[:2]) for m in maps]
 
 
-def _gap(maps: CodeMaps, seed: int) -> float:
+def _gap(maps: Maps, seed: int) -> float:
     """Log of the share of variance that clusters leave in a Gaussian over what they leave here.
 
     The gap statistic, over a Gaussian (R. Tibshirani, G. Walther, T. Hastie, "Estimating the
     number of clusters in a data set via the gap statistic", JRSS B 63, 2001), mean over k.
     """
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(np.concatenate([_flat(m) for m in maps]))[:N_SAMPLES]
+    rows = rng.permutation(np.concatenate([flatten_map(m) for m in maps]))[:N_SAMPLES]
     covariance = np.cov(rows.T).reshape(rows.shape[1], -1)
     null = rng.multivariate_normal(rows.mean(0), covariance, len(rows))
-    ratios = [_left(null, k, seed) / _left(rows, k, seed) for k in N_SEGMENTS]
+    ratios = [variance_left(null, k, seed) / variance_left(rows, k, seed) for k in N_SEGMENTS]
     return float(np.mean(np.log(ratios)))
 
 
-def _left(rows: np.ndarray, k: int, seed: int) -> float:
+def variance_left(rows: np.ndarray, k: int, seed: int) -> float:
+    """Return the share of the variance of rows (n, F) that k-means leaves within k clusters."""
     inertia = KMeans(k, n_init=5, random_state=seed).fit(rows).inertia_
     return float(inertia / ((rows - rows.mean(0)) ** 2).sum() + 1e-12)
 
 
-def _explained(labels: list[np.ndarray], codes: CodeMaps, n: int) -> float:
+def _explained(labels: list[np.ndarray], codes: Maps, n: int) -> float:
     """Share of the variance of the `n` leading codes that the labels explain."""
-    x = np.concatenate([_flat(m)[:, :n] for m in codes])
+    x = np.concatenate([flatten_map(m)[:, :n] for m in codes])
     x = (x - x.mean(0)) / (x.std(0) + 1e-9)
     y = np.concatenate([m.ravel() for m in labels])
     within = sum(((x[y == j] - x[y == j].mean(0)) ** 2).sum() for j in np.unique(y))
@@ -217,7 +209,3 @@ def _persistence(labels: list[np.ndarray]) -> float:
     agreement = np.mean([np.concatenate([a.ravel(), b.ravel()]).mean() for a, b in pairs])
     chance = np.mean([((np.bincount(m.ravel()) / m.size) ** 2).sum() for m in labels])
     return max(0.0, float((agreement - chance) / (1 - chance + 1e-9)))
-
-
-def _flat(maps: np.ndarray) -> np.ndarray:
-    return maps.reshape(-1, maps.shape[2])

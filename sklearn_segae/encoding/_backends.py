@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from functools import reduce
-from typing import Any, Self
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,11 @@ from torch.nn import functional
 from ..networks._onnx import graph_of, session_of
 from ..networks._pixel_autoencoder import PixelAutoencoder
 
-MAX_SESSIONS = 16  # one for every set of axes that is asked for; few are at a time
+MAX_SESSIONS = 16  # of a network: one for every set of axes; few are in use at a time
 
 
 class NetworkBackend(nn.Module):
-    """In the place of a network where codes are read: has its features, projected, no others.
+    """Projects the features of a network in its place: what encoding tiles needs, nothing else.
 
     Parameters
     ----------
@@ -29,15 +30,6 @@ class NetworkBackend(nn.Module):
         super().__init__()
         self.inner = inner
         self.margin = inner.margin
-
-    @property
-    def network(self) -> Self:
-        """What reads the views: itself."""
-        return self
-
-    def views(self, x: Tensor) -> list[Tensor]:
-        """Return what is to be read of images: themselves."""
-        return [x]
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
         """Do as `PixelAutoencoder.project` does, in float32."""
@@ -53,23 +45,31 @@ class BFloat16Network(NetworkBackend):
             return self.inner.project(x, axes, stride).float()
 
 
+# Sessions of every network that is still in use. They are kept apart from the networks, so that
+# copies, pickles and files of these are without them.
+SESSIONS: WeakKeyDictionary[nn.Module, dict[Any, Any]] = WeakKeyDictionary()
+
+
 class OnnxNetwork(NetworkBackend):
     """Computes by onnxruntime, on the CPU; graphs are made when they are first needed, and kept."""
 
-    def __init__(self, inner: PixelAutoencoder) -> None:
-        super().__init__(inner)
-        self.sessions: dict[Any, Any] = {}
+    @property
+    def sessions(self) -> dict[Any, Any]:
+        """Those of the network, the oldest first."""
+        return SESSIONS.setdefault(self.inner, {})
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
         """Do as `PixelAutoencoder.project` does, to 1e-5."""
-        axes = axes.cpu()
-        key = (axes.numpy().tobytes(), stride, torch.get_num_threads())
-        if key not in self.sessions:
-            while len(self.sessions) >= MAX_SESSIONS:
-                del self.sessions[next(iter(self.sessions))]
-            self.sessions[key] = self._session(axes, stride)
+        axes, sessions = axes.cpu(), self.sessions
+        # A step of training changes the weights in place, which torch counts.
+        weights = tuple(t._version for t in self.inner.state_dict(keep_vars=True).values())
+        key = (axes.numpy().tobytes(), stride, weights, torch.get_num_threads())
+        if key not in sessions:
+            while len(sessions) >= MAX_SESSIONS:
+                del sessions[next(iter(sessions))]
+            sessions[key] = self._session(axes, stride)
         images = x.cpu().contiguous().numpy()
-        return torch.from_numpy(self.sessions[key].run(None, {"x": images})[0]).to(x.device)
+        return torch.from_numpy(sessions[key].run(None, {"x": images})[0]).to(x.device)
 
     def _session(self, axes: Tensor, stride: int) -> Any:
         side = 2 * self.margin + 8 * stride
@@ -81,25 +81,32 @@ class OnnxNetwork(NetworkBackend):
 BACKENDS: dict[str, type[NetworkBackend]] = {"bfloat16": BFloat16Network, "onnx": OnnxNetwork}
 
 
+class TracedNetwork(NetworkBackend):
+    """Computes by convolutions and slices alone, which trace for images of any size."""
+
+    def __init__(self, inner: PixelAutoencoder) -> None:
+        super().__init__(copy.deepcopy(inner).cpu().eval().requires_grad_(False))
+
+    def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
+        """Do as `PixelAutoencoder.project` does."""
+        margin = self.inner.margin
+        height, width = ((size - 2 * margin + stride - 1) // stride for size in x.shape[-2:])
+        projected = []
+        for i, maps, weights in self.inner.needed_maps(x, axes, stride):
+            first, step = self.inner.place(i, stride)
+            inner = maps[..., first::step, first::step][..., :height, :width]
+            projected.append(functional.conv2d(inner, weights.T[:, :, None, None]))
+        return reduce(torch.add, projected)
+
+
 class Projected(nn.Module):
-    """`PixelAutoencoder.project` with fixed axes, as it traces: convolutions and slices alone."""
+    """`TracedNetwork.project` with fixed axes."""
 
     def __init__(self, network: PixelAutoencoder, axes: Tensor, stride: int) -> None:
         super().__init__()
-        self.network: Any = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+        self.network = TracedNetwork(network)
         self.axes, self.stride = axes.float().clone(), stride
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, n, h, w)."""
-        return traced_projection(self.network, x, self.axes, self.stride)
-
-
-def traced_projection(network: PixelAutoencoder, x: Tensor, axes: Tensor, stride: int) -> Tensor:
-    """Do as `PixelAutoencoder.project` does, as it traces for images of any size."""
-    height, width = ((size - 2 * network.margin + stride - 1) // stride for size in x.shape[-2:])
-    projected = []
-    for i, maps, weights in network.looked_at(x, axes, stride):
-        first, step = network.place(i, stride)
-        inner = maps[..., first::step, first::step][..., :height, :width]
-        projected.append(functional.conv2d(inner, weights.T[:, :, None, None]))
-    return reduce(torch.add, projected)
+        return self.network.project(x, self.axes, self.stride)

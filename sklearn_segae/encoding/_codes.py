@@ -1,267 +1,209 @@
-"""From a trained network to the codes of pixels: how widely pooled, how projected."""
+"""Codes of pixels: blocks of features side by side, standardized, and the way back to pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from ..imaging._scaling import sample_evenly, scaled
+from ..imaging._scaling import scaled
 from ..imaging._tiled_inference import TileCost
-from ..imaging._tiles import STRIDE, Tile, clip_tile, pad_tile, pixel_ranges, sample_tiles
-from ..networks._pixel_autoencoder import PixelAutoencoder, crop
-from ._feature_sampling import evaluate_tile, row_pairs, sample_pairs
-from ._local_jets import FRAME, N_JETS, RADIUS, local_jets
-from ._pooling import Reader, TwoViewNetwork, pixel_codes, pool, pool_radius
-from ._projection import N_COLORS, Projection, color_axes, fit_projection
+from ..imaging._tiles import STRIDE, Tile, pad_tile, pixel_ranges
+from ._blocks import BandBlock, Block, JetBlock, LearntBlock, compute_blocks, margin_of
+from ._feature_sampling import FeatureSampler, TileReader, flatten_map
+from ._pooling import TilePooling
+from ._projection import N_COLORS, fit_projection, fit_readout
 
-WIDEST_LIGHT = 32  # standard deviation in pixels over which local brightness is taken at most
+NARROW = 0.4  # of the pooling: of codes for boundaries
+N_STRONG = 2  # features beside the colors, of "intensity+texture"
+# Small tiles that means and spreads of components are measured on.
+N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48
+N_MULTISCALE_TILES = 24  # that projections are fitted to where a classifier chooses among the codes
 
 
 class FeatureSettings(NamedTuple):
-    """What to look at, and how widely."""
+    """Which features, and their scales in pixels."""
 
-    features: str  # "intensity", "texture", "intensity+texture" or "multiscale"
+    features: str  # a key of `FEATURES`
     pooling: float
     whitening: float
-    light: float = 0.0  # how widely local brightness is taken away for a second look; 0: no such
-
-    def reader(self, module: PixelAutoencoder) -> Reader:
-        """Return the network, or what reads twice with it."""
-        return TwoViewNetwork(module, self.light) if self.light else module
-
-
-FINER = 0.4  # of the pooling: where borders are looked at closely
-N_STRONG = 2  # features beside the colors, where both lead
-N_TILES, SIDE = 16, 48  # small tiles, in pixels, that tell spreads
-N_PAIR_TILES = 24  # that projections are fitted to where a classifier chooses among the codes
-
-
-class Everything(NamedTuple):
-    """Jets of colors, codes of both poolings, and many bands as they are, all standardized."""
-
-    colors: np.ndarray  # (C, q), those that jets are of
-    shift: np.ndarray  # (n,)
-    divisor: np.ndarray  # (n,)
-    readout: np.ndarray  # (n + 1, C), as that of a projection
+    contrast_sigma: float = 0.0  # of local contrast normalization for a second view; 0: one view
 
 
 class Codes(NamedTuple):
-    """A look at images and the projections fitted for it."""
+    """Blocks of features side by side: (components - shift) / divisor; and the way back."""
 
-    look: FeatureSettings
-    projection: Projection
-    finer: Projection | None  # with narrower pooling, for the borders of textures
+    settings: FeatureSettings
+    blocks: list[Block]
+    shift: np.ndarray  # (n_components,)
+    divisor: np.ndarray  # (n_components,)
+    readout: np.ndarray  # (n_components + 1, C), to scaled pixels, the last row is the intercept
     color_axes: np.ndarray  # (C, n) float32, whitened principal colors
-    everything: Everything | None = None
 
     @property
     def n_components(self) -> int:
         """Numbers per pixel."""
-        return len(self.readout) - 1
+        return len(self.shift)
 
     @property
-    def sharpens(self) -> bool:
-        """Whether there are narrower codes to ask beside those that are looked at."""
-        return self.finer is not None and self.everything is None
+    def block_names(self) -> dict[str, int]:
+        """Kinds of components, and the number of each, in order."""
+        return {name: n for block in self.blocks for name, n in block.names.items()}
+
+    @property
+    def autocorrelation(self) -> np.ndarray:
+        """Of the most widely pooled learnt components, if there are any."""
+        learnt = [b.projections[0].coherence for b in self.blocks if isinstance(b, LearntBlock)]
+        return learnt[0] if learnt else np.empty(0)
 
     @property
     def reach(self) -> int:
-        """Pixels beyond a tile that pooling sees."""
-        reach = pool_radius(self.look.pooling)
-        return reach if self.everything is None else max(reach, RADIUS)
+        """Pixels beyond a tile that are averaged, as far as the image has them."""
+        return max(block.reach for block in self.blocks)
 
-    def cost(self, module: PixelAutoencoder) -> TileCost:
+    def margin(self, network: Any) -> int:
+        """Pixels beyond these that are read, mirrored at the borders of the image."""
+        return margin_of(self.blocks, network)
+
+    def cost(self, network: Any) -> TileCost:
         """Return what a tile of codes takes."""
-        n_learnt = sum(p.axes.shape[1] for p in (self.projection, self.finer) if p is not None)
-        # Of all layers, and once more on their way; of projections, one for each layer; of codes,
-        # as they come, side by side, and standardized. Measured: 0.5 to 0.7 of it for textures.
-        n_numbers = 2 * module.n_features + 5 * n_learnt + 4 * self.n_components
-        halo = self.reach + STRIDE - 1 + self.look.reader(module).margin
+        # Of codes, as they come, side by side, and standardized. Measured: 0.5 to 0.7 of it for
+        # textures.
+        n_numbers = sum(b.n_numbers(network) for b in self.blocks) + 4 * self.n_components
+        halo = self.reach + STRIDE - 1 + self.margin(network)
         return TileCost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
 
-    def stages(self, finely: bool) -> list[tuple[Projection, float]]:
-        """Projections, and how widely each is pooled."""
-        wide = (self.projection, self.look.pooling)
-        if self.finer is None or not (finely or self.everything):
-            return [wide]
-        return [wide, (self.finer, FINER * self.look.pooling)]
-
-    def encoder(
-        self, rows: range, columns: range, finely: bool, dtype: type, device: torch.device
-    ) -> Callable[[Any, Tensor], Tensor]:
-        """Return a function of (reader, x): codes that are not standardized yet."""
-        stages = self.stages(finely)
-        axes = [torch.from_numpy(p.axes.astype(dtype)).to(device) for p, _ in stages]
-        sigmas = [sigma for _, sigma in stages]
-        encode = partial(pixel_codes, axes=axes, sigmas=sigmas, rows=rows, columns=columns)
-        if self.everything is None:
-            return encode
-        colors = torch.from_numpy(self.everything.colors.astype(dtype)).to(device)
-        return partial(_everything, colors=colors, encode=encode, rows=rows, columns=columns)
-
-    def standard(self, finely: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is subtracted from the codes, and what they are divided by."""
-        if self.everything is not None:
-            return self.everything.shift, self.everything.divisor
-        shift = np.concatenate([p.offset for p, _ in self.stages(finely)])
-        return shift, np.ones_like(shift)
-
     @property
-    def readout(self) -> np.ndarray:
-        """The way back to scaled pixels, (n_components + 1, C)."""
-        return self.projection.readout if self.everything is None else self.everything.readout
+    def has_narrow(self) -> bool:
+        """Whether there are components of narrower pooling, for boundaries."""
+        last = self.blocks[-1]
+        return isinstance(last, LearntBlock) and last.narrow is not None
+
+    def with_narrow(self) -> Codes:
+        """Return codes that have the narrow components, too, after the others."""
+        *others, last = self.blocks
+        block: Any = last
+        narrow, n = block.narrow, len(block.narrow.offset)
+        projections = [*block.projections, narrow]
+        return self._replace(
+            blocks=[*others, replace(block, projections=projections, narrow=None)],
+            shift=np.concatenate([self.shift, narrow.offset]),
+            divisor=np.concatenate([self.divisor, np.ones(n)]),
+            readout=np.insert(self.readout, [-1] * n, 0, axis=0),
+        )
+
+    def compute(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
+        """Return components (N, n, h, w), not standardized, of x with `margin` pixels around."""
+        return compute_blocks(self.blocks, network, x, pooling)
+
+    def encode_tile(
+        self,
+        reader: TileReader,
+        image: np.ndarray,
+        tile: Tile,
+        step: int = 1,
+        used: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the codes (h, w, n) of every `step`-th pixel of a tile, down and across.
+
+        Components that are not `used` (n,) are 0: what only they need is not computed.
+        """
+        blocks = self.blocks if used is None else self._masked(used)
+        maps = read_blocks(reader, blocks, image, tile, step)
+        dtype = reader.dtype
+        codes = (maps - self.shift.astype(dtype)) / self.divisor.astype(dtype)
+        return codes if used is None else np.where(used, codes, dtype(0))
+
+    def _masked(self, used: np.ndarray) -> list[Block]:
+        ends = np.cumsum([block.n_components for block in self.blocks])[:-1]
+        parts = zip(self.blocks, np.split(used, ends), strict=True)
+        return [block.masked(own) for block, own in parts]
 
 
-def fit_codes(
-    module: PixelAutoencoder,
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    look: FeatureSettings,
-    n_components: int,
-    rng: np.random.Generator,
-) -> Codes:
-    """Fit the projections that a look at images asks for."""
-    pixels = scaled(sample_evenly(images), scale)
-    colors = color_axes(pixels).astype(np.float32)
-    if look.features == "texture":
-        projections = _of_textures(module, images, scale, look, n_components, rng)
-    elif look.features == "multiscale":
-        projections = _of_everything(module, images, scale, look, n_components, rng)
-    else:
-        n_strong = N_STRONG if look.features == "intensity+texture" else 0
-        pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
-        own = fit_projection(pairs, n_components, look.whitening, pixels, n_strong)
-        projections = own, None
-    codes = Codes(look, *projections, colors)
-    return (
-        _with_everything(codes, module, images, scale, rng)
-        if look.features == "multiscale"
-        else codes
-    )
+def read_blocks(
+    reader: TileReader, blocks: Sequence[Block], image: np.ndarray, tile: Tile, step: int = 1
+) -> np.ndarray:
+    """Return the components (h, w, n) of every `step`-th pixel of a tile, not standardized."""
+    around = pad_tile(tile, max(block.reach for block in blocks), image.shape)
+    pooling = TilePooling(*pixel_ranges(tile, around, step))
+    compute = partial(compute_blocks, blocks, pooling=pooling)
+    return reader.read(compute, image, around, margin_of(blocks, reader.network))
 
 
-def _of_textures(
-    module: PixelAutoencoder,
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    look: FeatureSettings,
-    n_components: int,
-    rng: np.random.Generator,
-) -> tuple[Projection, Projection | None]:
-    """Fit wide codes of both readings, and narrow ones of the first for the borders."""
-    n_readings = 2 if look.light else 1
-    pairs = sample_pairs(look.reader(module), images, scale, look.pooling, rng)
-    wide = fit_projection(pairs, n_components, look.whitening, n_readings=n_readings)
-    if not look.pooling:
-        return wide, None
-    pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng)
-    finer = fit_projection(pairs, n_components, look.whitening)
-    unused = np.zeros(((n_readings - 1) * len(finer.axes), n_components), np.float32)
-    return wide, finer._replace(axes=np.vstack([finer.axes, unused]))
+def fit_codes(sampler: FeatureSampler, settings: FeatureSettings, n_components: int) -> Codes:
+    """Fit the blocks of features that the settings name, and standardize them."""
+    blocks = FEATURES[settings.features](sampler, settings, n_components)
+    return _standardized(settings, blocks, sampler)
 
 
-def _of_everything(
-    module: PixelAutoencoder,
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    look: FeatureSettings,
-    n_components: int,
-    rng: np.random.Generator,
-) -> tuple[Projection, Projection]:
-    """Fit half of the codes to features pooled widely, half to the same pooled less."""
-    n_wide, n_fine = -(-n_components // 2), max(1, n_components // 2)
-    pairs = sample_pairs(module, images, scale, look.pooling, rng, N_PAIR_TILES)
-    wide = fit_projection(pairs, n_wide, look.whitening)
-    pairs = sample_pairs(module, images, scale, FINER * look.pooling, rng, N_PAIR_TILES)
-    return wide, fit_projection(pairs, n_fine, look.whitening)
-
-
-def _with_everything(
-    codes: Codes,
-    module: PixelAutoencoder,
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    rng: np.random.Generator,
-) -> Codes:
-    """Measure spreads, and solve for the way back, on small tiles from everywhere."""
-    n_channels = images[0].shape[2]
-    colors = codes.color_axes if has_bands(n_channels) else np.eye(n_channels)
-    n_learnt = sum(len(p.coherence) for p in (codes.projection, codes.finer) if p is not None)
-    n = colors.shape[1] * N_JETS + n_learnt + n_channels * has_bands(n_channels)
-    blank = Everything(colors, np.zeros(n), np.ones(n), np.zeros((n + 1, n_channels)))
-    codes = codes._replace(everything=blank)
-    chosen = sample_tiles(images, min(SIDE, *images[0].shape[:2]), N_TILES, rng)
-    tiles = [(images[i], clip_tile(tile, images[i].shape)) for i, tile in chosen]
-    maps = [encode_tile(module, codes, image, scale, t, np.float32) for image, t in tiles]
-    rows = np.concatenate([m.reshape(-1, n) for m in maps]).astype(np.float64)
-    pixels = np.concatenate([scaled(im[t].reshape(-1, n_channels), scale) for im, t in tiles])
+def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: FeatureSampler) -> Codes:
+    """Measure mean and spread of all components on small tiles, and fit the way back to pixels."""
+    colors = sampler.color_axes.astype(np.float32)
+    if len(blocks) == 1 and isinstance(blocks[0], LearntBlock):
+        # Learnt components alone stay as strong as the projection made them: it weighs them.
+        (learnt,) = blocks[0].projections
+        unit = np.ones_like(learnt.offset)
+        return Codes(settings, blocks, learnt.offset, unit, learnt.readout, colors)
+    tiles = sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
+    maps = [read_blocks(sampler.reader, blocks, *tile) for tile in tiles]
+    rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
+    scale = sampler.reader.scale
+    pixels = np.concatenate([scaled(flatten_map(image[tile]), scale) for image, tile in tiles])
     shift, spread = rows.mean(0), rows.std(0)
     divisor = np.where(spread > 1e-6, spread, 1)
-    design = np.column_stack([(rows - shift) / divisor, np.ones(len(rows))])
-    readout = np.linalg.lstsq(design, pixels, rcond=None)[0]
-    return codes._replace(everything=Everything(colors, shift, divisor, readout))
+    readout = fit_readout((rows - shift) / divisor, pixels)
+    return Codes(settings, blocks, shift, divisor, readout, colors)
 
 
-def fit_row_codes(
-    module: PixelAutoencoder,
-    rows: np.ndarray,
-    scale: np.ndarray,
-    look: FeatureSettings,
-    n_components: int,
-    rng: np.random.Generator,
-) -> Codes:
-    """Fit the projection of rows (n, 1, C), which have no neighbors."""
-    projection = fit_projection(row_pairs(module, rows, scale, rng), n_components, look.whitening)
-    return Codes(look, projection, None, np.eye(rows.shape[2], dtype=np.float32))
+def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
+    """Fit wide components of all views, and narrow ones of the image itself for boundaries."""
+    _, pooling, whitening, contrast_sigma = settings
+    n_views = 2 if contrast_sigma else 1
+    pairs = sampler.pairs(pooling, contrast_sigma)
+    wide = fit_projection(pairs, n, whitening, n_views=n_views)
+    if not pooling:
+        return [LearntBlock([wide], contrast_sigma)]
+    narrow = fit_projection(sampler.pairs(NARROW * pooling), n, whitening)
+    unused = np.zeros(((n_views - 1) * len(narrow.axes), n))
+    narrow = narrow._replace(axes=np.vstack([narrow.axes, unused]))
+    return [LearntBlock([wide], contrast_sigma, narrow)]
 
 
-def encode_tile(
-    module: PixelAutoencoder,
-    codes: Codes,
-    image: np.ndarray,
-    scale: np.ndarray,
-    tile: Tile,
-    dtype: type,
-    finely: bool = False,
-    step: int = 1,
-    used: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return the codes (h, w, n_components) of every `step`-th pixel of a tile, down and across.
+def _fit_intensity(
+    sampler: FeatureSampler, settings: FeatureSettings, n: int, n_strong: int = 0
+) -> list[Block]:
+    """Fit components led by colors."""
+    pairs = sampler.pairs(settings.pooling)
+    projection = fit_projection(pairs, n, settings.whitening, sampler.color_axes, n_strong)
+    return [LearntBlock([projection])]
 
-    `finely` appends those of `codes.finer`. Components that are not `used` (n_components,) are 0:
-    what only they look at is not computed.
+
+def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
+    """Fit half of the learnt components to features pooled widely, half to the same pooled less.
+
+    Before them jets of colors; after them all bands, where jets are not of them all.
     """
-    if used is not None:
-        codes = codes._replace(projection=codes.projection.masked(used))
-    around = pad_tile(tile, codes.reach, image.shape)
-    device = next(module.parameters()).device
-    encode = codes.encoder(*pixel_ranges(tile, around, step), finely, dtype, device)
-    maps = evaluate_tile(codes.look.reader(module), encode, image, scale, around, dtype)
-    shift, divisor = codes.standard(finely)
-    return (maps - shift.astype(dtype)) / divisor.astype(dtype)
+    sigmas = settings.pooling, NARROW * settings.pooling
+    numbers = -(-n // 2), max(1, n // 2)
+    projections = [
+        fit_projection(sampler.pairs(sigma, n_tiles=N_MULTISCALE_TILES), k, settings.whitening)
+        for sigma, k in zip(sigmas, numbers, strict=True)
+    ]
+    n_channels = sampler.images[0].shape[2]
+    if n_channels <= N_COLORS:
+        return [JetBlock(np.eye(n_channels)), LearntBlock(projections)]
+    colors = sampler.color_axes.astype(np.float32)
+    return [JetBlock(colors), LearntBlock(projections), BandBlock(n_channels)]
 
 
-def _everything(
-    module: PixelAutoencoder,
-    x: Tensor,
-    colors: Tensor,
-    encode: Callable[[Any, Tensor], Tensor],
-    rows: range,
-    columns: range,
-) -> Tensor:
-    """Put the jets of colors before the codes, and all bands where jets are not of them all."""
-    framed = (crop(x, module.margin - FRAME).movedim(1, -1) @ colors).movedim(-1, 1)
-    parts = [local_jets(framed, rows, columns), encode(module, x)]
-    if has_bands(x.shape[1]):
-        parts.append(pool(crop(x, module.margin), 0, rows, columns))
-    return torch.cat(parts, 1)
-
-
-def has_bands(n_channels: int) -> bool:
-    """Tell whether there are more channels than colors that count."""
-    return n_channels > N_COLORS
+# What `features` may be: a function that fits blocks for each.
+FEATURES: dict[str, Callable[[FeatureSampler, FeatureSettings, int], list[Block]]] = {
+    "texture": _fit_texture,
+    "intensity": _fit_intensity,
+    "intensity+texture": partial(_fit_intensity, n_strong=N_STRONG),
+    "multiscale": _fit_multiscale,
+}

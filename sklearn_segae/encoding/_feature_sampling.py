@@ -1,32 +1,163 @@
-"""Features of a trained network, read off tiles of images and paired with their neighbors'."""
+"""Features of a network, computed for tiles of images and paired with their neighbors'."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
-from ..imaging._scaling import scaled
-from ..imaging._tiles import Tile, pad_tile, pixel_ranges, read_tile, tiles
+from ..imaging._scaling import sample_evenly, scaled
+from ..imaging._tiles import Tile, clip_tile, pad_tile, pixel_ranges, read_tile, sample_tiles, tiles
+from ..networks._pixel_autoencoder import crop
 from ..training._execution import evaluate
-from ._pooling import Reader, pool_radius, pooled_features, stride_of
+from ._pooling import TilePooling, pool_radius, stride_of, views_of
+from ._projection import FeaturePairs, color_axes
 
-SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
-N_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
+PAIR_TILE_SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
+N_PAIR_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
 N_PAIRS = 40_000  # about: covariances of so many are sure to a per cent
 N_ROWS = 40_000
 
 
-class FeaturePairs(NamedTuple):
-    """Features (n, F) of pixels and of their neighbors, and what belongs to each pair."""
+class TileReader:
+    """A network, and the scaling of its input: computes maps of tiles of images, halo included.
 
-    first: np.ndarray
-    second: np.ndarray
-    pixels: np.ndarray  # (n, C), the scaled pixel at the first end
-    image: np.ndarray  # (n,), index of the image
+    Parameters
+    ----------
+    network : PixelAutoencoder or NetworkBackend
+        With a `margin`, the pixels that it needs on every side of a tile.
+    scale : ndarray of shape (2, C)
+        Mean and standard deviation of every channel.
+    dtype : type, default=numpy.float32
+        What is computed in.
+    """
+
+    def __init__(self, network: Any, scale: np.ndarray, dtype: type = np.float32) -> None:
+        self.network = network
+        self.scale = scale
+        self.dtype = dtype
+
+    def read(
+        self,
+        function: Callable[[Any, Tensor], Tensor],
+        image: np.ndarray,
+        tile: Tile,
+        margin: int | None = None,
+    ) -> np.ndarray:
+        """Apply `function(network, x)` to a scaled tile and `margin` pixels around it.
+
+        x (1, C, h + 2 * margin, w + 2 * margin) -> (1, F, h', w'), returned as (h', w', F). The
+        default margin is that of the network.
+        """
+        margin = self.network.margin if margin is None else margin
+        pixels = scaled(read_tile(image, tile, margin), self.scale)
+        x: np.ndarray = pixels.astype(self.dtype, copy=False)
+        # A view: channels stay last.
+        maps: np.ndarray = evaluate(self.network, function, x.transpose(2, 0, 1)[None])
+        return maps[0].transpose(1, 2, 0)
+
+    def features(
+        self,
+        image: np.ndarray,
+        tile: Tile,
+        sigma: float,
+        step: int,
+        stride: int = 1,
+        contrast_sigma: float = 0.0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return pooled features (h, w, F) and the pixels (h, w, C) of every `step`-th pixel.
+
+        Pooled are the features of every `stride`-th pixel, of all `views_of` the image.
+        """
+        around = pad_tile(tile, pool_radius(sigma), image.shape)
+        pooling = TilePooling(*pixel_ranges(tile, around, step))
+
+        def pooled(network: Any, x: Tensor) -> Tensor:
+            views = views_of(x, contrast_sigma)
+            maps = torch.cat([network.encode(view, stride) for view in views], 1)
+            pixels = pooling.pool(crop(views[0], network.margin), 0)
+            return torch.cat([pooling.pool(maps, sigma, stride), pixels], 1)
+
+        margin = self.network.margin + pool_radius(contrast_sigma)
+        maps = self.read(pooled, image, around, margin)
+        features, pixels = np.split(maps, [-image.shape[2]], axis=2)
+        return features, pixels
+
+
+class FeatureSampler:
+    """Draws from images what features are fitted to: pixels, small tiles, pairs of neighbors.
+
+    Parameters
+    ----------
+    reader : TileReader
+    images : sequence of ndarray of shape (H, W, C)
+    rng : numpy.random.Generator
+    rows : bool, default=False
+        Whether there is one image (n, 1, C), whose pixels have no neighbors.
+    """
+
+    def __init__(
+        self,
+        reader: TileReader,
+        images: Sequence[np.ndarray],
+        rng: np.random.Generator,
+        rows: bool = False,
+    ) -> None:
+        self.reader = reader
+        self.images = images
+        self.rng = rng
+        self.rows = rows
+
+    @cached_property
+    def color_axes(self) -> np.ndarray:
+        """Whitened principal colors (C, q) of the scaled pixels; of rows, the bands."""
+        if self.rows:
+            return np.eye(self.images[0].shape[2])
+        return color_axes(scaled(sample_evenly(self.images), self.reader.scale))
+
+    def tiles(self, side: int, n_tiles: int) -> list[tuple[np.ndarray, Tile]]:
+        """Draw small tiles, each with its image."""
+        side = min(side, *self.images[0].shape[:2])
+        chosen = sample_tiles(self.images, side, n_tiles, self.rng)
+        return [(self.images[i], clip_tile(tile, self.images[i].shape)) for i, tile in chosen]
+
+    def pairs(
+        self, sigma: float, contrast_sigma: float = 0.0, n_tiles: int = N_PAIR_TILES
+    ) -> FeaturePairs:
+        """Pair pooled pixels with those `lag_of(sigma)` further right and further down.
+
+        From up to `n_tiles` tiles, that do not overlap, on a grid no finer than pooling needs.
+        Rows are paired with themselves.
+        """
+        if self.rows:
+            return self._row_pairs()
+        images, stride = self.images, stride_of(sigma)
+        step = max(1, int(sigma / 2))
+        side, lag = PAIR_TILE_SIDE * step, round(lag_of(sigma) / step)
+        every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, side)]
+        chosen = [every[c] for c in self.rng.permutation(len(every))[:n_tiles]]
+        thin = max(1, 2 * len(chosen) * PAIR_TILE_SIDE**2 // N_PAIRS)
+        parts = []
+        for i, tile in chosen:
+            features, pixels = self.reader.features(
+                images[i], tile, sigma, step, stride, contrast_sigma
+            )
+            first, second = (end[::thin] for end in neighbors(features, lag))
+            own = neighbors(pixels, lag)[0][::thin]
+            parts.append((first, second, own, np.full(len(first), i)))
+        first, second, pixels, image = map(np.concatenate, zip(*parts, strict=True))
+        return FeaturePairs(first, second, pixels, image, sigma)
+
+    def _row_pairs(self) -> FeaturePairs:
+        (rows,) = self.images
+        chosen = rows[self.rng.permutation(len(rows))[:N_ROWS]]
+        tile = slice(0, len(chosen)), slice(0, 1)
+        features, pixels = (m[:, 0] for m in self.reader.features(chosen, tile, sigma=0, step=1))
+        return FeaturePairs(features, features, pixels, np.zeros(len(features), int), 0.0)
 
 
 def lag_of(sigma: float) -> int:
@@ -34,91 +165,15 @@ def lag_of(sigma: float) -> int:
     return max(3, round(2.5 * sigma))
 
 
-def sample_pairs(
-    module: Reader,
-    images: Sequence[np.ndarray],
-    scale: np.ndarray,
-    sigma: float,
-    rng: np.random.Generator,
-    n_tiles: int = N_TILES,
-) -> FeaturePairs:
-    """Pair pooled pixels with those `lag_of(sigma)` further right and further down.
-
-    From up to `n_tiles` tiles, that do not overlap, on a grid no finer than pooling asks for.
-    """
-    step = max(1, int(sigma / 2))
-    lag = round(lag_of(sigma) / step)
-    every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, SIDE * step)]
-    chosen = [every[c] for c in rng.permutation(len(every))[:n_tiles]]
-    thin = max(1, 2 * len(chosen) * SIDE**2 // N_PAIRS)
-    parts = []
-    for i, tile in chosen:
-        maps = grid_features(module, images[i], scale, tile, sigma, step, stride_of(sigma))
-        first, second = (end[::thin] for end in _neighbors(maps, lag))
-        parts.append(_split(first, second, images[i].shape[2], i))
-    return FeaturePairs(*map(np.concatenate, zip(*parts, strict=True)))
+def neighbors(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows (n, F) of grid points, and of those `lag` steps further right or down."""
+    lag = min(lag, max(maps.shape[:2]) - 1)
+    if lag == 0:  # a single pixel is its own neighbor
+        return flatten_map(maps), flatten_map(maps)
+    first = np.concatenate([flatten_map(maps[:-lag]), flatten_map(maps[:, :-lag])])
+    return first, np.concatenate([flatten_map(maps[lag:]), flatten_map(maps[:, lag:])])
 
 
-def grid_features(
-    module: Reader,
-    image: np.ndarray,
-    scale: np.ndarray,
-    tile: Tile,
-    sigma: float,
-    step: int,
-    stride: int = 1,
-) -> np.ndarray:
-    """Return pooled features, and the pixels behind them, of every `step`-th pixel of a tile.
-
-    Pooled are every `stride`-th pixel's.
-    """
-    around = pad_tile(tile, pool_radius(sigma), image.shape)
-    rows, columns = pixel_ranges(tile, around, step)
-    function = partial(pooled_features, sigma=sigma, rows=rows, columns=columns, stride=stride)
-    return evaluate_tile(module, function, image, scale, around)
-
-
-def row_pairs(
-    module: Reader, rows: np.ndarray, scale: np.ndarray, rng: np.random.Generator
-) -> FeaturePairs:
-    """Pair rows (n, 1, C) with themselves, since they have no neighbors."""
-    chosen = rows[rng.permutation(len(rows))[:N_ROWS]]
-    everything = slice(0, len(chosen)), slice(0, 1)
-    maps = grid_features(module, chosen, scale, everything, sigma=0, step=1)[:, 0]
-    return _split(maps, maps, rows.shape[2], 0)
-
-
-def evaluate_tile(
-    module: Reader,
-    function: Callable[[nn.Module, Tensor], Tensor],
-    image: np.ndarray,
-    scale: np.ndarray,
-    tile: Tile,
-    dtype: type = np.float32,
-) -> np.ndarray:
-    """Apply `function(module, x)` to a scaled tile and what the network sees around it.
-
-    (h + 2 * margin, w + 2 * margin, C) -> (h', w', F).
-    """
-    x: np.ndarray = scaled(read_tile(image, tile, module.margin), scale).astype(dtype, copy=False)
-    maps = evaluate(module, function, x.transpose(2, 0, 1)[None])  # a view: channels stay last
-    return maps[0].transpose(1, 2, 0)
-
-
-def _neighbors(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, F) of grid points, and of those `lag` steps further right or down."""
-    lag = min(lag, max(maps.shape[:2]) - 1)  # 0 for a single pixel: its own neighbor
-    if lag == 0:
-        return _flat(maps), _flat(maps)
-    first = np.concatenate([_flat(maps[:-lag]), _flat(maps[:, :-lag])])
-    return first, np.concatenate([_flat(maps[lag:]), _flat(maps[:, lag:])])
-
-
-def _flat(maps: np.ndarray) -> np.ndarray:
+def flatten_map(maps: np.ndarray) -> np.ndarray:
+    """(H, W, F) -> (H * W, F)."""
     return maps.reshape(-1, maps.shape[2])
-
-
-def _split(first: np.ndarray, second: np.ndarray, n_channels: int, image: int) -> FeaturePairs:
-    """Part the features from the pixels that `pooled_features` put behind them."""
-    features = first[:, :-n_channels], second[:, :-n_channels]
-    return FeaturePairs(*features, first[:, -n_channels:], np.full(len(first), image))

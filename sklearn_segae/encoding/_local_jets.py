@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from ._pooling import pool, pool_radius
+from ._pooling import TilePooling, pool_radius
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
 RADIUS = pool_radius(SIGMAS[-1])
-WIDE = 8.0  # from here on values are left out: slow changes of light, which tell no segments
-N_JETS = sum(3 if sigma >= WIDE else 4 for sigma in SIGMAS)  # of every channel
+WIDE = 8.0  # from here on values are left out: slow changes of light, which separate no segments
 TINY = 1e-30
 FRAME = 4  # pixels beyond the tile that derivatives need
 
 
-def local_jets(x: Tensor, rows: range, columns: range) -> Tensor:
-    """Return what a neighborhood looks like to second order, whichever way it is turned.
+def jet_sizes() -> dict[float, int]:
+    """Return the number of components of every scale, of one channel."""
+    return {sigma: 3 if sigma >= WIDE else 4 for sigma in SIGMAS}
+
+
+def local_jets(x: Tensor, pooling: TilePooling) -> Tensor:
+    """Return the structure of a neighborhood to second order, whichever way it is turned.
 
     Length of the gradient, both eigenvalues of the Hessian, larger first, and below `WIDE` the
     value, of every channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale
     [1]_. Thin lines and blobs of some width stand out in them.
 
-    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, C * N_JETS, len(rows), len(columns)); rows and
-    columns, each of consecutive pixels, count the H x W pixels inside.
+    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, n, h, w), for the pixels that the pooling is for,
+    n = C times the sum of `jet_sizes`.
 
     References
     ----------
     .. [1] T. Lindeberg, "Feature detection with automatic scale selection", International Journal
        of Computer Vision 30, 1998, doi:10.1023/A:1008045108935.
     """
-
-    def smooth(sigma: float, beyond: int) -> Tensor:
-        first, after = FRAME - beyond, FRAME + beyond
-        return pool(x, sigma, *(range(r.start + first, r.stop + after) for r in (rows, columns)))
-
-    return jets_of(smooth)
+    step = pooling.step
+    jets = torch.cat([jet for sigma in SIGMAS for jet in _jet(x, pooling, sigma)], 1)
+    return jets if step == 1 else jets[..., ::step, ::step]
 
 
-def jets_of(smooth: Callable[[float, int], Tensor]) -> Tensor:
-    """Return the jets of a `smooth(sigma, beyond)` image that goes `beyond` the h x w pixels."""
-    return torch.cat([jet for sigma in SIGMAS for jet in _jet(smooth, sigma)], 1)
-
-
-def _jet(smooth: Callable[[float, int], Tensor], sigma: float) -> Iterator[Tensor]:
+def _jet(x: Tensor, pooling: TilePooling, sigma: float) -> Iterator[Tensor]:
     """Yield slope, curvatures and perhaps value (N, C, h, w), differences of smoothed pixels."""
     # Of neighbors at a wide scale they would be differences of nearly equal floats.
     apart = max(1, round(sigma / 4))
-    above, middle, below = _thirds(smooth(sigma, apart), apart, axis=2)
+    above, middle, below = _thirds(pooling.pool_frame(x, sigma, FRAME, apart), apart, axis=2)
     area = apart**2
     left, here, right = _thirds(middle, apart, axis=3)
     up, down = (part[..., apart:-apart] for part in (above, below))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -33,8 +32,9 @@ from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
 from ..training._train import loss_curve, reraise_interrupt, train
 from ._auto_features import measure_evidence, resolve_settings, texture_scale
 from ._backends import BACKENDS
-from ._codes import Codes, FeatureSettings, encode_tile, fit_codes, fit_row_codes
+from ._codes import FEATURES, Codes, FeatureSettings, fit_codes
 from ._crops import crop_samples, row_samples
+from ._feature_sampling import FeatureSampler, TileReader
 from ._objectives import CoherentReconstruction, PatchReconstruction
 
 
@@ -45,7 +45,7 @@ class PixelEncoder(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Encode every pixel by what its neighborhood looks like, learnt from the images themselves.
+    """Encode every pixel by features of its neighborhood, learnt from the images themselves.
 
     A small convolutional autoencoder is trained on crops of the images. The activations of all
     its layers are pooled over a Gaussian neighborhood and projected on the few directions that
@@ -67,7 +67,7 @@ class PixelEncoder(
         jets (slope and curvatures, of every channel or the three principal colors, at six scales
         from half a pixel to 16, and values up to 4), `n_components` projected features, half of
         them pooled by 0.4 of `pooling`, and more than three bands as they are, each standardized.
-        "auto" looks at the images (see Notes), unless `pooling` is a number: then it
+        "auto" is measured on the images (see Notes), unless `pooling` is a number: then it
         is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
@@ -129,8 +129,8 @@ class PixelEncoder(
     pooling_, whitening_ : float
         What `pooling` and `whitening` came to.
     contrast_sigma_ : float
-        Standard deviation, in pixels, over which brightness and contrast are taken away for the
-        second look at textures; 0 where there is none.
+        Standard deviation, in pixels, over which brightness and contrast are normalized for the
+        second view of textures; 0 where there is none.
     autocorrelation_ : ndarray of shape (n_components,)
         Autocorrelation of every component between neighboring pixels, in [0, 1]; of "multiscale",
         of those that are pooled most widely.
@@ -150,9 +150,9 @@ class PixelEncoder(
     loss of patches less the coherence of the pooled features, at scales drawn anew for every
     batch: a nonlinear slow feature analysis over space.
 
-    A gradual change of light is as coherent as anything, but no segment. So textures are looked at
-    twice: as they are, and with local brightness and contrast taken away. Half of the codes tell of
-    either, each half with the same total variance.
+    A gradual change of light is as coherent as anything, but no segment. So there are two views of
+    textures: the image as it is, and with local brightness and contrast normalized. Half of the
+    components come from either, each half with the same total variance.
 
     References
     ----------
@@ -173,9 +173,7 @@ class PixelEncoder(
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "features": [
-            StrOptions({"auto", "intensity", "texture", "intensity+texture", "multiscale"})
-        ],
+        "features": [StrOptions({"auto", *FEATURES})],
         "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "n_filters": [Interval(Integral, 1, None, closed="left")],
@@ -260,13 +258,21 @@ class PixelEncoder(
                 if rows
                 else crop_samples(images, scale, self.batch_size, rng)
             )
-            look = self._choose(images, scale, rows, samples, rng)
+            settings = self._resolve_settings(images, scale, rows, samples, rng)
             some = samples.take(np.arange(min(len(samples), 1024)))
-            learnt = partial(self._learnt, images, some, scale, rows, look)
-            tasks = task.of_epochs(partial(learnt, np.random.default_rng(0)))
+
+            def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
+                """Return the attributes of an encoder with this network."""
+                net.module_.balance(some.to(net.device))
+                sampler = FeatureSampler(TileReader(net.module_, scale), images, rng, rows)
+                codes = fit_codes(sampler, settings, self.n_components)
+                return {"net_": net, "scale_": scale, "rows_": rows, **_described(codes)}
+
+            # Callbacks may ask for a fitted encoder after every epoch.
+            tasks = task.of_epochs(lambda net: learnt(net, np.random.default_rng(0)))
             net = self._train(samples, some, rows, rng, tasks)
-            found = learnt(rng, net)
-        self.__dict__.update(found)
+            attributes = learnt(net, rng)
+        self.__dict__.update(attributes)
         self.loss_curve_ = loss_curve(net)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
         self.n_iter_, self.stop_reason_ = len(net.history), net.stop_reason
@@ -352,7 +358,7 @@ class PixelEncoder(
             self.n_features_in_ = images[0].shape[2]
         return images, False
 
-    def _choose(
+    def _resolve_settings(
         self,
         images: Sequence[np.ndarray],
         scale: np.ndarray,
@@ -364,32 +370,15 @@ class PixelEncoder(
         if rows:
             return FeatureSettings("texture", 0.0, 0.0)
 
-        def weigh_features() -> str:
+        def choose_features() -> str:
             x = samples.take(np.arange(1))
             networks = [pixel_network(x, self.n_filters) for _ in range(2)]
-            return measure_evidence(networks, images, scale, rng).features
+            readers = [TileReader(network, scale) for network in networks]
+            return measure_evidence(readers, images, rng).features
 
-        widest = texture_scale(images)
-        return resolve_settings(self.features, self.pooling, self.whitening, widest, weigh_features)
-
-    def _learnt(
-        self,
-        images: Sequence[np.ndarray],
-        some: torch.Tensor,
-        scale: np.ndarray,
-        rows: bool,
-        look: FeatureSettings,
-        rng: np.random.Generator,
-        net: Net,
-    ) -> dict[str, Any]:
-        """Fit the projection to what a net sees, and return all that `transform` asks for."""
-        module, n = net.module_, self.n_components
-        module.balance(some.to(net.device))
-        if rows:
-            codes = fit_row_codes(module, images[0], scale, look, n, rng)
-        else:
-            codes = fit_codes(module, images, scale, look, n, rng)
-        return {"net_": net, "scale_": scale, "rows_": rows, **_described(codes)}
+        return resolve_settings(
+            self.features, self.pooling, self.whitening, texture_scale(images), choose_features
+        )
 
     def _train(
         self,
@@ -416,13 +405,14 @@ class PixelEncoder(
         """Return what a tile of an image takes."""
         return self.codes_.cost(self.net_.module_)
 
-    def reread(self, images: Sequence[np.ndarray], look: FeatureSettings | None = None) -> Self:
-        """Return a copy whose projection to codes is that of other images, or of another look."""
+    def refit_codes(
+        self, images: Sequence[np.ndarray], settings: FeatureSettings | None = None
+    ) -> Self:
+        """Return a copy with codes fitted to other images, or by other settings; same network."""
         other = copy.copy(self)
-        rng = np.random.default_rng(0)
-        codes = fit_codes(
-            self.net_.module_, images, self.scale_, look or self.codes_.look, self.n_components, rng
-        )
+        reader = TileReader(self.net_.module_, self.scale_)
+        sampler = FeatureSampler(reader, images, np.random.default_rng(0))
+        codes = fit_codes(sampler, settings or self.codes_.settings, self.n_components)
         other.__dict__.update(_described(codes))
         return other
 
@@ -430,29 +420,29 @@ class PixelEncoder(
         """Return the whitened principal colors (H, W, c) of an image (H, W, C), c at most 3."""
         return scaled(image, self.scale_).astype(np.float32) @ self.codes_.color_axes
 
-    def encode_tile(self, image: np.ndarray, tile: Tile, **options: Any) -> np.ndarray:
-        """Return the codes (h, w, n_components) of one tile of an image.
+    def encode_tile(
+        self,
+        image: np.ndarray,
+        tile: Tile,
+        *,
+        narrow: bool = False,
+        step: int = 1,
+        used: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the codes (h, w, n) of every `step`-th pixel of one tile of an image.
 
-        Options are those of `_codes.encode_tile`: more codes, or fewer, or of fewer pixels.
+        `narrow` appends the components for boundaries (`Codes.with_narrow`). Components that are
+        not `used` (n,) are 0: what only they need is not computed.
         """
-        dtype = self._code_dtype(image)
-        return encode_tile(
-            self._reader(dtype), self.codes_, image, self.scale_, tile, dtype, **options
-        )
+        codes = self.codes_.with_narrow() if narrow else self.codes_
+        return codes.encode_tile(self._reader(self._code_dtype(image)), image, tile, step, used)
 
-    def _reader(self, dtype: type) -> Any:
-        """Return the network, or what runs it in its place."""
-        module = self.net_.module_
-        if self.backend == "torch" or dtype == np.float64:
-            return module
-        known, kind = self.__dict__.get("_stand_in"), BACKENDS[self.backend]
-        if type(known) is not kind or known.inner is not module:  # fitted again since
-            self._stand_in = known = kind(module)
-        return known
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Sessions are made anew where they are needed.
-        return {name: v for name, v in super().__getstate__().items() if name != "_stand_in"}
+    def _reader(self, dtype: type) -> TileReader:
+        """Return the network with its scaling, run by the backend; float64 is always torch's."""
+        network: Any = self.net_.module_
+        if self.backend != "torch" and dtype != np.float64:
+            network = BACKENDS[self.backend](network)
+        return TileReader(network, self.scale_, dtype)
 
     def _code_dtype(self, image: np.ndarray) -> type:
         # scikit-learn's checks ask rows to keep their precision; images would only get slower.
@@ -470,7 +460,7 @@ class PixelEncoder(
 
 
 def _described(codes: Codes) -> dict[str, Any]:
-    """Return codes, and what users read off them, by attribute."""
+    """Return codes, and the attributes for users that they decide on."""
     names = ("features_", "pooling_", "whitening_", "contrast_sigma_")
-    look = dict(zip(names, codes.look, strict=True))
-    return {"codes_": codes, "autocorrelation_": codes.projection.coherence, **look}
+    settings = dict(zip(names, codes.settings, strict=True))
+    return {"codes_": codes, "autocorrelation_": codes.autocorrelation, **settings}

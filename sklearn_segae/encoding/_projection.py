@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._feature_sampling import FeaturePairs
-
 Array = NDArray[np.float64]
 
 
-class CoherenceAxes(NamedTuple):
-    """Linear codes `(features - mean) @ axes` and the coherence of each, in [0, 1]."""
+class FeaturePairs(NamedTuple):
+    """Features (n, F) of pixels and of their neighbors, and what belongs to each pair."""
 
-    mean: Array
-    axes: Array
-    coherence: Array
+    first: np.ndarray
+    second: np.ndarray
+    pixels: np.ndarray  # (n, C), the scaled pixel at the first end
+    image: np.ndarray  # (n,), index of the image
+    sigma: float  # of the pooling
 
 
 def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:
@@ -92,30 +92,27 @@ FAINT = 0.001  # standard deviation of what is added to colors of standard devia
 
 
 class Projection(NamedTuple):
-    """Linear maps from features to codes and from codes to scaled pixels."""
+    """Linear maps from pooled features to codes, and from codes to scaled pixels."""
 
-    axes: np.ndarray  # (F, n_components) float32
+    axes: np.ndarray  # (F, n_components)
     offset: np.ndarray  # (n_components,), to be subtracted from the projected features
     coherence: np.ndarray  # (n_components,)
     readout: np.ndarray  # (n_components + 1, C), the last row is the intercept
-
-    def masked(self, used: np.ndarray) -> Projection:
-        """Return the projection whose components are 0 where `used` (n_components,) is False."""
-        return self._replace(axes=self.axes * used, offset=self.offset * used)
+    sigma: float  # of the pooling, in pixels
 
 
 def fit_projection(
     pairs: FeaturePairs,
     n_components: int,
     whitening: float,
-    pixels: np.ndarray | None = None,
+    colors: np.ndarray | None = None,
     n_strong: int = 0,
-    n_readings: int = 1,
+    n_views: int = 1,
 ) -> Projection:
     """Solve for the axes of the codes, and for the least-squares way back.
 
-    Coherence axes, within images, of each reading by itself; or, given scaled `pixels` (n, C) from
-    everywhere, their whitened principal colors first, as in `_colors_first`.
+    Coherence axes, within images, of each view by itself; or, given `colors` (C, q), whitened
+    principal axes of the pixels, these first, as in `_colors_first`.
     """
     first, second = _within_images(pairs)
     covariance, lagged = pair_covariances(first, second)
@@ -124,29 +121,34 @@ def fit_projection(
             f"n_components={n_components} is more than the {len(covariance)} hidden features. "
             "Lower it, or raise n_filters."
         )
-    if pixels is not None:
-        colors = color_axes(pixels)[:, :n_components]
+    if colors is not None:
+        colors = colors[:, :n_components]
         axes = _colors_first(colors, covariance, lagged, n_components, n_strong)
         coherence = autocorrelation(covariance, lagged, axes)
     else:
-        axes = _axes_of_readings(covariance, lagged, n_components, whitening, n_readings)
+        axes = _axes_of_views(covariance, lagged, n_components, whitening, n_views)
         coherence = autocorrelation(covariance, lagged, axes)
-        order = (-coherence).argsort(kind="stable") if n_readings > 1 else slice(None)
+        order = (-coherence).argsort(kind="stable") if n_views > 1 else slice(None)
         axes, coherence = axes[:, order], coherence[order]
     offset = pairs.first.mean(0) @ axes
-    codes = np.column_stack([pairs.first @ axes - offset, np.ones(len(pairs.first))])
-    readout = np.linalg.lstsq(codes, pairs.pixels, rcond=None)[0]
-    return Projection(axes, offset, coherence, readout)
+    readout = fit_readout(pairs.first @ axes - offset, pairs.pixels)
+    return Projection(axes, offset, coherence, readout, pairs.sigma)
 
 
-def _axes_of_readings(
-    covariance: np.ndarray, lagged: np.ndarray, n_components: int, whitening: float, n_readings: int
+def fit_readout(codes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Return the least-squares way from codes (m, n) to pixels (m, C): (n + 1, C)."""
+    design = np.column_stack([codes, np.ones(len(codes))])
+    return np.linalg.lstsq(design, pixels, rcond=None)[0]
+
+
+def _axes_of_views(
+    covariance: np.ndarray, lagged: np.ndarray, n_components: int, whitening: float, n_views: int
 ) -> np.ndarray:
     """Coherence axes of every block of features, each block's codes with a total variance of 1."""
-    if n_readings == 1:
+    if n_views == 1:
         return coherence_axes(covariance, lagged, n_components, whitening)[0]
-    blocks = np.split(np.arange(len(covariance)), n_readings)
-    columns = np.array_split(np.arange(n_components), n_readings)
+    blocks = np.split(np.arange(len(covariance)), n_views)
+    columns = np.array_split(np.arange(n_components), n_views)
     axes = np.zeros((len(covariance), n_components))
     for block, column in zip(blocks, columns, strict=True):
         own = np.ix_(block, block)

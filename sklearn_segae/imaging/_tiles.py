@@ -66,8 +66,8 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     (H, W, C) -> (h + 2 * halo, w + 2 * halo, C). A tile may reach beyond the image; what is there
     is the mirror image, so that neighboring tiles agree on every pixel they both see.
     """
-    rows = _mirrored(tile[0].start - halo, tile[0].stop + halo, image.shape[0])
-    columns = _mirrored(tile[1].start - halo, tile[1].stop + halo, image.shape[1])
+    rows = mirrored(tile[0].start - halo, tile[0].stop + halo, image.shape[0])
+    columns = mirrored(tile[1].start - halo, tile[1].stop + halo, image.shape[1])
     top, left = rows.min(), columns.min()
     part = np.asarray(image[top : rows.max() + 1, left : columns.max() + 1])
     return part[np.ix_(rows - top, columns - left)]
@@ -124,7 +124,7 @@ def _random_start(size: int, side: int, rng: np.random.Generator) -> int:
     return int(rng.integers(size - side + 1)) if size > side else (size - side) // 2
 
 
-def _mirrored(start: int, stop: int, size: int) -> np.ndarray:
+def mirrored(start: int, stop: int, size: int) -> np.ndarray:
     """Return indices start..stop of a line of `size` pixels mirrored about its border pixels."""
     if size == 1:
         return np.zeros(stop - start, dtype=int)

@@ -11,7 +11,6 @@ from sklearn.metrics import accuracy_score, adjusted_rand_score
 from sklearn.utils import Bunch, check_random_state
 
 from .._base import check_named
-from ..encoding._local_jets import SIGMAS, WIDE
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..segmentation._labeler import PixelLabeler
@@ -45,8 +44,9 @@ def component_importance(
         None: importance is the share of pixels whose label changes. Given: what `metric` loses.
         Pixels with -1 or an `ignore_label` play no role.
     groups : dict of str to list of int, "blocks" or None, default=None
-        Components that are shuffled together, by name. "blocks" are, with `features="multiscale"`,
-        jets of every scale, wide and narrow learnt codes, and bands; with any other the codes one
+        Components that are shuffled together, by name. "blocks" are the kinds of
+        features that the encoder puts side by side, with `features="multiscale"` jets of every
+        scale, wide and narrow learnt codes, and bands; where there is one kind alone, the codes one
         by one, as None always has it.
     metric : callable of (y_true, y_pred), default=None
         Bigger is better. None is accuracy where labels have names, else the adjusted Rand index.
@@ -158,20 +158,8 @@ def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
         return members
     if groups is not None:
         check_named("groups", groups, ("blocks",))
-    if groups == "blocks" and isinstance(coder, PixelEncoder) and coder.codes_.everything:
-        return _blocks(coder, n)
-    return {f"code {i}": [i] for i in range(n)}
-
-
-def _blocks(encoder: PixelEncoder, n: int) -> dict[str, list[int]]:
-    """Return what `_codes` puts side by side: jets of every scale, learnt codes, bands."""
-    codes: Any = encoder.codes_
-    n_colors = codes.everything.colors.shape[1]
-    sizes = {f"jets at {s:g} px": n_colors * (3 if s >= WIDE else 4) for s in SIGMAS}
-    sizes["wide codes"] = len(codes.projection.coherence)
-    sizes["narrow codes"] = len(codes.finer.coherence)
-    if sum(sizes.values()) < n:
-        sizes["bands"] = n - sum(sizes.values())
-    ends = np.cumsum(list(sizes.values()))
-    starts = ends - list(sizes.values())
-    return {name: list(range(a, b)) for name, a, b in zip(sizes, starts, ends, strict=True)}
+    sizes = coder.codes_.block_names if isinstance(coder, PixelEncoder) else {}
+    if groups is None or len(sizes) < 2:
+        return {f"code {i}": [i] for i in range(n)}
+    parts = np.split(np.arange(n), np.cumsum(list(sizes.values()))[:-1])
+    return {name: part.tolist() for name, part in zip(sizes, parts, strict=True)}

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._tiles import STRIDE, Tile, pad_tile, read_tile
+from ..encoding._pooling import TilePooling
+from ..imaging._tiles import STRIDE, Tile, mirrored, pad_tile, pixel_ranges
 from ..segmentation._boundary_refinement import LEAST_EVIDENCE, BoundaryRefiner
 from ..segmentation._labeler import PixelLabeler
 from ._torch_estimators import Head, torch_head
@@ -59,7 +60,7 @@ def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
     if isinstance(coder, PixelEncoder):
         tile = pad_tile(tile, coder.codes_.reach, shape)
-        reach = coder.codes_.look.reader(coder.net_.module_).margin
+        reach = coder.codes_.margin(coder.net_.module_)
     else:
         reach = coder.patch_size // 2
     # What lies on a grid lies on it in the window as well.
@@ -129,11 +130,10 @@ class TorchLogOdds(LogOdds):
     def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
         super().__init__(labeling, question)
         encoder, refiner, window = labeling.coder, labeling.refiner, question.window
-        self.codes, scale = encoder.codes_, encoder.scale_
-        module = copy.deepcopy(encoder.net_.module_).eval().requires_grad_(False)
-        self.reader: Any = self.codes.look.reader(module)
-        self.device = next(module.parameters()).device
-        self.finely, step, tile = refiner is not None, 1, question.tile
+        self.codes = encoder.codes_ if refiner is None else encoder.codes_.with_narrow()
+        self.network = copy.deepcopy(encoder.net_.module_).eval().requires_grad_(False)
+        self.device = next(self.network.parameters()).device
+        step, tile = 1, question.tile
         self.gathering: list[Tensor] = []  # from the grid to the pixels, down and across
         if refiner is not None:
             step = refiner.step
@@ -141,15 +141,15 @@ class TorchLogOdds(LogOdds):
             self.gathering = [_gathering(refiner, grid, tile, axis) for axis in (0, 1)]
             tile = grid
         around = pad_tile(tile, self.codes.reach, window.shape)
-        rows, columns = (
-            range(part.start - outer.start, part.stop - outer.start, step)
-            for part, outer in zip(tile, around, strict=True)
-        )
-        self.encode = self.codes.encoder(rows, columns, self.finely, np.float32, self.device)
+        self.pooling = TilePooling(*pixel_ranges(tile, around, step))
         self.head: Any = _head(labeling)
-        self.mirrored = _mirrored(window.shape, around, self.reader.margin)
-        self.scale = torch.from_numpy(scale).float()[..., None, None]
-        self.standard = [torch.from_numpy(np.asarray(a)) for a in self.codes.standard(self.finely)]
+        margin = self.codes.margin(self.network)
+        self.mirrored = [  # rows and columns that `read_tile` reads
+            torch.from_numpy(mirrored(part.start - margin, part.stop + margin, size))
+            for part, size in zip(around, window.shape[:2], strict=True)
+        ]
+        self.scale = torch.from_numpy(encoder.scale_).float()[..., None, None]
+        self.standard = [torch.from_numpy(a) for a in (self.codes.shift, self.codes.divisor)]
         segments = labeling.possible_segments() if refiner is None else refiner.classes_
         self.labels = segments
         self.groups: list[list[int]] = []  # columns of segments that stand for one class
@@ -168,7 +168,7 @@ class TorchLogOdds(LogOdds):
         rows, columns = self.mirrored
         seen = ((x - mean) / spread)[:, :, rows][..., columns]
         shift, divisor = self.standard
-        codes = self.encode(self.reader, seen).movedim(1, -1)
+        codes = self.codes.compute(self.network, seen, self.pooling).movedim(1, -1)
         logs = self.head((codes - shift.to(codes)) / divisor.to(codes))
         if self.gathering:
             logs = self._gather(logs)
@@ -200,13 +200,6 @@ def _head(labeling: PixelLabeler) -> Head | None:
     if refiner is not None:
         return torch_head(refiner.model, np.nan)
     return torch_head(labeling.estimator, getattr(labeling, "variance", np.nan))
-
-
-def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:
-    """Return the rows and columns that `read_tile` reads, as indices."""
-    rows = read_tile(np.arange(shape[0])[:, None], (tile[0], slice(0, 1)), margin)[:, margin]
-    columns = read_tile(np.arange(shape[1])[None], (slice(0, 1), tile[1]), margin)[margin]
-    return [torch.from_numpy(rows), torch.from_numpy(columns)]
 
 
 def _gathering(refiner: BoundaryRefiner, grid: Tile, tile: Tile, axis: int) -> Tensor:

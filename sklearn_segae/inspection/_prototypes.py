@@ -17,7 +17,7 @@ from ..imaging._validation import check_images
 from ..segmentation._segmenter import inside_segmenter
 
 DISCOUNT = 0.8  # of the score for every better patch of the same image
-SIDE = 128  # of the tiles that are looked at of a large image, in pixels
+PROTOTYPE_TILE_SIDE = 128  # of the tiles that are looked at of a large image, in pixels
 
 
 def segment_prototypes(
@@ -81,7 +81,7 @@ def segment_prototypes(
     checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
     _refuse(segmenter, checked, n_prototypes, size, max_pixels)
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
-    seen = _look(segmenter, checked, parts, size)
+    seen = _predictions(segmenter, checked, parts, size)
     chosen = []
     for segment in np.unique(np.concatenate([np.unique(own.labels) for own in seen])):
         scores = _scores(segmenter, seen, segment, size)
@@ -142,13 +142,15 @@ def _refuse(
 
 def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iterator[Part]:
     """Yield what is looked at of an image, each part with room for some patches."""
-    side = max(SIDE, 2 * size)
+    side = max(PROTOTYPE_TILE_SIDE, 2 * size)
     n_most = np.inf if max_pixels is None else max_pixels / side**2
     for tile in some_tiles(image.shape, side, n_most):
         yield Part(i, tile)
 
 
-def _look(segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int) -> list[Seen]:
+def _predictions(
+    segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int
+) -> list[Seen]:
     inside, told = inside_segmenter(segmenter, images), hasattr(segmenter, "predict_proba")
     seen = []
     for i, tile in parts:

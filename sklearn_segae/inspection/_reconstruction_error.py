@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn import functional
 
-from ..encoding._feature_sampling import evaluate_tile
+from ..encoding._feature_sampling import TileReader
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._tiles import image_tiles
 from ..imaging._validation import like
@@ -18,7 +18,7 @@ from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ..segmentation._segmenter import look_through
 from ..training._losses import LOSSES
 
-SIDE = 128  # of the tiles, in pixels: every pixel has a patch of its own in memory
+ERROR_TILE_SIDE = 128  # of the tiles, in pixels: every pixel has a patch of its own in memory
 
 
 def reconstruction_error(encoder: Any, images: Any) -> Any:
@@ -80,9 +80,9 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
 def _error_map(encoder: PixelEncoder, image: np.ndarray) -> np.ndarray:
     errors = np.empty(image.shape[:2], np.float32)
     measure = partial(_errors, loss=encoder.loss)
-    for tile in image_tiles(image, SIDE):
-        found = evaluate_tile(encoder.net_.module_, measure, image, encoder.scale_, tile)
-        errors[tile] = found[..., 0]
+    reader = TileReader(encoder.net_.module_, encoder.scale_)
+    for tile in image_tiles(image, ERROR_TILE_SIDE):
+        errors[tile] = reader.read(measure, image, tile)[..., 0]
     return errors
 
 

@@ -90,7 +90,7 @@ class PixelAutoencoder(nn.Module):
 
         None is all layers.
         The last layer's are those of every `stride`-th pixel, down and across. Layers before it
-        leave out what none of the following looks at: with dilations 1, 1, 2, 4 and a stride of 2,
+        leave out what none of the following reads: with dilations 1, 1, 2, 4 and a stride of 2,
         all but the first do a quarter of the work.
         """
         maps = [x]
@@ -100,15 +100,6 @@ class PixelAutoencoder(nn.Module):
             y = functional.conv2d(maps[-1], layer.weight, layer.bias, step, dilation=dilation)
             maps.append(torch.relu_(y))
         return maps
-
-    @property
-    def network(self) -> PixelAutoencoder:
-        """What reads the views: itself."""
-        return self
-
-    def views(self, x: Tensor) -> list[Tensor]:
-        """Return what is to be read of images: themselves."""
-        return [x]
 
     def crop(self, maps: list[Tensor], stride: int = 1) -> list[Tensor]:
         """Crop maps the size of the first activations to the pixels of the last layer."""
@@ -135,9 +126,9 @@ class PixelAutoencoder(nn.Module):
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
         """Return `encode(x, stride)` times `axes` (n_features, n): (N, n, h, w).
 
-        Layers that no axis looks at are not computed.
+        Layers that no axis needs are not computed.
         """
-        _, maps, weights = zip(*self.looked_at(x, axes, stride), strict=True)
+        _, maps, weights = zip(*self.needed_maps(x, axes, stride), strict=True)
         parts = [m.movedim(1, -1) for m in self.crop(list(maps), stride)]
         # Some lines at a time, so that what is added up stays in the processor's cache: measured,
         # two to four times as fast as adding whole maps.
@@ -147,10 +138,10 @@ class PixelAutoencoder(nn.Module):
         ]
         return torch.cat(blocks, 1).movedim(-1, 1)
 
-    def looked_at(
+    def needed_maps(
         self, x: Tensor, axes: Tensor, stride: int
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield what `axes` look at: a layer, its maps, and what these are multiplied by."""
+        """Yield a layer, its maps, and what these are multiplied by; of layers that axes need."""
         parts = axes.split(self.sizes)
         n_layers = max((i for i, part in enumerate(parts) if part.any()), default=0)
         maps = self.activations(x, stride, n_layers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,12 @@ from torch.nn import functional
 from .._compat import require
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..autoencoder._sample_layout import Layout
-from ..encoding._backends import traced_projection
-from ..encoding._codes import Codes, has_bands
-from ..encoding._local_jets import FRAME, jets_of
+from ..encoding._backends import TracedNetwork
+from ..encoding._codes import Codes
 from ..encoding._pixel_encoder import PixelEncoder
-from ..encoding._pooling import LEAST_CONTRAST, pool_radius, stride_of
+from ..encoding._pooling import pool_radius
 from ..networks._onnx import graph_of
-from ..networks._pixel_autoencoder import PixelAutoencoder, crop
+from ..networks._pixel_autoencoder import crop
 
 
 def register() -> None:
@@ -144,48 +143,48 @@ class PixelGraph(nn.Module):
         super().__init__()
         self.scale = Scale(encoder.scale_)
         self.codes: Codes = encoder.codes_
-        self.rows, self.has_bands = encoder.rows_, has_bands(encoder.n_features_in_)
-        self.network: PixelAutoencoder = _on_cpu(encoder.net_.module_)
-        for name, value in zip(("shift", "divisor"), self.codes.standard(), strict=True):
-            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+        self.rows = encoder.rows_
+        self.network = TracedNetwork(encoder.net_.module_)
+        for name in ("shift", "divisor"):
+            value = getattr(self.codes, name).astype(np.float32)
+            self.register_buffer(name, torch.from_numpy(value))
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, H, W, C) -> (n, H, W, k), or rows (n, C) -> (n, k)."""
         x = self.scale(images[:, None, None] if self.rows else images).permute(0, 3, 1, 2)
-        light = self.codes.look.light
-        margin = self.network.margin + pool_radius(light)
+        pooling: Any = TracedPooling(x.shape[-2:])
+        margin = self.codes.margin(self.network)
         x = _mirrored(_mirrored(x, margin, 2), margin, 3)
-        views = [crop(x, pool_radius(light)), _flatten(x, light)] if light else [x]
-        codes = torch.cat([self._pooled(*stage, views) for stage in self.codes.stages(False)], 1)
-        if self.codes.everything is not None:
-            bands = [crop(x, margin)] if self.has_bands else []
-            jets = _jets(crop(x, margin - FRAME), self.codes.everything.colors)
-            codes = torch.cat([jets, codes, *bands], 1)
-        codes = (codes.permute(0, 2, 3, 1) - self.shift) / self.divisor
+        codes = self.codes.compute(self.network, x, pooling).permute(0, 2, 3, 1)
+        codes = (codes - self.shift) / self.divisor
         return codes[:, 0, 0] if self.rows else codes
 
-    def _pooled(self, projection: Any, sigma: float, views: list[Tensor]) -> Tensor:
-        axes = torch.from_numpy(projection.axes.astype(np.float32))
-        if len(axes) < len(views) * self.network.n_features:  # narrow codes see the image alone
-            views = views[:1]
-        parts = zip(views, axes.chunk(len(views)), strict=True)
-        # As `_reading.pixel_codes` does: what is read for the narrowest codes serves all.
-        stride = stride_of(min(sigma for _, sigma in self.codes.stages(False)))
-        projected = [traced_projection(self.network, *part, stride) for part in parts]
-        size = [side - 2 * self.network.margin for side in views[0].shape[-2:]]
-        return _pool(reduce(torch.add, projected), sigma, size, stride)
 
+class TracedPooling:
+    """The methods of `TilePooling` for all pixels of images, whose `size` (H, W) is left open."""
 
-def _jets(framed: Tensor, colors: np.ndarray) -> Tensor:
-    axes = torch.from_numpy(colors.astype(np.float32)).T[:, :, None, None]
-    framed = functional.conv2d(framed, axes)
-    return jets_of(
-        lambda sigma, beyond: crop(_pool(framed, sigma, framed.shape[-2:]), FRAME - beyond)
-    )
+    step = 1
+
+    def __init__(self, size: Sequence[Any]) -> None:
+        self.size = size
+
+    def pool(self, maps: Tensor, sigma: float, stride: int = 1) -> Tensor:
+        """(N, n, h, w), of every `stride`-th pixel -> (N, n, H, W)."""
+        return _pool(maps, sigma, self.size, stride)
+
+    def pool_frame(self, maps: Tensor, sigma: float, frame: int, beyond: int) -> Tensor:
+        """(N, n, H + 2 * frame, W + 2 * frame) -> (N, n, H + 2 * beyond, W + 2 * beyond)."""
+        return crop(_pool(maps, sigma, maps.shape[-2:]), frame - beyond)
+
+    def smooth(self, maps: Tensor, sigma: float) -> Tensor:
+        """Average with Gaussian weights, where there is all of them."""
+        weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
+        down = functional.conv2d(maps, weights, groups=n_maps)
+        return functional.conv2d(down, weights.mT, groups=n_maps)
 
 
 def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> Tensor:
-    """Do as `_reading.pool` does for all pixels: (N, n, h, w) -> (N, n, *size)."""
+    """(N, n, h, w) -> (N, n, *size)."""
     if not sigma:
         return maps
     ones = torch.ones_like(maps[:1, :1])
@@ -202,13 +201,6 @@ def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Ten
     return across[..., : size[0], : size[1]]
 
 
-def _smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Average with Gaussian weights, where there is all of them."""
-    weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
-    down = functional.conv2d(maps, weights, groups=n_maps)
-    return functional.conv2d(down, weights.mT, groups=n_maps)
-
-
 def _gaussian(sigma: float, maps: Tensor) -> Tensor:
     """Return weights (C, 1, n, 1) that sum to 1, the same for all maps."""
     radius = pool_radius(sigma)
@@ -217,17 +209,11 @@ def _gaussian(sigma: float, maps: Tensor) -> Tensor:
     return weights.repeat(int(maps.shape[1]), 1, 1)[..., None]
 
 
-def _flatten(x: Tensor, sigma: float) -> Tensor:
-    """Do as `_reading.flatten` does."""
-    light = x.mean(1, keepdim=True)
-    mean = _smooth(light, sigma)
-    variance = _smooth(light**2, sigma) - mean**2
-    inner = crop(x, pool_radius(sigma))
-    return (inner - mean) / (variance.clamp_min(0).sqrt() + LEAST_CONTRAST)
-
-
 def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
-    """Append the mirror image on both sides, again and again if it is narrower than the margin."""
+    """Append the mirror image on both sides, again and again if it is narrower than the margin.
+
+    As `imaging._tiles.mirrored` has it, but for a size that is only known when the graph runs.
+    """
     size = x.shape[axis]
     period = torch.as_tensor(2 * (size - 1)).clamp_min(1)
     index = torch.remainder(torch.arange(-margin, size + margin), period)

@@ -11,9 +11,11 @@ import numpy as np
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..autoencoder._sample_layout import Layout
 from ..autoencoder._variants import VARIANTS, Plain
-from ..encoding._codes import WIDEST_LIGHT, Codes, Everything, FeatureSettings
+from ..encoding._blocks import BandBlock, JetBlock, LearntBlock
+from ..encoding._codes import Codes, FeatureSettings
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import MAX_CONTRAST_SIGMA
 from ..encoding._projection import Projection
 from ..regions._tree_builder import TreeBuilder
 from ..segmentation._boundary_refinement import BoundaryRefiner
@@ -117,17 +119,18 @@ PARTS: dict[type, Hints] = {
     BoundaryRefiner: {"encoder": PixelEncoder, "sigma": float, "step": int, "model": Any},
     TreeBuilder: {"encoder": PixelEncoder, "units": list[float]},
     **{cls: {"loss": Loss, "strength": float} for cls in VARIANTS.values()},
-    **{
-        cls: get_type_hints(cls)
-        for cls in (Codes, Everything, Layout, FeatureSettings, SegmentClasses, Projection)
-    },
+    **{cls: get_type_hints(cls) for cls in (Layout, SegmentClasses)},
+    **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
+    **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
 }
 MAY_LACK = {"variance"}  # of k-means alone
 
 # Between what numbers lie, so that nothing is computed over half the world for one pixel.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
-    (FeatureSettings, "light"): (0, WIDEST_LIGHT),
+    (FeatureSettings, "contrast_sigma"): (0, MAX_CONTRAST_SIGMA),
+    (LearntBlock, "contrast_sigma"): (0, MAX_CONTRAST_SIGMA),
+    (Projection, "sigma"): (0, 100),
     (PatchEncoder, "patch_size"): (1, 1000),
     (BoundaryRefiner, "sigma"): (0, 100),
     (BoundaryRefiner, "step"): (1, 100),

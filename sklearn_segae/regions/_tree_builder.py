@@ -47,7 +47,7 @@ def region_tree(
     return RegionTree(regions, *merge(borders, strength))
 
 
-LOOK = FeatureSettings("texture", pooling=2.0, whitening=1.0)
+TREE_FEATURES = FeatureSettings("texture", pooling=2.0, whitening=1.0)
 N_TYPICAL = 15  # images that tell what gradients are typical
 
 
@@ -63,7 +63,7 @@ class TreeBuilder:
     """
 
     def __init__(self, encoder: PixelEncoder, images: Sequence[np.ndarray]) -> None:
-        self.encoder = encoder.reread(images, LOOK)
+        self.encoder = encoder.refit_codes(images, TREE_FEATURES)
         self.units = typical_gradients(map(encoder.colors, images[:N_TYPICAL])).tolist()
 
     def tree(self, image: np.ndarray, seed: int) -> RegionTree:

@@ -32,7 +32,7 @@ class BoundaryRefiner:
     Parameters
     ----------
     encoder : PixelEncoder
-        A fitted one, with `codes_.finer`.
+        A fitted one, with `codes_.has_narrow`.
     """
 
     def __init__(self, encoder: PixelEncoder) -> None:
@@ -87,7 +87,7 @@ class BoundaryRefiner:
 
     def _log_probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Of every `step`-th pixel, each by itself."""
-        codes = self.encoder.encode_tile(image, tile, finely=True, step=self.step)
+        codes = self.encoder.encode_tile(image, tile, narrow=True, step=self.step)
         logs = self.model.predict_log_proba(codes.reshape(-1, codes.shape[2]))
         logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32)
         return logs.reshape(*codes.shape[:2], -1)

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from ..encoding._auto_features import variance_left
 from ._gaussian_mixture import shrunk_covariance
 from ._grid_sample import GridSample
 
@@ -35,15 +36,10 @@ def count_clusters(codes: np.ndarray, seed: int) -> int:
     most = min(MOST, len(np.unique(rows, axis=0)))
     if most < 2:
         return 1
-    total = ((rows - rows.mean(0)) ** 2).sum()
     numbers = range(2, most + 1)
-    left = [_inertia(rows, k, seed) / total for k in numbers]
+    left = [variance_left(rows, k, seed) for k in numbers]
     rises = np.diff(np.maximum([1, *left], 1e-6) ** -POWER)
     return int(numbers[rises.argmax()])
-
-
-def _inertia(rows: np.ndarray, k: int, seed: int) -> float:
-    return float(KMeans(k, n_init=5, random_state=seed).fit(rows).inertia_)
 
 
 def with_segments(clusterer: Any, n_segments: int) -> Any:

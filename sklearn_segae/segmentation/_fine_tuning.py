@@ -15,6 +15,7 @@ from torch.nn import functional
 from .._base import seeded
 from ..encoding._objectives import CoherentReconstruction
 from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import TilePooling
 from ..imaging._scaling import scaled
 from ..imaging._tiles import Tile, clip_tile, pad_tile, read_tile, sample_tiles
 from ..networks._pixel_autoencoder import crop
@@ -45,22 +46,21 @@ class Joint(nn.Module):
         self.codes = encoder.codes_
         self.network: Any = copy.deepcopy(encoder.net_.module_)
         self.head = copy.deepcopy(head.net_.module_).float()
-        shift, divisor = self.codes.standard()
+        shift, divisor = self.codes.shift, self.codes.divisor
         center, spread = head.scale_
         # The codes are standardized twice, once by the encoder and once by the head.
         self.register_buffer("shift", torch.tensor(shift + divisor * center).float())
         self.register_buffer("divisor", torch.tensor(divisor * spread).float())
 
     @property
-    def reader(self) -> Any:
-        """What reads images with the network."""
-        return self.codes.look.reader(self.network)
+    def margin(self) -> int:
+        """Pixels around a tile that its codes depend on."""
+        return self.codes.margin(self.network)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H + 2 * margin, W + 2 * margin) -> (N, H, W, n_classes)."""
-        height, width = (size - 2 * self.reader.margin for size in x.shape[-2:])
-        encode = self.codes.encoder(range(height), range(width), False, np.float32, x.device)
-        codes = encode(self.reader, x).movedim(1, -1)
+        pooling = TilePooling(*(range(size - 2 * self.margin) for size in x.shape[-2:]))
+        codes = self.codes.compute(self.network, x, pooling).movedim(1, -1)
         return self.head((codes - self.shift) / self.divisor)
 
 
@@ -76,7 +76,7 @@ class SemiSupervised:
 
     def __call__(self, module: Joint, x: Tensor) -> Tensor:
         """Return the loss of a tile, a scalar."""
-        images, (labels, weights) = x[:, :-2], crop(x[:, -2:], module.reader.margin).unbind(1)
+        images, (labels, weights) = x[:, :-2], crop(x[:, -2:], module.margin).unbind(1)
         known = labels >= 0
         loss = self.strength * self.unsupervised(module.network, images) if self.strength else 0
         if not known.any():
@@ -150,7 +150,7 @@ def _take_tile(
         for part, outer in zip(tile, around, strict=True)
     )
     marks[inner] = marked[i][tile]
-    margin = joint.reader.margin
+    margin = joint.margin
     marks = np.pad(marks, [(margin, margin), (margin, margin), (0, 0)], constant_values=UNLABELED)
     pixels = scaled(read_tile(images[i], around, margin), scale)
     x = np.concatenate([pixels, marks], axis=2).astype(np.float32)

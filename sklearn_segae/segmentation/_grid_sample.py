@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from ..encoding._feature_sampling import evaluate_tile
+from ..encoding._feature_sampling import TileReader
 from ..encoding._pixel_encoder import PixelEncoder
-from ..encoding._pooling import TwoViewNetwork, flat_patches
+from ..encoding._pooling import normalized_patches, pool_radius
 from ..imaging._label_maps import find_boundaries
 from ..imaging._pixel_sampling import random_tiles
 
@@ -23,7 +23,7 @@ class GridSample:
     Parameters
     ----------
     encoder : PixelEncoder
-        A fitted one, with `codes_.finer`.
+        A fitted one, with `codes_.has_narrow`.
     images : list of ndarray of shape (H, W, C)
     rng : numpy.random.Generator
         Chooses the tiles, as many as a bounded number of pixels asks for.
@@ -41,20 +41,21 @@ class GridSample:
         self.pooling = encoder.pooling_
         self.step = grid_step(self.pooling)
         self.tiles = [(images[i], tile) for i, tile in random_tiles(images, rng)]
-        maps = [encoder.encode_tile(*t, finely=True, step=self.step) for t in self.tiles]
+        maps = [encoder.encode_tile(*t, narrow=True, step=self.step) for t in self.tiles]
         self.shapes = [m.shape[:2] for m in maps]
         self.codes = np.concatenate([m.reshape(-1, m.shape[2]) for m in maps])
-        self.wide, self.narrow = np.split(self.codes, [len(encoder.autocorrelation_)], axis=1)
+        self.wide, self.narrow = np.split(self.codes, [encoder.codes_.n_components], axis=1)
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def patches(self, size: int) -> np.ndarray:
         """Return square patches (n_places, size**2), local brightness and contrast taken away."""
-        reader = TwoViewNetwork(self.encoder.net_.module_, 2 * self.pooling)
-        look = partial(flat_patches, size=size, step=self.step)
-        scale = self.encoder.scale_
-        maps = [evaluate_tile(reader, look, image, scale, tile) for image, tile in self.tiles]
+        sigma = 2 * self.pooling
+        reader = TileReader(self.encoder.net_.module_, self.encoder.scale_)
+        function = partial(normalized_patches, sigma=sigma, size=size, step=self.step)
+        margin = reader.network.margin + pool_radius(sigma)
+        maps = [reader.read(function, image, tile, margin) for image, tile in self.tiles]
         return np.concatenate([m.reshape(-1, size**2) for m in maps])
 
     def away_from_borders(self, labels: np.ndarray) -> np.ndarray:

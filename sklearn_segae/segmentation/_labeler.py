@@ -73,7 +73,7 @@ class PixelLabeler:
     n_segments : int or "auto"
         Set where a clusterer left its own number at the default.
     refine : bool
-        Whether borders are sharpened; needs a PixelEncoder with `codes_.finer`.
+        Whether borders are sharpened; needs a PixelEncoder with `codes_.has_narrow`.
     n_pixels : int
         Most pixels that the estimator is fitted to.
     rng : numpy.random.Generator

@@ -731,7 +731,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         )
 
     def _refines(self, encoder: Any) -> bool:
-        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.sharpens
+        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.has_narrow
         if self.refine is True and not possible:
             raise ValueError(
                 "refine=True needs codes of narrower pooling, which only a PixelEncoder with "
@@ -750,7 +750,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
 
     def _partition(self, encoder: Any, image: np.ndarray) -> PixelLabeler:
         if isinstance(encoder, PixelEncoder) and not self.rows_:
-            encoder = encoder.reread([image])
+            encoder = encoder.refit_codes([image])
         return self._labeling(encoder).fit_clusterer([image])
 
     def _labelings(self, images: list[np.ndarray]) -> list[PixelLabeler]:

@@ -7,6 +7,7 @@ import torch
 from sklearn_segae import PixelEncoder
 from sklearn_segae.datasets import make_mosaic, make_shapes
 from sklearn_segae.encoding._auto_features import Evidence, measure_evidence, texture_scale
+from sklearn_segae.encoding._feature_sampling import TileReader
 from sklearn_segae.imaging._scaling import fit_channel_scale
 from sklearn_segae.networks import PixelAutoencoder
 
@@ -17,9 +18,8 @@ def evidence(images, seed=0):
     networks = [PixelAutoencoder(images[0].shape[2], 12) for _ in range(2)]
     for network in networks:
         network.initialize(torch.randn(4, images[0].shape[2], 40, 40))
-    return measure_evidence(
-        networks, images, fit_channel_scale(images), np.random.default_rng(seed)
-    )
+    readers = [TileReader(network, fit_channel_scale(images)) for network in networks]
+    return measure_evidence(readers, images, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -1,6 +1,7 @@
 """onnxruntime or 16 bits in the place of torch: nearly the same codes, and nothing else changes."""
 
 import copy
+import gc
 import pickle
 import sys
 
@@ -11,7 +12,7 @@ from nets import noise, pixel_net
 from sklearn.base import clone
 
 from sklearn_segae import AESegmenter, PixelEncoder
-from sklearn_segae.encoding._backends import MAX_SESSIONS, OnnxNetwork
+from sklearn_segae.encoding._backends import MAX_SESSIONS, SESSIONS, OnnxNetwork
 from sklearn_segae.persistence import load, save
 
 QUICK = {"n_filters": 4, "batch_size": 1, "max_epochs": 1, "random_state": 0}
@@ -76,17 +77,42 @@ def test_sessions_stay_where_they_are(shapes, tiny_encoder, tmp_path):
     """Pickles, copies, clones and files are without them, and make their own."""
     encoder = tiny_encoder.set_params(backend="onnx").fit(shapes[0])
     codes = encoder.transform(shapes[0])
-    assert encoder._stand_in.sessions
+    assert SESSIONS[encoder.net_.module_]
     save(encoder, tmp_path / "model.segae")
     for again in (
         pickle.loads(pickle.dumps(encoder)),
         copy.deepcopy(encoder),
         load(tmp_path / "model.segae"),
     ):
-        assert not hasattr(again, "_stand_in")
+        assert again.net_.module_ not in SESSIONS
         assert again.backend == "onnx"
         assert np.array_equal(again.transform(shapes[0]), codes)
-    assert not hasattr(clone(encoder), "_stand_in")
+        assert again.net_.module_ in SESSIONS
+    assert clone(encoder).backend == "onnx"
+
+
+def test_sessions_go_with_their_network(shapes, tiny_encoder):
+    """Nothing is kept of what nobody can use any more."""
+    encoder = tiny_encoder.set_params(backend="onnx").fit(shapes[0])
+    encoder.transform(shapes[0])
+    gc.collect()
+    before = len(SESSIONS)
+    del encoder.net_
+    gc.collect()
+    assert len(SESSIONS) == before - 1
+
+
+def test_changed_weights_are_another_network(one_seed):
+    """A step of training changes weights in place: what was made from the old ones is not used."""
+    net, axes, x = pixel_net().float(), torch.randn(14, 2), noise(1, 2, 20, 20).float()
+    runner = OnnxNetwork(net)
+    before = runner.project(x, axes)
+    with torch.no_grad():
+        net.layers[0].weight.mul_(2)
+        net.strengths[1] = 3
+    after = runner.project(x, axes)
+    assert not torch.equal(after, before)
+    torch.testing.assert_close(after, net.project(x, axes), atol=1e-5, rtol=1e-5)
 
 
 def test_another_fit_is_another_network(shapes, tiny_encoder):

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_segae.encoding._local_jets import FRAME, N_JETS, SIGMAS, WIDE, local_jets
-from sklearn_segae.encoding._pooling import pool
+from sklearn_segae.encoding._local_jets import FRAME, SIGMAS, WIDE, jet_sizes, local_jets
+from sklearn_segae.encoding._pooling import TilePooling, pool
 
 
 def jets(image, rows, columns):
     """Jets [(3 or 4, h, w)], a scale each; rows and columns count from the image's corner."""
     x = torch.as_tensor(np.asarray(image), dtype=torch.float64)[None, None]
     rows, columns = (range(r.start - FRAME, r.stop - FRAME) for r in (rows, columns))
-    found = local_jets(x, rows, columns)[0].numpy()
-    assert len(found) == N_JETS
+    found = local_jets(x, TilePooling(rows, columns))[0].numpy()
+    assert len(found) == sum(jet_sizes().values())
     return np.split(found, np.cumsum([4 if sigma < WIDE else 3 for sigma in SIGMAS])[:-1])
 
 

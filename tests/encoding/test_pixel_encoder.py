@@ -1,5 +1,7 @@
 """PixelEncoder: a pixel's code is its neighborhood's, and coherent, and leads back to pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -102,8 +104,9 @@ def test_pooling_is_a_gaussian_blur_of_the_codes():
     images, _ = make_mosaic(1, n_segments=3, size=96, random_state=0)
     encoder = PixelEncoder(3, pooling=3, whitening=0, n_filters=6, max_epochs=0, random_state=0)
     pooled = encoder.fit(images).transform(images)[0]
-    look = encoder.codes_.look._replace(pooling=0.0)
-    encoder.codes_ = encoder.codes_._replace(look=look)
+    (block,) = encoder.codes_.blocks
+    sharp = replace(block, projections=[block.projections[0]._replace(sigma=0.0)])
+    encoder.codes_ = encoder.codes_._replace(blocks=[sharp])
     blurred = gaussian_filter(encoder.transform(images)[0], (3, 3, 0), truncate=3)
     inner = slice(12, -12)
     np.testing.assert_allclose(pooled[inner, inner], blurred[inner, inner], atol=1e-4)
@@ -152,7 +155,7 @@ def test_values_out_of_range_are_refused(shapes, parameter, value):
 def test_more_components_than_features_are_refused(shapes):
     """The error says how many features there are and how to get more."""
     encoder = PixelEncoder(99, pooling=0, n_filters=2, batch_size=1, max_epochs=0)
-    with pytest.raises(ValueError, match=r"n_components=99 is more than the 9 .*raise width"):
+    with pytest.raises(ValueError, match=r"n_components=99 is more than the 9 .*raise n_filters"):
         encoder.fit(shapes[0])
     assert not hasattr(encoder, "net_")
 

@@ -27,7 +27,7 @@ def test_it_holds_wide_and_narrow_codes_of_a_grid(encoder_and_images):
     assert survey.wide.shape == survey.narrow.shape == (len(survey), 4)
     everything = slice(0, 96), slice(0, 96)
     expected = [
-        encoder.encode_tile(x, everything, finely=True, step=2).reshape(-1, 8) for x in images
+        encoder.encode_tile(x, everything, narrow=True, step=2).reshape(-1, 8) for x in images
     ]
     found = survey.codes.reshape(2, -1, 8)
     assert any(np.allclose(found, order, atol=1e-5) for order in (expected, expected[::-1]))
