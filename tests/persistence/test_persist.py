@@ -8,7 +8,6 @@ import struct
 import sys
 import zipfile
 from functools import partial
-from hashlib import sha256
 
 import cloudpickle
 import joblib
@@ -392,7 +391,6 @@ def sealed(parts, compression=zipfile.ZIP_STORED, **changes):
         "format": "sklearn_segae model",
         "format_version": 1,
         "library_version": "0",
-        "members": {n: {"size": len(p), "sha256": sha256(p).hexdigest()} for n, p in parts.items()},
     } | changes
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
@@ -462,16 +460,6 @@ class TestForgeries:
         self.refuse(content[:-30], "not a saved model", tmp_path)
         self.refuse(content[: len(content) // 2], "not a saved model", tmp_path)
 
-    def test_a_wrong_checksum(self, content, tmp_path):
-        """Where the archive's own is right."""
-        parts = members(content)
-        changed = parts | {"model.json": parts["model.json"].replace(b"0", b"1", 1)}
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, part in changed.items():
-                archive.writestr(name, part)
-        self.refuse(file.getvalue(), "model.json is damaged", tmp_path)
-
     def test_other_versions(self, content, tmp_path):
         """The error tells who can read it."""
         self.refuse(sealed(members(content), format_version=2), "format version 2.*reads", tmp_path)
@@ -482,7 +470,6 @@ class TestForgeries:
         parts = members(content)
         some_of_them = {n: p for n, p in parts.items() if n != "model.json"}
         self.refuse(sealed(some_of_them), "not valid", tmp_path)
-        self.refuse(sealed(parts, members={}), "some are missing, or added", tmp_path)
         self.refuse(sealed(parts | {"more.txt": b""}), "not valid", tmp_path)
         for name in ("../x.json", "/x.json", "a/b.json", "C:x.json", "x" * 99):
             self.refuse(sealed(parts | {name: b""}), "name that none has", tmp_path)
