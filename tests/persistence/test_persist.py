@@ -8,6 +8,7 @@ import struct
 import sys
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import cloudpickle
 import joblib
@@ -33,6 +34,7 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, Pix
 from sklearn_segae.autoencoder._variants import VARIANTS
 from sklearn_segae.networks import DenseAutoencoder
 from sklearn_segae.persistence import load, save
+from sklearn_segae.training._net import Net
 
 QUICK = {"max_epochs": 1, "random_state": 0}
 
@@ -379,6 +381,24 @@ def _raise(*_):
     raise OSError("disk full")
 
 
+class Touch:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def zipped(parts):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return file.getvalue()
+
+
 def members(content):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -576,15 +596,28 @@ class TestForgeries:
         for module, name in [("os", "system"), ("subprocess", "Popen"), ("antigravity", "fly")]:
             schema = json.loads(inner["schema.json"])
             schema |= {"__module__": module, "__class__": name}
-            forged = io.BytesIO()
-            with zipfile.ZipFile(forged, "w") as archive:
-                archive.writestr("schema.json", json.dumps(schema))
+            forged = zipped({"schema.json": json.dumps(schema)})
             self.refuse(
-                sealed(parts | {"part_0.skops": forged.getvalue()}),
+                sealed(parts | {"part_0.skops": forged}),
                 rf"not trusted: {module}\.{name}",
                 tmp_path,
             )
         assert "antigravity" not in sys.modules
+
+    def test_a_pickle_in_a_foreign_part(self, path, tmp_path):
+        """One of our nets with the state of a pickle, which skorch would unpickle, is refused."""
+        scaler, proof = StandardScaler(), tmp_path / "proof"
+        code = np.frombuffer(pickle.dumps(Touch(proof)), np.uint8)
+        vars(scaler).clear()
+        vars(scaler).update(device="cpu", __cuda_dependent_attributes__=code)
+        inner = members(skops.io.dumps(scaler))
+        schema = json.loads(inner["schema.json"])
+        schema |= {"__module__": Net.__module__, "__class__": Net.__qualname__}
+        forged = zipped(inner | {"schema.json": json.dumps(schema).encode()})
+        save(StandardScaler(), path)
+        parts = members(path.read_bytes())
+        self.refuse(sealed(parts | {"part_0.skops": forged}), "not readable", tmp_path)
+        assert not proof.exists()
 
     def test_arrays_in_a_foreign_part(self, rows, path, tmp_path):
         """numpy allocates what a header claims, so the claim is compared with the bytes first."""
@@ -593,11 +626,7 @@ class TestForgeries:
         inner = members(parts["part_0.skops"])
         name = next(n for n, part in inner.items() if b"(6,)" in part)
         inner[name] = inner[name].replace(b"(6,), }      ", b"(6000000000,),}")
-        forged = io.BytesIO()
-        with zipfile.ZipFile(forged, "w") as archive:
-            for own, part in inner.items():
-                archive.writestr(own, part)
-        self.refuse(sealed(parts | {"part_0.skops": forged.getvalue()}), "claims", tmp_path)
+        self.refuse(sealed(parts | {"part_0.skops": zipped(inner)}), "claims", tmp_path)
         squeezed = io.BytesIO()
         with zipfile.ZipFile(squeezed, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("schema.json", b" " * 10**7)
