@@ -51,7 +51,7 @@ class Net(NeuralNet):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # Pickles and copies hold everything, skorch's way, optimizer's momenta and callbacks too.
-        state: Any = super().__getstate__()  # type: ignore[misc]
+        state: Any = super().__getstate__()
         return copyreg.__newobj__, (type(self),), PickledState(state)  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
