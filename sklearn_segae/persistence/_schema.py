@@ -68,12 +68,12 @@ LEARNT: dict[type, Hints] = {
     },
     PixelHead: {**_OF_TRAINED, "classes_": Array},
     ShrunkMixture: {
-        "weights_": Array,
-        "means_": Array,
-        "used_": Array,
-        "covariances_": Array,
-        "labels_": Array,
+        **dict.fromkeys(("used_", "weights_", "means_", "covariances_"), Array),
+        **dict.fromkeys(("precisions_", "precisions_cholesky_"), Array),
+        "converged_": bool,
         "n_iter_": int,
+        "lower_bound_": float,
+        "lower_bounds_": list[float],
     },
     AESegmenter: {
         "rows_": bool,
