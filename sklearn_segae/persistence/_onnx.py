@@ -25,14 +25,14 @@ from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 
 
 def register() -> None:
-    """Tell skl2onnx how an AutoencoderTransformer is converted; twice does no harm."""
+    """Register the converter of AutoencoderTransformer with skl2onnx; repeating it is harmless."""
     require("skl2onnx", "onnx").update_registered_converter(
         AutoencoderTransformer, "SegaeAutoencoderTransformer", _set_output_type, _convert
     )
 
 
 def _set_output_type(operator: Any) -> None:
-    """Tell that codes are float32, n_components for every sample."""
+    """Set the type of the output: float32, n_components for every sample."""
     from skl2onnx.common.data_types import FloatTensorType
 
     model = operator.raw_operator
@@ -76,7 +76,7 @@ def autoencoder_graph(autoencoder: AutoencoderTransformer, part: str) -> bytes:
 
 
 class Scale(nn.Module):
-    """Scale float32 numbers with their features last, as `_scaling.scaled` does."""
+    """Scale float32 numbers with their features last, as `scaled` of `imaging` does."""
 
     nearest: Tensor
     rest: Tensor
@@ -133,8 +133,8 @@ class DecodeGraph(nn.Module):
 class PixelGraph(nn.Module):
     """`PixelEncoder.transform` of float32 images, borders included.
 
-    Sizes are left open, so pooling is a convolution here, and its weights at the borders of an
-    image are divided by what there is of them.
+    Image sizes are not fixed, so pooling is a convolution here, and sums at the borders of an
+    image are divided by the sum of the weights inside it.
     """
 
     shift: Tensor
@@ -169,7 +169,7 @@ class PixelGraph(nn.Module):
         if len(axes) < len(views) * self.network.n_features:  # narrow codes see the image alone
             views = views[:1]
         parts = zip(views, axes.chunk(len(views)), strict=True)
-        # As `_reading.pixel_codes` does: what is read for the narrowest codes serves all.
+        # As `pixel_codes` does: the stride of the narrowest codes serves all.
         stride = stride_of(min(sigma for _, sigma in self.codes.stages(False)))
         projected = [traced_projection(self.network, *part, stride) for part in parts]
         size = [side - 2 * self.network.margin for side in views[0].shape[-2:]]
@@ -185,7 +185,7 @@ def _jets(framed: Tensor, colors: np.ndarray) -> Tensor:
 
 
 def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> Tensor:
-    """Do as `_reading.pool` does for all pixels: (N, n, h, w) -> (N, n, *size)."""
+    """Pool as `encoding._pooling` does, at all pixels: (N, n, h, w) -> (N, n, *size)."""
     if not sigma:
         return maps
     ones = torch.ones_like(maps[:1, :1])
@@ -193,7 +193,7 @@ def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> T
 
 
 def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Tensor:
-    """Add up what is around pixels with Gaussian weights; beyond the border are zeros."""
+    """Sum the neighborhoods of pixels with Gaussian weights; zeros are beyond the border."""
     radius, weights = pool_radius(sigma), _gaussian(sigma, maps)
     padded = functional.pad(maps, (0, 1, 0, 1))  # strides leave out what follows the last
     spread = partial(functional.conv_transpose2d, groups=int(maps.shape[1]))
@@ -203,7 +203,7 @@ def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Ten
 
 
 def _smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Average with Gaussian weights, where there is all of them."""
+    """Average with Gaussian weights, where the whole kernel is inside."""
     weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
     down = functional.conv2d(maps, weights, groups=n_maps)
     return functional.conv2d(down, weights.mT, groups=n_maps)
@@ -218,7 +218,7 @@ def _gaussian(sigma: float, maps: Tensor) -> Tensor:
 
 
 def _flatten(x: Tensor, sigma: float) -> Tensor:
-    """Do as `_reading.flatten` does."""
+    """Normalize the local contrast, as `encoding._pooling` does."""
     light = x.mean(1, keepdim=True)
     mean = _smooth(light, sigma)
     variance = _smooth(light**2, sigma) - mean**2
@@ -227,7 +227,7 @@ def _flatten(x: Tensor, sigma: float) -> Tensor:
 
 
 def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
-    """Append the mirror image on both sides, again and again if it is narrower than the margin."""
+    """Append the mirror image on both sides, repeatedly if it is narrower than the margin."""
     size = x.shape[axis]
     period = torch.as_tensor(2 * (size - 1)).clamp_min(1)
     index = torch.remainder(torch.arange(-margin, size + margin), period)
@@ -235,7 +235,7 @@ def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
 
 
 def _has_channels(layout: Layout) -> bool:
-    """Tell whether samples come with their channels, or features, on an axis of their own."""
+    """Return True if samples have an axis of channels, or of features."""
     return layout.kind == "rows" or len(layout.shape) == len(layout.net_shape)
 
 

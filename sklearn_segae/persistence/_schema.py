@@ -1,4 +1,4 @@
-"""What may stand in a saved model: our classes, and what kind each of their attributes is."""
+"""Our classes that a saved model may hold, and the types of their attributes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _OF_TRAINED: Hints = {
     "stop_reason_": str,
 }
 
-# What fit learns; the parameters are those of the signature.
+# Attributes that fit sets; parameters are those of the signature.
 LEARNT: dict[type, Hints] = {
     AutoencoderTransformer: {
         **_OF_TRAINED,
@@ -90,7 +90,7 @@ LEARNT: dict[type, Hints] = {
     },
 }
 
-# All that these consist of; named tuples know it themselves.
+# All attributes of other classes; named tuples have type hints of their own.
 PARTS: dict[type, Hints] = {
     PixelLabeler: {
         "coder": PixelEncoder | PatchEncoder,
@@ -122,9 +122,9 @@ PARTS: dict[type, Hints] = {
         for cls in (Codes, Everything, Layout, FeatureSettings, SegmentClasses, Projection)
     },
 }
-MAY_LACK = {"variance"}  # of k-means alone
+MAY_LACK = {"variance"}  # set for k-means alone
 
-# Between what numbers lie, so that nothing is computed over half the world for one pixel.
+# Ranges of sizes, so that no file makes one pixel depend on an unlimited neighborhood.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
     (FeatureSettings, "light"): (0, WIDEST_LIGHT),
@@ -137,7 +137,7 @@ CLASSES: dict[str, type] = {cls.__name__: cls for cls in [*LEARNT, *PARTS]}
 
 
 def hints_of(cls: type) -> Hints:
-    """Return what every attribute has to be; parameters may be anything that `fit` accepts."""
+    """Return the type of every attribute; parameters may be of any type that `fit` accepts."""
     if cls in PARTS:
         return PARTS[cls]
     parameters = dict.fromkeys(cls._get_param_names(), Any)  # type: ignore[attr-defined]
@@ -162,7 +162,7 @@ def check_state(cls: type, state: dict[str, Any]) -> None:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is what a type hint says, as far as hints above go."""
+    """Return True if a value is of the type of a hint, for the kinds of hints used above."""
     if hint is Any:
         return True
     if get_origin(hint) in (Union, UnionType):
