@@ -22,7 +22,6 @@ import time
 import tracemalloc
 import warnings
 import zipfile
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +63,10 @@ def members(content):
 def sealed(parts):
     """An archive with a manifest that fits."""
     parts = {name: part for name, part in parts.items() if name != "manifest.json"}
-    entries = {n: {"size": len(p), "sha256": sha256(p).hexdigest()} for n, p in parts.items()}
     manifest = {"format": "sklearn_segae model", "format_version": 1, "library_version": "0"}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("manifest.json", json.dumps(manifest | {"members": entries}))
+        archive.writestr("manifest.json", json.dumps(manifest))
         for name, part in parts.items():
             archive.writestr(name, part)
     return file.getvalue()

@@ -99,12 +99,6 @@ class Documented:
     _doc_link_template = SITE + "/reference/generated/sklearn_segae.{estimator_name}.html"
 
 
-def check_named(name: str, value: Any, known: tuple[str, ...]) -> None:
-    """Refuse a value that is not among the known ones."""
-    if value not in known:
-        raise ValueError(f"{name}={value!r} is not known. Pass one of {list(known)}.")
-
-
 def seeded_clone(estimator: Any, seed: int) -> Any:
     """Clone; where a `random_state` is None, it becomes `seed`."""
     copied = clone(estimator)

@@ -1,118 +1,60 @@
-"""Checkpoints: a long fit that was killed goes on where it was."""
+"""TrainingCheckpoint: resume a long fit that was interrupted."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from functools import partial
-from hashlib import sha256
-from math import isfinite
+from io import BytesIO
 from numbers import Integral
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import joblib
 import numpy as np
 import torch
 
-from ._compat import require
-from .persistence._archive import dump_json, load_json, read_archive, write_archive
-from .storage._files import to_path
+from .storage._files import first_line, to_path, written_whole
 from .training._net import Callback, Net
-
-DEPTH = 4  # how far descriptions follow objects into objects
-
-
-def pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """Return JSON for dicts, lists, numbers, texts and tensors, whose numbers go to `arrays`."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if isfinite(value) else {"float": repr(value)}
-    if isinstance(value, torch.Tensor):
-        name = f"a{len(arrays)}"
-        arrays[name] = value.detach().cpu().contiguous().numpy()
-        return {"tensor": name}
-    if isinstance(value, list | tuple):
-        return {type(value).__name__: [pack(item, arrays) for item in value]}
-    if isinstance(value, Mapping):
-        return {"dict": [[pack(k, arrays), pack(v, arrays)] for k, v in value.items()]}
-    raise TypeError(f"{type(value).__name__} is no plain data")
-
-
-def unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """Return what was packed."""
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
-    if kind == "float":
-        return float(content)
-    if kind == "tensor":
-        return torch.from_numpy(arrays[content].copy())
-    if kind == "dict":
-        return {unpack(k, arrays): unpack(v, arrays) for k, v in content}
-    items = [unpack(item, arrays) for item in content]
-    return tuple(items) if kind == "tuple" else items
-
-
-def described(value: Any, depth: int = DEPTH) -> Any:
-    """Return what tells equal settings from others, as JSON: names, numbers, nested attributes."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value if not isinstance(value, float) else repr(value)
-    if isinstance(value, partial):
-        return described([value.func, value.args, value.keywords], depth)
-    if callable(value) and hasattr(value, "__qualname__"):
-        return value.__qualname__
-    if isinstance(value, list | tuple):
-        return [described(item, depth - 1) for item in value]
-    if isinstance(value, Mapping):
-        return {str(k): described(v, depth - 1) for k, v in value.items()}
-    name = type(value).__name__
-    if depth <= 0 or isinstance(value, torch.Tensor | np.ndarray) or not hasattr(value, "__dict__"):
-        return name
-    return [name, described(vars(value), depth - 1)]
-
 
 __all__ = ["TrainingCheckpoint"]
 
-STATE, ARRAYS = "state.json", "arrays.safetensors"
-TELL_TIME = ("epoch_timer", "print_log")  # callbacks of skorch's whose state changes no weight
+DEPTH = 4  # how far descriptions follow objects into objects
+PARTS = {"start", "settings", "state"}  # of a file
+STATELESS = ("epoch_timer", "print_log")  # callbacks of skorch whose state changes no weight
 
 
 class TrainingCheckpoint(Callback):
-    """Write down a training after its epochs, and go on from there in the next `fit`.
+    """Write the state of a training after its epochs, and resume it in the next `fit`.
 
     For `callbacks=` of an :class:`~sklearn_segae.AutoencoderTransformer`, a
     :class:`~sklearn_segae.PixelEncoder` or a :class:`~sklearn_segae.PixelHead`, as the last of
-    them. If the file is there, `fit` begins with what it holds: weights, optimizer, schedule,
-    losses, and the states of both random generators, so that on the same machine it ends with the
-    same bits as if it had never been killed. A fit that is complete is not repeated. The file is
-    plain data, checksummed; it is replaced as a whole, and stays until you delete it.
+    them. If the file exists, `fit` begins with what it holds: weights, optimizer, schedule,
+    losses, and the states of the random generators, so that on the same machine it ends with the
+    same bits as an uninterrupted fit. A fit that is complete is not repeated. The file holds
+    data, no code. It is replaced as a whole, and stays until you delete it.
 
     Parameters
     ----------
     path : path-like
-        Of the file. One for each fit: a search would mix up its candidates.
+        Of the file. One for each fit: the candidates of a search must not share it.
     every : int, default=1
-        Write after so many epochs, >= 1.
+        Write after this number of epochs, >= 1.
 
     Raises
     ------
     ValueError
         By `fit`, if the file is damaged or of another fit (other data, parameters, or a
-        `random_state` of None), or if a callback has a state that is no plain data.
+        `random_state` of None), or if a callback has a state that is not plain data.
     FileNotFoundError
-        By `fit`, if there is no folder for the file.
-    ImportError
-        By `fit`, without `safetensors`.
+        By `fit`, if the folder of the file does not exist.
 
     Notes
     -----
-    Whether the fit is the same is told by the weights and random states it starts from, which
-    come of data and seed, and by its settings. Of callbacks, attributes that end in "_" are
+    Two fits are the same if their settings are equal, and the weights and random states that they
+    start from, which depend on data and seed. Of other callbacks, attributes that end in "_" are
     stored.
 
     Examples
@@ -128,7 +70,7 @@ class TrainingCheckpoint(Callback):
     ...         2, max_epochs=4, callbacks=[keep], random_state=0
     ...     )
     ...     curve = autoencoder.fit(X).loss_curve_
-    ...     autoencoder.fit(X).loss_curve_ == curve  # read, not learnt again
+    ...     autoencoder.fit(X).loss_curve_ == curve  # read from the file, not trained again
     True
     """
 
@@ -137,13 +79,12 @@ class TrainingCheckpoint(Callback):
         self.every = every
 
     def on_train_begin(self, net: Net, X: Any = None, **_: Any) -> None:
-        """Note what is about to be trained; take up what the file holds, if there is one."""
-        self.safetensors = require("safetensors.numpy", "persistence")
+        """Note what is about to be trained; resume from the file, if it exists."""
         file = self._check(net)
         training, _validation = X
         self.rng = training.rng
         self.settings = _settings(net, training)
-        self.start = _digest({"weights": net.module_.state_dict(), **self._random(net)})
+        self.start = _digest({**net.module_.state_dict(), **_random_state(net, self.rng)})
         if file.exists():
             self._resume(net, file)
 
@@ -153,8 +94,8 @@ class TrainingCheckpoint(Callback):
             self._write(net)
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Forget the generator and the module, which a fitted net need not hold."""
-        del self.rng, self.safetensors
+        """Drop the generator, which a fitted net does not need."""
+        del self.rng
 
     def _check(self, net: Net) -> Path:
         file = to_path(self.path)
@@ -164,7 +105,7 @@ class TrainingCheckpoint(Callback):
             )
         if not file.parent.is_dir():
             raise FileNotFoundError(f"{file}: there is no folder {file.parent}. Make it first.")
-        others = [name for name, _ in net.callbacks_ if name not in TELL_TIME]
+        others = [name for name, _ in net.callbacks_ if name not in STATELESS]
         mine = next(name for name, callback in net.callbacks_ if callback is self)
         if others[-1] != mine:
             raise ValueError(
@@ -175,17 +116,14 @@ class TrainingCheckpoint(Callback):
         return file
 
     def _write(self, net: Net) -> None:
-        arrays: dict[str, np.ndarray] = {}
-        state = {"start": self.start, "settings": self.settings, "state": self._state(net)}
-        content = dump_json(pack(state, arrays))
-        write_archive(to_path(self.path), {STATE: content, ARRAYS: self.safetensors.save(arrays)})
+        content = BytesIO()  # first, so that a full disk is an OSError
+        parts = {"start": self.start, "settings": self.settings, "state": self._state(net)}
+        torch.save(_plain(parts), content)
+        with written_whole(to_path(self.path)) as unfinished:
+            unfinished.write_bytes(content.getbuffer())
 
     def _resume(self, net: Net, file: Path) -> None:
-        members = read_archive(file)
-        if set(members) != {STATE, ARRAYS}:
-            raise ValueError(f"{file} is no checkpoint. Pass another path, or delete it.")
-        arrays = self.safetensors.load(members[ARRAYS])
-        stored = unpack(load_json(members[STATE], STATE), arrays)
+        stored = _read(file)
         self._check_same_fit(file, stored)
         self._restore(net, stored["state"])
 
@@ -211,12 +149,12 @@ class TrainingCheckpoint(Callback):
             "scaler": net.scaler.state_dict() if net.scaler else None,
             "epochs": [{k: v for k, v in e.items() if k != "batches"} for e in net.history],
             "callbacks": {name: _state_of(name, callback) for name, callback in self._others(net)},
-            **self._random(net),
+            "random": _random_state(net, self.rng),
         }
 
     def _restore(self, net: Net, state: dict[str, Any]) -> None:
         net.module_.load_state_dict(state["weights"])
-        _load_optimizer(net.optimizer_, state["optimizer"])
+        net.optimizer_.load_state_dict(state["optimizer"])
         if net.scaler:
             net.scaler.load_state_dict(state["scaler"])
         net.history.clear()
@@ -226,25 +164,57 @@ class TrainingCheckpoint(Callback):
                 net.history.record(name, value)
         for name, callback in self._others(net):
             _restore_to(callback, state["callbacks"][name])
-        self.rng.bit_generator.state = state["numpy"]
-        torch.set_rng_state(state["torch"])
-        if state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"], net.device)
-
-    def _random(self, net: Net) -> dict[str, Any]:
-        on_cuda = torch.device(net.device).type == "cuda"
-        return {
-            "numpy": self.rng.bit_generator.state,
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(net.device) if on_cuda else None,
-        }
+        _restore_random_state(net, self.rng, state["random"])
 
     def _others(self, net: Net) -> list[tuple[str, Any]]:
-        return [(n, c) for n, c in net.callbacks_ if c is not self and n not in TELL_TIME]
+        return [(n, c) for n, c in net.callbacks_ if c is not self and n not in STATELESS]
 
 
-def _settings(net: Net, training: Any) -> dict[str, Any]:
-    """Return what decides on a training, beside its start."""
+def _random_state(net: Net, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the states of the generators that a training draws from."""
+    on_cuda = torch.device(net.device).type == "cuda"
+    return {
+        "numpy": rng.bit_generator.state,
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(net.device) if on_cuda else None,
+    }
+
+
+def _restore_random_state(net: Net, rng: np.random.Generator, state: dict[str, Any]) -> None:
+    rng.bit_generator.state = state["numpy"]
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"], net.device)
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    """Return a hash of tensors and plain data."""
+    arrays = {k: v.cpu().numpy() if torch.is_tensor(v) else v for k, v in state.items()}
+    return joblib.hash(arrays)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return the parts of a file, on the CPU; raise an error for any other file."""
+    content = BytesIO(file.read_bytes())
+    try:
+        with ZipFile(content) as archive:
+            damaged = archive.testzip()  # torch.load does not compare the checksums
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} differs")
+        content.seek(0)
+        stored = torch.load(content, map_location="cpu", weights_only=True)
+        if not isinstance(stored, dict) or set(stored) != PARTS:
+            raise ValueError("it holds something else")
+    except Exception as error:  # zipfile and torch raise errors of many kinds
+        raise ValueError(
+            f"{file} is no checkpoint, or a damaged one ({first_line(error)}). Pass another path, "
+            "or delete it."
+        ) from error
+    return stored
+
+
+def _settings(net: Net, training: Any) -> dict[str, str]:
+    """Return what a training depends on, besides its start."""
     callbacks = [c for n, c in net.callbacks_ if not isinstance(c, TrainingCheckpoint)]
     parameters = [
         [type(c).__name__, {k: v for k, v in vars(c).items() if not k.endswith("_")}]
@@ -260,25 +230,58 @@ def _settings(net: Net, training: Any) -> dict[str, Any]:
         "precision": None if net.cast is None else str(net.cast.dtype),
         "callbacks": parameters,
     }
-    return {name: dump_json(described(value)).decode() for name, value in settings.items()}
+    return {name: json.dumps(_described(value)) for name, value in settings.items()}
+
+
+def _described(value: Any, depth: int = DEPTH) -> Any:
+    """Return JSON by which equal settings are recognized: names, numbers, nested attributes."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value if not isinstance(value, float) else repr(value)
+    if isinstance(value, partial):
+        return _described([value.func, value.args, value.keywords], depth)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return value.__qualname__
+    if isinstance(value, list | tuple):
+        return [_described(item, depth - 1) for item in value]
+    if isinstance(value, Mapping):
+        return {str(k): _described(v, depth - 1) for k, v in value.items()}
+    name = type(value).__name__
+    if depth <= 0 or isinstance(value, torch.Tensor | np.ndarray) or not hasattr(value, "__dict__"):
+        return name
+    return [name, _described(vars(value), depth - 1)]
 
 
 def _state_of(name: str, callback: Any) -> dict[str, Any]:
-    """Return what a callback has learnt: attributes that end in "_"."""
+    """Return what a callback has learned: attributes that end in "_"."""
     state = {}
     for key, value in vars(callback).items():
         has_state = hasattr(value, "state_dict") and not isinstance(value, type)
         if not key.endswith("_") or (callable(value) and not has_state):
             continue
-        state[key] = value.state_dict() if has_state else value
         try:
-            pack(state[key], {})
+            state[key] = _plain(value.state_dict() if has_state else value)
         except TypeError as error:
             raise ValueError(
                 f"callback {name} has a state that a checkpoint cannot hold ({key}: {error}). "
                 "Leave it out, or leave TrainingCheckpoint out."
             ) from error
     return state
+
+
+def _plain(value: Any) -> Any:
+    """Return what `torch.load` takes with `weights_only`; raise TypeError for other objects."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int, float, str) or torch.is_tensor(value):
+        return value
+    if isinstance(value, list | tuple):
+        items = [_plain(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, Mapping):
+        return {_plain(k): _plain(v) for k, v in value.items()}
+    raise TypeError(f"{type(value).__name__} is no plain data")
 
 
 def _restore_to(callback: Any, state: dict[str, Any]) -> None:
@@ -288,20 +291,3 @@ def _restore_to(callback: Any, state: dict[str, Any]) -> None:
             known.load_state_dict(value)
         else:
             setattr(callback, key, value)
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    optimizer.load_state_dict(state)
-    for parameter, own in optimizer.state.items():
-        for key, value in own.items():
-            # Laid out as the weights are, channels last perhaps: fused steps walk through memory.
-            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-                own[key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
-
-
-def _digest(state: Mapping[str, Any]) -> str:
-    arrays: dict[str, np.ndarray] = {}
-    total = sha256(dump_json(pack(state, arrays)))
-    for array in arrays.values():
-        total.update(array.tobytes())
-    return total.hexdigest()

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -18,8 +20,6 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, Pix
 from sklearn_segae.checkpoint import TrainingCheckpoint
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.training._callbacks import EpochEnd
-
-pytest.importorskip("safetensors")
 
 
 class Killed(Exception):
@@ -247,11 +247,40 @@ def test_other_data_are_refused(rows, written):
         small(written).fit(rows[::-1] + rows**2)
 
 
-def test_damage_is_refused(rows, written):
-    """A file that is cut, or is something else."""
-    written.write_bytes(written.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"run\.ckpt"):
+def flipped(content):
+    """Change one bit in the middle of the largest member: a number of a tensor."""
+    with ZipFile(BytesIO(content)) as archive:
+        member = archive.read(max(archive.infolist(), key=lambda info: info.file_size))
+    at = content.index(member) + len(member) // 2
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def torch_file(value):
+    file = BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-100],
+        flipped,
+        lambda _: b"",
+        lambda _: b"no archive",
+        lambda _: torch_file({"weights": torch.zeros(3)}),
+        lambda _: torch_file([1, 2]),
+        lambda _: torch_file(Path("code.py")),  # an object, which is not made
+    ],
+    ids=["cut", "flipped", "empty", "text", "weights", "list", "object"],
+)
+def test_damaged_and_foreign_files_are_refused(rows, written, damage):
+    """A file that is cut, changed, or something else stays as it is."""
+    content = damage(written.read_bytes())
+    written.write_bytes(content)
+    with pytest.raises(ValueError, match=r"run\.ckpt is no checkpoint, or a damaged one .*delete"):
         small(written).fit(rows)
+    assert written.read_bytes() == content
 
 
 def test_bad_checkpoints_are_refused_before_training(rows, tmp_path):
@@ -264,9 +293,9 @@ def test_bad_checkpoints_are_refused_before_training(rows, tmp_path):
     with pytest.raises(ValueError, match=r"callbacks end with .*Pass it as the last"):
         small(path, callbacks=[TrainingCheckpoint(path), EarlyStopping()]).fit(rows)
     odd = EpochEnd(lambda *_: None)
-    odd.memory_ = object()
-    with pytest.raises(ValueError, match=r"cannot hold \(memory_"):
-        small(path, callbacks=[odd, TrainingCheckpoint(path)]).fit(rows)
+    for odd.memory_ in (object(), {"names": {"a", "b"}}, [signal.SIGKILL]):
+        with pytest.raises(ValueError, match=r"cannot hold \(memory_"):
+            small(path, callbacks=[odd, TrainingCheckpoint(path)]).fit(rows)
     assert list(tmp_path.iterdir()) == []
 
 

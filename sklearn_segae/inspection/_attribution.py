@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from .._base import check_named
 from ..segmentation._segmenter import inside_segmenter
 from ._attribution_methods import ask_all, channel_values, integrate, occlusion
 from ._baselines import mean_window, other_windows
@@ -21,8 +21,7 @@ from ._log_odds import (
     is_differentiable,
 )
 
-METHODS = ("auto", "integrated_gradients", "occlusion")
-BASELINES = ("other_segment", "mean")
+COUNT = Interval(Integral, 1, None, closed="left")
 # Of the side of the receptive field, where the size of squares was left open: what smaller ones
 # hide is told by their neighbors, and noise does not cancel within them.
 SQUARE = 1 / 3
@@ -30,6 +29,17 @@ MIN_SQUARE = 3  # in pixels
 N_BASELINES = {"integrated_gradients": 32, "occlusion": 8}
 
 
+@validate_params(
+    {
+        "method": [StrOptions({"auto", "integrated_gradients", "occlusion"})],
+        "baseline": [StrOptions({"other_segment", "mean"})],
+        "n_baselines": [COUNT, None],
+        "n_steps": [COUNT],
+        "patch_size": [COUNT, None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def pixel_attribution(
     segmenter: Any,
     image: Any,
@@ -131,9 +141,6 @@ def pixel_attribution(
        doi:10.1515/9781400881970-018; of models: S. Lundberg, S.-I. Lee, "A unified approach to
        interpreting model predictions", NeurIPS 2017, arXiv:1705.07874.
     """
-    check_named("method", method, METHODS)
-    check_named("baseline", baseline, BASELINES)
-    _check_not_none(n_baselines=n_baselines, n_steps=n_steps, patch_size=patch_size)
     image = np.asarray(image)
     labeling, seen = _look(segmenter, image)
     question = attribution_target(labeling, seen, _region(pixel, seen.shape))
@@ -177,12 +184,6 @@ def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
             "pixel_attribution explains. Choose another, KMeans for instance."
         )
     return labeling, seen
-
-
-def _check_not_none(**numbers: int | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and (not isinstance(value, Integral) or value < 1):
-            raise ValueError(f"{name}={value!r}, but an integer of at least 1 is needed.")
 
 
 def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:

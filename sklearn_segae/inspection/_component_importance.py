@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, adjusted_rand_score
 from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from .._base import check_named
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..segmentation._labeler import PixelLabeler
@@ -18,6 +19,16 @@ from ..segmentation._segmenter import inside_segmenter
 from ..segmentation._targets import Targets
 
 
+@validate_params(
+    {
+        "groups": [Mapping, StrOptions({"blocks"}), None],
+        "metric": [callable, None],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "n_pixels": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=False,
+)
 def component_importance(
     segmenter: Any,
     images: Any,
@@ -86,8 +97,6 @@ def component_importance(
             "component_importance needs labels that mean the same in every image, but "
             "scope='image'. Fit with scope='dataset'."
         )
-    if n_repeats < 1:
-        raise ValueError(f"n_repeats={n_repeats}, but every group is shuffled at least once.")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
     labeled = inside_segmenter(segmenter, images)
     labeling, seen = labeled[0][0], [image for _, image in labeled]
@@ -156,8 +165,6 @@ def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
                 f"one of 0 to {n - 1}."
             )
         return members
-    if groups is not None:
-        check_named("groups", groups, ("blocks",))
     sizes = coder.codes_.block_names if isinstance(coder, PixelEncoder) else {}
     if groups is None or len(sizes) < 2:
         return {f"code {i}": [i] for i in range(n)}

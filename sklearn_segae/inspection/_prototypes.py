@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from ..imaging._label_maps import merge_small_regions
@@ -20,6 +22,14 @@ DISCOUNT = 0.8  # of the score for every better patch of the same image
 PROTOTYPE_TILE_SIDE = 128  # of the tiles that are looked at of a large image, in pixels
 
 
+@validate_params(
+    {
+        "n_prototypes": [Interval(Integral, 1, None, closed="left")],
+        "size": [Interval(Integral, 1, None, closed="left")],
+        "max_pixels": [Interval(Integral, 1, None, closed="left"), None],
+    },
+    prefer_skip_nested_validation=True,
+)
 def segment_prototypes(
     segmenter: Any,
     images: Any,
@@ -79,7 +89,7 @@ def segment_prototypes(
     """
     check_is_fitted(segmenter)
     checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
-    _refuse(segmenter, checked, n_prototypes, size, max_pixels)
+    _check(segmenter, checked, size)
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
     seen = _predictions(segmenter, checked, parts, size)
     chosen = []
@@ -118,25 +128,16 @@ class Patch(NamedTuple):
     position: tuple[int, int]
 
 
-def _refuse(
-    segmenter: Any, images: list[np.ndarray], n_prototypes: int, size: int, max_pixels: int | None
-) -> None:
-    if n_prototypes < 1:
-        raise ValueError(f"n_prototypes={n_prototypes}, but at least one is to be found.")
-    if max_pixels is not None and max_pixels < 1:
-        raise ValueError(
-            f"max_pixels={max_pixels}, but at least one pixel is to be looked at. None: all."
-        )
+def _check(segmenter: Any, images: list[np.ndarray], size: int) -> None:
     if segmenter.scope == "image" and len(images) > 1:
         raise ValueError(
             f"images holds {len(images)} images, but with scope='image' labels mean nothing across "
             "images. Pass one image at a time, or fit with scope='dataset'."
         )
     smallest = min(min(image.shape[:2]) for image in images)
-    if not 1 <= size <= smallest:
+    if size > smallest:
         raise ValueError(
-            f"size={size}, but patches have at least one pixel and at most the {smallest} of the "
-            "smallest image's side."
+            f"size={size} is larger than the smallest image. Pass at most its side, {smallest}."
         )
 
 

@@ -24,7 +24,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from ..segmentation._gaussian_mixture import ShrunkMixture
 from ..segmentation._pixel_head import PixelHead
 
 Head = Callable[
@@ -52,10 +51,6 @@ def torch_head(estimator: Any, variance: float) -> Head | None:
         return _after_scaling(estimator, variance)
     if isinstance(estimator, CENTERS):
         return _distances(estimator.cluster_centers_, variance)
-    if isinstance(estimator, ShrunkMixture):
-        used = torch.from_numpy(np.flatnonzero(estimator.used_))
-        inner = _mixture(estimator.weights_, estimator.means_, estimator.covariances_)
-        return lambda codes: inner(codes[..., used.to(codes.device)])
     if isinstance(estimator, GaussianMixture):
         return _mixture(estimator.weights_, estimator.means_, _full_covariances(estimator))
     if isinstance(estimator, LINEAR):
@@ -86,7 +81,7 @@ def _distances(centers: np.ndarray, variance: float) -> Head:
 
 
 def _mixture(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> Head:
-    """Return the log of weight times density, as `_gaussians.log_densities` computes it."""
+    """Return the log of weight times density, as `_gaussian_mixture.log_densities` computes it."""
     roots = torch.from_numpy(np.linalg.inv(np.linalg.cholesky(covariances)))
     centers = torch.from_numpy(means)
     constant = roots.diagonal(dim1=1, dim2=2).log().sum(1) + torch.from_numpy(weights).log()

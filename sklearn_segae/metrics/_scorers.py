@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions, validate_params
 
 from ..imaging._label_maps import IgnoreLabel, is_labeled
 from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlike_shapes
@@ -14,8 +15,13 @@ from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlik
 # The lowest value of any of scikit-learn's bounded scores, and of its bounded losses with a minus.
 # Finite, for one infinite or missing fold would spoil the means of a search.
 WORST = -1.0
+AVERAGES = StrOptions({"pooled", "image"})
 
 
+@validate_params(
+    {"metric": [callable], "average": [AVERAGES], "greater_is_better": ["boolean"]},
+    prefer_skip_nested_validation=True,
+)
 def make_segmentation_scorer(
     metric: Callable[..., float],
     *,
@@ -59,8 +65,6 @@ def make_segmentation_scorer(
     >>> make_segmentation_scorer(adjusted_rand_score)
     make_segmentation_scorer(adjusted_rand_score)
     """
-    check_metric(metric)
-    check_average(average)
     return SegmentationScorer(metric, ignore_label, average, greater_is_better)
 
 
@@ -119,15 +123,6 @@ class SegmentationScorer:
         return f"make_segmentation_scorer({name}{extras})"
 
 
-def check_metric(metric: Any) -> None:
-    """Refuse what cannot be called, such as the name of a metric."""
-    if not callable(metric):
-        raise TypeError(
-            f"metric={metric!r:.60} cannot be called. Pass a function of two label arrays, such as "
-            "sklearn.metrics.adjusted_rand_score."
-        )
-
-
 def to_number(metric: Any, score: Any) -> float:
     """Return what a metric returned, if that is one number."""
     if np.ndim(score) > 0 or not isinstance(score, Real | np.ndarray):
@@ -147,12 +142,6 @@ def labels_of(estimator: Any, X: Any) -> Any:
             "AESegmenter, or a pipeline that ends with one."
         )
     return estimator.predict(X)
-
-
-def check_average(average: str) -> None:
-    """Refuse an unknown way of averaging."""
-    if average not in ("pooled", "image"):
-        raise ValueError(f"average={average!r} is not known. Pass 'pooled' or 'image'.")
 
 
 def check_maps(y: Any) -> None:

@@ -10,23 +10,26 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.random import sample_without_replacement
 
 from ._contingency import flat, shapes
-from ._scorers import (
-    WORST,
-    check_average,
-    check_maps,
-    check_metric,
-    holds_rows,
-    labels_of,
-    to_number,
-)
+from ._scorers import AVERAGES, WORST, check_maps, holds_rows, labels_of, to_number
 
 # Losses have no upper bound (Davies-Bouldin's index passes 1 easily), but a search needs a number.
 WORST_LOSS = -1e6
 
 
+@validate_params(
+    {
+        "metric": [callable],
+        "n_pixels": [Interval(Integral, 2, None, closed="left"), None],
+        "average": [AVERAGES],
+        "greater_is_better": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def make_unsupervised_scorer(
     metric: Callable[..., float],
     *,
@@ -84,15 +87,13 @@ def make_unsupervised_scorer(
     >>> make_unsupervised_scorer(davies_bouldin_score, greater_is_better=False)
     make_unsupervised_scorer(davies_bouldin_score, greater_is_better=False)
     """
-    check_metric(metric)
-    check_average(average)
-    if n_pixels is not None and not (isinstance(n_pixels, Integral) and n_pixels >= 2):
-        raise ValueError(
-            f"n_pixels={n_pixels!r} is no number of pixels to compare. Pass 2 or more, or None."
-        )
     return UnsupervisedScorer(metric, n_pixels, average, greater_is_better, random_state)
 
 
+@validate_params(
+    {"metric": [callable], "average": [AVERAGES], "random_state": ["random_state"]},
+    prefer_skip_nested_validation=True,
+)
 def make_stability_scorer(
     metric: Callable[..., float] = adjusted_rand_score,
     *,
@@ -156,8 +157,6 @@ def make_stability_scorer(
     >>> search.fit(X).best_params_
     {'n_clusters': 3}
     """
-    check_metric(metric)
-    check_average(average)
     return StabilityScorer(metric, average, random_state)
 
 

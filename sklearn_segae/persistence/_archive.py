@@ -1,11 +1,10 @@
-"""One file that holds several named parts: a zip archive, checksummed, from strangers perhaps."""
+"""One file of several named parts: an uncompressed zip archive, which may come from strangers."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -23,12 +22,11 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # the time of all members: equal models make e
 
 
 def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write the parts, and a manifest of their sizes and checksums, as one file or not at all."""
+    """Write the parts, and a manifest of the versions, as one file or not at all."""
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "library_version": __version__,
-        "members": {name: _entry(content) for name, content in members.items()},
     }
     with written_whole(path) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
         for name, content in {MANIFEST: dump_json(manifest), **members}.items():
@@ -38,7 +36,8 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
 def read_archive(path: Path) -> dict[str, bytes]:
     """Return the parts of a file that `write_archive` wrote; refuse any other.
 
-    No more is read than the file is long: members are stored as they are, not compressed.
+    Members are not compressed, so that no more is read than the file is long. zipfile compares
+    their CRC-32 checksums.
     """
     if path.is_dir():
         raise FileNotFoundError(f"{path} is a folder. Pass the path of a file in it.")
@@ -48,8 +47,8 @@ def read_archive(path: Path) -> dict[str, bytes]:
         with path.open("rb") as file, ZipFile(file) as archive:
             check_unpacked_size(archive, path.stat().st_size)
             names = _checked_names(archive)
-            manifest = _checked_manifest(archive, names)
-            members = {name: archive.read(name) for name in names}
+            _check_manifest(archive)
+            return {name: archive.read(name) for name in names}
     except BadZipFile as error:
         raise ValueError(f"{path}: not a saved model, or a damaged one ({error}).") from error
     # What zipfile raises of bytes that are no archive, beside its own error.
@@ -59,10 +58,6 @@ def read_archive(path: Path) -> dict[str, bytes]:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # struct.error, zlib.error: of no common kind
         raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}).") from error
-    for name, entry in manifest.items():
-        if entry != _entry(members[name]):
-            raise ValueError(f"{path}: {name} is damaged: size or checksum differ.")
-    return members
 
 
 def check_unpacked_size(archive: ZipFile, size: int) -> None:
@@ -103,8 +98,8 @@ def _checked_names(archive: ZipFile) -> list[str]:
     return [name for name in names if name != MANIFEST]
 
 
-def _checked_manifest(archive: ZipFile, names: list[str]) -> dict[str, Any]:
-    """Return the entries of the members, which are those that there are."""
+def _check_manifest(archive: ZipFile) -> None:
+    """Raise an error if the file is of another format or version."""
     manifest = load_json(archive.read(MANIFEST), MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ValueError("not a saved model: its manifest is of something else.")
@@ -115,14 +110,6 @@ def _checked_manifest(archive: ZipFile, names: list[str]) -> dict[str, Any]:
             f"format version {version!r}, written by sklearn_segae {written!r:.40}, but this is "
             f"{__version__}, which reads version {FORMAT_VERSION}. Load it with that one."
         )
-    entries = manifest.get("members")
-    if not isinstance(entries, dict) or sorted(entries) != sorted(names):
-        raise ValueError("the members are not those of its manifest: some are missing, or added.")
-    return entries
-
-
-def _entry(content: bytes) -> dict[str, Any]:
-    return {"size": len(content), "sha256": sha256(content).hexdigest()}
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

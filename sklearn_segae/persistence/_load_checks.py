@@ -1,4 +1,4 @@
-"""One small prediction of a loaded estimator: what does not fit together shows at once."""
+"""Smoke test of loaded estimators: one small prediction, which fails if parts do not match."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..segmentation._pixel_head import PixelHead
 from ..segmentation._segmenter import AESegmenter
 
 TRIAL_SIDE = 8  # pixels
-MAX_TRIAL = 2**24  # numbers of a sample; a larger one is not tried
+MAX_TRIAL = 2**24  # numbers of a sample; larger ones are not tested
 
 
 @contextmanager
 def run_by_torch(encoders: list[PixelEncoder]) -> Iterator[None]:
-    """Leave onnxruntime alone for a while: it may not be installed, and need not be yet."""
+    """Let encoders use torch within this context: onnxruntime may not be installed."""
     backends = [encoder.backend for encoder in encoders]
     for encoder in encoders:
         encoder.backend = "torch"
@@ -35,7 +35,7 @@ def run_by_torch(encoders: list[PixelEncoder]) -> Iterator[None]:
 
 
 def smoke_test(estimator: Any) -> None:
-    """Ask a fitted estimator for one small answer: what does not fit together shows at once."""
+    """Raise an error if a fitted estimator cannot predict one small sample."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -93,14 +93,14 @@ def _row(estimator: Any) -> np.ndarray:
 
 
 def _blank(estimator: Any) -> np.ndarray:
-    """Return what an encoder or segmenter takes, with nothing in it."""
+    """Return a constant image, or row, as an encoder or segmenter takes it."""
     if estimator.rows_:
         return _row(estimator)
     return np.zeros((1, TRIAL_SIDE, TRIAL_SIDE, _n_features(estimator)), np.float32)
 
 
 def _n_features(estimator: Any) -> int:
-    """Return the number of features, no more than there are numbers for them."""
+    """Return the number of features, if the sizes of the other parts agree with it."""
     n = estimator.n_features_in_
     known = getattr(estimator, "scale_", None)
     if n < 1 or n > MAX_TRIAL // TRIAL_SIDE**2 or (known is not None and known.shape != (2, n)):

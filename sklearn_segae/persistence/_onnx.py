@@ -24,14 +24,14 @@ from ..networks._pixel_autoencoder import crop
 
 
 def register() -> None:
-    """Tell skl2onnx how an AutoencoderTransformer is converted; twice does no harm."""
+    """Register the converter of AutoencoderTransformer with skl2onnx; repeating it is harmless."""
     require("skl2onnx", "onnx").update_registered_converter(
         AutoencoderTransformer, "SegaeAutoencoderTransformer", _set_output_type, _convert
     )
 
 
 def _set_output_type(operator: Any) -> None:
-    """Tell that codes are float32, n_components for every sample."""
+    """Set the type of the output: float32, n_components for every sample."""
     from skl2onnx.common.data_types import FloatTensorType
 
     model = operator.raw_operator
@@ -75,7 +75,7 @@ def autoencoder_graph(autoencoder: AutoencoderTransformer, part: str) -> bytes:
 
 
 class Scale(nn.Module):
-    """Scale float32 numbers with their features last, as `_scaling.scaled` does."""
+    """Scale float32 numbers with their features last, as `scaled` of `imaging` does."""
 
     nearest: Tensor
     rest: Tensor
@@ -132,8 +132,8 @@ class DecodeGraph(nn.Module):
 class PixelGraph(nn.Module):
     """`PixelEncoder.transform` of float32 images, borders included.
 
-    Sizes are left open, so pooling is a convolution here, and its weights at the borders of an
-    image are divided by what there is of them.
+    Image sizes are not fixed, so pooling is a convolution here, and sums at the borders of an
+    image are divided by the sum of the weights inside it.
     """
 
     shift: Tensor
@@ -192,7 +192,7 @@ def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> T
 
 
 def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Tensor:
-    """Add up what is around pixels with Gaussian weights; beyond the border are zeros."""
+    """Sum the neighborhoods of pixels with Gaussian weights; zeros are beyond the border."""
     radius, weights = pool_radius(sigma), _gaussian(sigma, maps)
     padded = functional.pad(maps, (0, 1, 0, 1))  # strides leave out what follows the last
     spread = partial(functional.conv_transpose2d, groups=int(maps.shape[1]))
@@ -221,7 +221,7 @@ def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
 
 
 def _has_channels(layout: Layout) -> bool:
-    """Tell whether samples come with their channels, or features, on an axis of their own."""
+    """Return True if samples have an axis of channels, or of features."""
     return layout.kind == "rows" or len(layout.shape) == len(layout.net_shape)
 
 

@@ -38,7 +38,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        For functions, modules and callbacks of your own, which are code; pickle and joblib take
+        For functions, modules and callbacks of your own, which are code; pickle and joblib store
         them.
     ImportError
         Without `safetensors`, or `skops` for models with parts of scikit-learn's.
@@ -79,19 +79,19 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
     """Load what `save` saved, onto the CPU, wherever it was trained.
 
-    Codes and labels are the same bits on the same machine. Training goes on with the same weights
-    and losses, but a fresh optimizer: its momenta are not in the file.
+    Codes and labels are the same bits on the same machine. Training continues with the same
+    weights and losses, but a new optimizer: its momenta are not in the file.
 
-    Whatever the bytes of the file, none of them is run, and no more memory is taken than a few
-    times its size. Classes are made by name from a list of ours and from what skops trusts of
-    scikit-learn's. Checksums tell damage; they do not tell who wrote the file.
+    The file holds no code, and loading takes no more memory than a few times its size, whatever
+    its bytes are. Objects are made of the classes that we list, and of those of scikit-learn that
+    skops trusts. Checksums detect damage, but not who wrote the file.
 
     Parameters
     ----------
     path : path-like
     trusted : sequence of str or type, default=()
-        Further types that parts of the model may have, such as "mymodule.MyClusterer". Trust
-        those whose code you know: they are imported and made.
+        Further types that parts of the model may have, such as "mymodule.MyClusterer". They are
+        imported, and objects of them made, so name only types whose code you know.
 
     Returns
     -------
@@ -141,8 +141,7 @@ def export_onnx(
     path : path-like
         Of the file, usually with the suffix ".onnx".
     part : {"encode", "decode"}, default="encode"
-        "decode" is the way back, "codes" to "X", of an
-        :class:`~sklearn_segae.AutoencoderTransformer` only.
+        "decode" maps "codes" to "X"; for an :class:`~sklearn_segae.AutoencoderTransformer` only.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What may stand in a saved model: our classes, and what kind each of their attributes is."""
+"""Our classes that a saved model may hold, and the types of their attributes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OF_TRAINED: Hints = {
     "stop_reason_": str,
 }
 
-# What fit learns; the parameters are those of the signature.
+# Attributes that fit sets; parameters are those of the signature.
 LEARNT: dict[type, Hints] = {
     AutoencoderTransformer: {
         **_OF_TRAINED,
@@ -70,12 +70,12 @@ LEARNT: dict[type, Hints] = {
     },
     PixelHead: {**_OF_TRAINED, "classes_": Array},
     ShrunkMixture: {
-        "weights_": Array,
-        "means_": Array,
-        "used_": Array,
-        "covariances_": Array,
-        "labels_": Array,
+        **dict.fromkeys(("used_", "weights_", "means_", "covariances_"), Array),
+        **dict.fromkeys(("precisions_", "precisions_cholesky_"), Array),
+        "converged_": bool,
         "n_iter_": int,
+        "lower_bound_": float,
+        "lower_bounds_": list[float],
     },
     AESegmenter: {
         "rows_": bool,
@@ -92,7 +92,7 @@ LEARNT: dict[type, Hints] = {
     },
 }
 
-# All that these consist of; named tuples know it themselves.
+# All attributes of other classes; named tuples have type hints of their own.
 PARTS: dict[type, Hints] = {
     PixelLabeler: {
         "coder": PixelEncoder | PatchEncoder,
@@ -123,9 +123,9 @@ PARTS: dict[type, Hints] = {
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
     **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
 }
-MAY_LACK = {"variance"}  # of k-means alone
+MAY_LACK = {"variance"}  # set for k-means alone
 
-# Between what numbers lie, so that nothing is computed over half the world for one pixel.
+# Ranges of sizes, so that no file makes one pixel depend on an unlimited neighborhood.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
     (FeatureSettings, "contrast_sigma"): (0, MAX_CONTRAST_SIGMA),
@@ -140,7 +140,7 @@ CLASSES: dict[str, type] = {cls.__name__: cls for cls in [*LEARNT, *PARTS]}
 
 
 def hints_of(cls: type) -> Hints:
-    """Return what every attribute has to be; parameters may be anything that `fit` accepts."""
+    """Return the type of every attribute; parameters may be of any type that `fit` accepts."""
     if cls in PARTS:
         return PARTS[cls]
     parameters = dict.fromkeys(cls._get_param_names(), Any)  # type: ignore[attr-defined]
@@ -165,7 +165,7 @@ def check_state(cls: type, state: dict[str, Any]) -> None:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is what a type hint says, as far as hints above go."""
+    """Return True if a value is of the type of a hint, for the kinds of hints used above."""
     if hint is Any:
         return True
     if get_origin(hint) in (Union, UnionType):

@@ -1,8 +1,8 @@
 """Estimators as plain data: records of their attributes in JSON, arrays apart; and back.
 
-Objects stand in a list, each after those that it refers to, so that reading is one loop, and what
-was one object is one object again. Only the classes of `_schema` are made, and only their
-attributes set; scikit-learn's own are left to `_foreign`.
+Objects are in a list, each after those that it refers to, so that reading is one loop, and an
+object that is referred to twice is made once. Only objects of the classes in `_schema` are made,
+and only their attributes set; objects of scikit-learn are left to `_skops`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Writer:
     arrays : dict of ndarray
         Those that records name.
     foreign : list
-        Objects of scikit-learn's that records name by their place.
+        Objects of scikit-learn, which records refer to by their index.
     """
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class Reader:
     ----------
     arrays : dict of ndarray
     foreign : sequence
-        What scikit-learn's objects have become.
+        Objects of scikit-learn, as loaded.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray], foreign: list[Any]) -> None:
@@ -201,14 +201,14 @@ def _read_strings(strings: list[Any], kind: str) -> np.ndarray:
 
 
 def _index(value: Any) -> int:
-    """Return a place in a list; counted from the front alone."""
+    """Return an index of a list, which must not be negative."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r:.40} is no place in a list.")
     return value
 
 
 def _random(state: Any, kind: str) -> Any:
-    """Return a generator in a state; of numpy's two usual kinds."""
+    """Return a Generator ("new") or a RandomState ("old") in a state."""
     if kind == "new":
         generator = np.random.Generator(np.random.PCG64(0))
         generator.bit_generator.state = state

@@ -1,4 +1,4 @@
-"""Parts of a model that are scikit-learn's: written and read by skops, which audits types."""
+"""Parts of a model that are of scikit-learn, written and read by skops, which audits types."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MAX_ITEM = 2**20  # bytes of one item of an array; nothing has so long strings
 
 
 def dump_sklearn(value: Any) -> bytes:
-    """Return what skops makes of an object."""
+    """Return an object as a file of skops."""
     io_ = require("skops.io", "persistence")
     try:
         return io_.dumps(value)
-    except Exception as error:  # whatever it has no way to store
+    except Exception as error:  # of whatever it cannot store
         raise ValueError(
             f"{value!r:.100} cannot be saved ({error}). Use pickle or joblib, which trust the file "
             "they load."
@@ -29,9 +29,9 @@ def dump_sklearn(value: Any) -> bytes:
 
 
 def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[Any]) -> list[Any]:
-    """Return the objects; refuse types that are neither scikit-learn's, ours nor trusted.
+    """Return the objects; raise an error for types that are not of scikit-learn, ours or trusted.
 
-    Nothing is imported or made before all parts are known to hold trusted types only.
+    Types are imported and objects made only after the types of all parts were found to be trusted.
     """
     if not parts:
         return []
@@ -52,7 +52,7 @@ def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[
 
 
 def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call; whatever a malformed part makes it raise is one kind of error."""
+    """Call a function; raise ValueError for whatever it raises of a malformed part."""
     try:
         with warnings.catch_warnings():
             # Of a file that is not what it was, numpy may warn before it raises.

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from math import log, pi
-from numbers import Integral, Real
-from typing import Any, Self
+from numbers import Real
+from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
-from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin, _fit_context
 from sklearn.cluster import KMeans
+from sklearn.mixture import GaussianMixture
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 BLOCK = 2**14  # rows at once: what is computed of them stays in the processor's cache
 
 
-def log_densities(x: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
-    """Return (n, k), in the precision of `x` (n, f); means (k, f), covariances (k, f, f)."""
-    roots = np.linalg.inv(np.linalg.cholesky(covariances))
+def log_densities(x: np.ndarray, means: np.ndarray, precisions_cholesky: np.ndarray) -> np.ndarray:
+    """Return (n, k), in the precision of `x` (n, f); means (k, f), factors (k, f, f) as sklearn's.
+
+    As scikit-learn's own, but several times faster where f is small.
+    """
+    roots = precisions_cholesky.swapaxes(1, 2)
     norms = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(1) - 0.5 * x.shape[1] * log(2 * pi)
     # Near the means, so that differences of single floats are exact enough.
     center = means.mean(0)
@@ -40,14 +41,16 @@ def shrunk_covariance(rows: np.ndarray, ridge: float) -> np.ndarray:
 
 
 RIDGE = 1e-3  # of the largest variance, so that a component on a point stays a density
-FAINT = 1e-5  # of the largest variance: features with less are not looked at
+FAINT = 1e-5  # of the largest variance: features with less are not used
+N_STARTS = 10  # of k-means
 
 
-class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
+class ShrunkMixture(GaussianMixture):
     """Cluster by a mixture of Gaussians whose covariances are drawn towards their mean.
 
     Between k-means-like components of one shape (shrinkage 1) and free ones (0), which fit noise
-    and outliers with components of their own [1]_.
+    and outliers with components of their own [1]_. Fitted by the EM algorithm of
+    :class:`~sklearn.mixture.GaussianMixture` with `covariance_type="full"`.
 
     Parameters
     ----------
@@ -55,29 +58,21 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
         Number of components.
     shrinkage : float, default=1/3
         Weight of the common covariance in that of every component, in [0, 1].
-    n_init : int, default=10
-        Starts of the k-means that it sets out from.
-    max_iter : int, default=60
-        Most steps of expectation and maximization.
+    max_iter : int, default=200
+        Maximum number of EM iterations.
     tol : float, default=1e-4
-        They end when responsibilities change by less on average.
+        EM ends when the mean log-density of the samples changes by less.
     random_state : int, RandomState instance or None, default=None
-        Seeds k-means.
+        Seeds k-means, whose best of 10 starts initializes EM.
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_components,)
-        Share of every component.
-    means_ : ndarray of shape (n_components, n_used)
     used_ : ndarray of shape (n_features,)
-        True for the features that are looked at: those with at least a 100,000th of the largest
-        variance, which the ridge on the covariances would drown otherwise.
-    covariances_ : ndarray of shape (n_components, n_used, n_used)
-    labels_ : ndarray of shape (n_samples,)
-        The likeliest component of every sample that was fitted.
-    n_iter_ : int
-        Steps taken.
-    n_features_in_ : int
+        True for the features that densities are of: those with at least a 100,000th of the largest
+        variance, which the ridge on the covariances would drown otherwise. Of the others, all
+        components have the same mean and variance.
+    weights_, means_, covariances_, precisions_cholesky_, converged_, n_iter_, ...
+        As in :class:`~sklearn.mixture.GaussianMixture`.
 
     References
     ----------
@@ -85,92 +80,64 @@ class ShrunkMixture(ClusterMixin, DensityMixin, BaseEstimator):
        Association 84, 1989, doi:10.1080/01621459.1989.10478752; here within EM.
     """
 
-    n_features_in_: int
-
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **GaussianMixture._parameter_constraints,
         "shrinkage": [Interval(Real, 0, 1, closed="both")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "random_state": ["random_state"],
     }
+    # Parameters of GaussianMixture that are fixed here.
+    covariance_type, init_params, n_init, warm_start = "full", "kmeans", 1, False
+    weights_init = means_init = precisions_init = None
+    verbose, verbose_interval = 0, 10
 
     def __init__(
         self,
         n_components: int = 8,
         *,
         shrinkage: float = 1 / 3,
-        n_init: int = 10,
-        max_iter: int = 60,
+        max_iter: int = 200,
         tol: float = 1e-4,
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components
         self.shrinkage = shrinkage
-        self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the mixture to rows `X` (n_samples, n_features); `y` is ignored."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        start = KMeans(self.n_components, n_init=self.n_init, random_state=self.random_state)
-        shares = np.eye(self.n_components)[start.fit_predict(X)]
+    def _initialize_parameters(self, X: np.ndarray, random_state: Any, **_: Any) -> None:
         spread = X.var(0)
         self.used_ = spread >= FAINT * spread.max()
-        x = X[:, self.used_].astype(np.float64)
-        self.n_iter_, change = 0, np.inf
-        while self.n_iter_ < self.max_iter and change >= self.tol:
-            self._maximize(x, shares)
-            before, shares = shares, self._shares(x)
-            change = np.abs(shares - before).mean()
-            self.n_iter_ += 1
-        self.labels_ = shares.argmax(1)
-        return self
+        k_means = KMeans(self.n_components, n_init=N_STARTS, random_state=random_state)
+        self._maximize(X, np.eye(self.n_components)[k_means.fit_predict(X)])
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the likeliest component of every row."""
-        return self._log_joint(self._check(X)).argmax(1)
+    def _m_step(self, X: np.ndarray, log_resp: np.ndarray, **_: Any) -> None:
+        self._maximize(X, np.exp(log_resp, dtype=np.float64))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the posterior probability of every component, (n_samples, n_components)."""
-        return self._shares(self._check(X))
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return the log-density of every row."""
-        return logsumexp(self._log_joint(self._check(X)), axis=1)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean log-density of the rows."""
-        return float(self.score_samples(X).mean())
-
-    def _check(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return X[:, self.used_]
-
-    def _maximize(self, x: np.ndarray, shares: np.ndarray) -> None:
+    def _maximize(self, X: np.ndarray, shares: np.ndarray) -> None:
+        """Set the parameters to those of the shares (n_samples, n_components) of `X`."""
+        x, unused = X.astype(np.float64), ~self.used_
         sizes = shares.sum(0) + 1e-9
         self.weights_ = sizes / sizes.sum()
         self.means_ = shares.T @ x / sizes[:, None]
         own = np.stack([_scatter(x - m, s) for m, s in zip(self.means_, shares.T, strict=True)])
         own /= sizes[:, None, None]
+        own[:, unused], own[:, :, unused] = 0, 0
+        self.means_[:, unused] = x[:, unused].mean(0)
         common = np.tensordot(self.weights_, own, 1)
         floor = RIDGE * max(x.var(0).max(), 1e-12)
         self.covariances_ = (1 - self.shrinkage) * own + self.shrinkage * common
         self.covariances_ += floor * np.eye(x.shape[1])
+        roots = np.linalg.inv(np.linalg.cholesky(self.covariances_))
+        self.precisions_cholesky_ = roots.swapaxes(1, 2)
 
-    def _shares(self, x: np.ndarray) -> np.ndarray:
-        joint = self._log_joint(x)
-        return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+    def _estimate_weighted_log_prob(self, X: np.ndarray, **_: Any) -> np.ndarray:
+        # In the precision of X, as the densities are.
+        return self._estimate_log_prob(X) + np.log(self.weights_).astype(X.dtype)
 
-    def _log_joint(self, x: np.ndarray) -> np.ndarray:
-        """Log of weight times density, (n, k), in the precision of `x`."""
-        logs = log_densities(x, self.means_, self.covariances_)
-        return logs + np.log(self.weights_).astype(x.dtype)
+    def _estimate_log_prob(self, X: np.ndarray, **_: Any) -> np.ndarray:
+        used = self.used_
+        factors = self.precisions_cholesky_[:, used][:, :, used]
+        return log_densities(X[:, used], self.means_[:, used], factors)
 
 
 def _scatter(centered: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -38,6 +38,10 @@ class TrainingEnd(Exception):
     """Raised by a callback to end training; carries the reason."""
 
 
+class PickledState(dict):
+    """The state of a net in a pickle. Files of plain data cannot hold one: skorch unpickles it."""
+
+
 class Net(NeuralNet):
     """skorch's loop; the criterion is an `Objective`, which calls the module as it needs."""
 
@@ -47,7 +51,8 @@ class Net(NeuralNet):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # Pickles and copies hold everything, skorch's way, optimizer's momenta and callbacks too.
-        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]
+        state: Any = super().__getstate__()
+        return copyreg.__newobj__, (type(self),), PickledState(state)  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is needed to use it and to train on, as plain data: skops asks for this."""
@@ -62,7 +67,7 @@ class Net(NeuralNet):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take either state: a pickle's, or plain data, perhaps from a stranger."""
-        if "architecture" not in state:
+        if isinstance(state, PickledState):
             return super().__setstate__(state)
         module = build(state["architecture"], state["weights"])
         optimizer = optimizer_options(find_optimizer(state["optimizer"]), "cpu")

@@ -23,6 +23,7 @@ from sklearn_segae.inspection._latent_traversal import latent_traversal
 from sklearn_segae.inspection._log_odds import TorchLogOdds, attribution_target
 from sklearn_segae.inspection._prototypes import _best_of_image, _parts, segment_prototypes
 from sklearn_segae.inspection._reconstruction_error import reconstruction_error
+from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 from sklearn_segae.segmentation._segmenter import inside_segmenter
 
 DECIDES = 1  # the channel that tells segments apart
@@ -67,6 +68,7 @@ ESTIMATORS = {
     "mixture": GaussianMixture(2, random_state=0),
     "tied": GaussianMixture(2, covariance_type="tied", random_state=0),
     "diag": GaussianMixture(2, covariance_type="diag", random_state=0),
+    "shrunk": ShrunkMixture(2, random_state=0),
     "discriminant": LinearDiscriminantAnalysis(),
     "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
     "head": "head",
@@ -347,10 +349,10 @@ def test_attribution_refuses_what_it_cannot_explain(by_color, scene):
             pixel_attribution(by_color, image, pixel)
     with pytest.raises(ValueError, match="segment=7 is no segment"):
         pixel_attribution(by_color, image, (1, 1), 7)
-    with pytest.raises(ValueError, match="method='guess'"):
+    with pytest.raises(ValueError, match="'method' parameter of pixel_attribution"):
         pixel_attribution(by_color, image, (1, 1), method="guess")
     for name in ("n_baselines", "n_steps", "patch_size"):
-        with pytest.raises(ValueError, match=f"{name}=0"):
+        with pytest.raises(ValueError, match=f"'{name}' parameter .* Got 0"):
             pixel_attribution(by_color, image, (1, 1), **{name: 0})
     with pytest.raises(ValueError, match="against itself"):
         pixel_attribution(by_color, image, (1, 1), 1, against=1)
@@ -421,7 +423,7 @@ def test_prototypes_refuse_patches_larger_than_images(by_color, scene):
     """And images that share no labels."""
     with pytest.raises(ValueError, match="size=49"):
         segment_prototypes(by_color, scene[0], size=49)
-    with pytest.raises(ValueError, match="max_pixels=0"):
+    with pytest.raises(ValueError, match=r"'max_pixels' parameter .* Got 0"):
         segment_prototypes(by_color, scene[0], max_pixels=0)
     own = segmenter(scope="image").fit(scene[0])
     with pytest.raises(ValueError, match="scope='image'"):
@@ -455,6 +457,8 @@ def test_components_are_shuffled_in_groups(scene):
     assert both > first + second
     with pytest.raises(ValueError, match="groups="):
         component_importance(fitted, twice, groups={"none": [9]})
+    with pytest.raises(ValueError, match="'groups' parameter of component_importance"):
+        component_importance(fitted, twice, groups="colors")
 
 
 def test_kinds_of_codes_are_told_apart(scene):

@@ -160,7 +160,7 @@ def test_a_scorer_of_a_metric_with_options_has_a_repr():
 
 def test_unknown_averages_are_refused():
     """The error shows the value and the two that are known."""
-    with pytest.raises(ValueError, match=r"average='macro' is not known.*'pooled' or 'image'"):
+    with pytest.raises(ValueError, match=r"'average' .*among .*'pooled'.* Got 'macro'"):
         make_segmentation_scorer(mean_iou, average="macro")
 
 

@@ -8,7 +8,7 @@ import struct
 import sys
 import zipfile
 from functools import partial
-from hashlib import sha256
+from pathlib import Path
 
 import cloudpickle
 import joblib
@@ -34,6 +34,7 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, Pix
 from sklearn_segae.autoencoder._variants import VARIANTS
 from sklearn_segae.networks import DenseAutoencoder
 from sklearn_segae.persistence import load, save
+from sklearn_segae.training._net import Net
 
 QUICK = {"max_epochs": 1, "random_state": 0}
 
@@ -380,6 +381,24 @@ def _raise(*_):
     raise OSError("disk full")
 
 
+class Touch:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def zipped(parts):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return file.getvalue()
+
+
 def members(content):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -392,7 +411,6 @@ def sealed(parts, compression=zipfile.ZIP_STORED, **changes):
         "format": "sklearn_segae model",
         "format_version": 1,
         "library_version": "0",
-        "members": {n: {"size": len(p), "sha256": sha256(p).hexdigest()} for n, p in parts.items()},
     } | changes
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
@@ -462,16 +480,6 @@ class TestForgeries:
         self.refuse(content[:-30], "not a saved model", tmp_path)
         self.refuse(content[: len(content) // 2], "not a saved model", tmp_path)
 
-    def test_a_wrong_checksum(self, content, tmp_path):
-        """Where the archive's own is right."""
-        parts = members(content)
-        changed = parts | {"model.json": parts["model.json"].replace(b"0", b"1", 1)}
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, part in changed.items():
-                archive.writestr(name, part)
-        self.refuse(file.getvalue(), "model.json is damaged", tmp_path)
-
     def test_other_versions(self, content, tmp_path):
         """The error tells who can read it."""
         self.refuse(sealed(members(content), format_version=2), "format version 2.*reads", tmp_path)
@@ -482,7 +490,6 @@ class TestForgeries:
         parts = members(content)
         some_of_them = {n: p for n, p in parts.items() if n != "model.json"}
         self.refuse(sealed(some_of_them), "not valid", tmp_path)
-        self.refuse(sealed(parts, members={}), "some are missing, or added", tmp_path)
         self.refuse(sealed(parts | {"more.txt": b""}), "not valid", tmp_path)
         for name in ("../x.json", "/x.json", "a/b.json", "C:x.json", "x" * 99):
             self.refuse(sealed(parts | {name: b""}), "name that none has", tmp_path)
@@ -589,15 +596,28 @@ class TestForgeries:
         for module, name in [("os", "system"), ("subprocess", "Popen"), ("antigravity", "fly")]:
             schema = json.loads(inner["schema.json"])
             schema |= {"__module__": module, "__class__": name}
-            forged = io.BytesIO()
-            with zipfile.ZipFile(forged, "w") as archive:
-                archive.writestr("schema.json", json.dumps(schema))
+            forged = zipped({"schema.json": json.dumps(schema)})
             self.refuse(
-                sealed(parts | {"part_0.skops": forged.getvalue()}),
+                sealed(parts | {"part_0.skops": forged}),
                 rf"not trusted: {module}\.{name}",
                 tmp_path,
             )
         assert "antigravity" not in sys.modules
+
+    def test_a_pickle_in_a_foreign_part(self, path, tmp_path):
+        """One of our nets with the state of a pickle, which skorch would unpickle, is refused."""
+        scaler, proof = StandardScaler(), tmp_path / "proof"
+        code = np.frombuffer(pickle.dumps(Touch(proof)), np.uint8)
+        vars(scaler).clear()
+        vars(scaler).update(device="cpu", __cuda_dependent_attributes__=code)
+        inner = members(skops.io.dumps(scaler))
+        schema = json.loads(inner["schema.json"])
+        schema |= {"__module__": Net.__module__, "__class__": Net.__qualname__}
+        forged = zipped(inner | {"schema.json": json.dumps(schema).encode()})
+        save(StandardScaler(), path)
+        parts = members(path.read_bytes())
+        self.refuse(sealed(parts | {"part_0.skops": forged}), "not readable", tmp_path)
+        assert not proof.exists()
 
     def test_arrays_in_a_foreign_part(self, rows, path, tmp_path):
         """numpy allocates what a header claims, so the claim is compared with the bytes first."""
@@ -606,11 +626,7 @@ class TestForgeries:
         inner = members(parts["part_0.skops"])
         name = next(n for n, part in inner.items() if b"(6,)" in part)
         inner[name] = inner[name].replace(b"(6,), }      ", b"(6000000000,),}")
-        forged = io.BytesIO()
-        with zipfile.ZipFile(forged, "w") as archive:
-            for own, part in inner.items():
-                archive.writestr(own, part)
-        self.refuse(sealed(parts | {"part_0.skops": forged.getvalue()}), "claims", tmp_path)
+        self.refuse(sealed(parts | {"part_0.skops": zipped(inner)}), "claims", tmp_path)
         squeezed = io.BytesIO()
         with zipfile.ZipFile(squeezed, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("schema.json", b" " * 10**7)
