@@ -1,7 +1,8 @@
-"""Draw the pictures of the pages on explanation and generation: `python docs/_pictures.py`.
+"""Draw the pictures that no example draws: `python docs/_pictures.py [NAME ...]`.
 
-explanation.png is put together from two of examples/plot_explain.py; samples.png shows real digits
-and draws by every variant of the autoencoder.
+photographs.png (README) compares k-means on pixels with `AESegmenter`; explanation.png is put
+together from two pictures of examples/plot_explain.py; samples.png shows real digits and samples of
+every variant of the autoencoder.
 """
 
 import os
@@ -13,19 +14,48 @@ from tempfile import TemporaryDirectory
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_digits
+from matplotlib.colors import ListedColormap
+from scipy.ndimage import label
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, load_sample_image
 from sklearn.model_selection import train_test_split
 
-from sklearn_segae import AutoencoderTransformer
+from sklearn_segae import AESegmenter, AutoencoderTransformer
+from sklearn_segae.metrics import match_labels
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 VARIANTS = ("plain", "denoising", "masked", "sparse", "contractive", "variational", "augmented")
 N_SHOWN = 16
+PHOTOGRAPHS = {"china.jpg": 4, "flower.jpg": 3}  # of scikit-learn, and their numbers of segments
+PALETTE = ListedColormap(["#0072b2", "#e69f00", "#009e73", "#56b4e9"])  # of Okabe and Ito
 
 
+def draw_photographs():
+    """Compare k-means on pixels with default segmenters of the same number of segments."""
+    figure, axes = plt.subplots(len(PHOTOGRAPHS), 3, figsize=(10, 4.7), layout="constrained")
+    for row, (name, n_segments) in zip(axes, PHOTOGRAPHS.items(), strict=True):
+        image = load_sample_image(name)
+        segmenter = AESegmenter(n_segments, random_state=0)
+        ours = segmenter.fit_predict(image[None])[0]
+        pixels = KMeans(n_segments, n_init=10, random_state=0).fit_predict(image.reshape(-1, 3))
+        baseline = match_labels(ours, pixels.reshape(ours.shape))
+        shown = {"k-means on pixels": baseline, f"AESegmenter({n_segments})": ours}
+        row[0].imshow(image)
+        row[0].set_title(name, fontsize=10)
+        for ax, (title, labels) in zip(row[1:], shown.items(), strict=True):
+            ax.imshow(labels, cmap=PALETTE, vmin=0, vmax=3, interpolation="nearest")
+            ax.set_title(f"{title}: {n_regions(labels):,} regions", fontsize=10)
+        for ax in row:
+            ax.set_axis_off()
+    figure.savefig(IMAGES / "photographs.png", dpi=110)
+
+
+def n_regions(labels):
+    """Return the number of connected regions of a label map."""
+    return sum(label(labels == value)[1] for value in np.unique(labels))
 def draw_explanation():
-    """Stack what the example draws: segments, and two reasons."""
+    """Stack two figures of the example: segments and attributions."""
     here = Path.cwd()
     with TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -43,7 +73,7 @@ def draw_explanation():
 
 
 def draw_samples():
-    """Show real digits, and as many draws by every variant."""
+    """Show real digits, and as many samples of every variant."""
     X, _ = load_digits(return_X_y=True)
     train, test = train_test_split(X.reshape(-1, 8, 8), test_size=600, random_state=0)
     rows = {"real": test[:N_SHOWN]}
@@ -67,6 +97,10 @@ def draw_samples():
 
 if __name__ == "__main__":
     mpl.use("agg")
-    wanted = sys.argv[1:] or ("explanation", "samples")
-    for name in wanted:
-        {"explanation": draw_explanation, "samples": draw_samples}[name]()
+    drawings = {
+        "photographs": draw_photographs,
+        "explanation": draw_explanation,
+        "samples": draw_samples,
+    }
+    for name in sys.argv[1:] or drawings:
+        drawings[name]()
