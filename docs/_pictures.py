@@ -54,6 +54,8 @@ def draw_photographs():
 def n_regions(labels):
     """Return the number of connected regions of a label map."""
     return sum(label(labels == value)[1] for value in np.unique(labels))
+
+
 def draw_explanation():
     """Stack two figures of the example: segments and attributions."""
     here = Path.cwd()

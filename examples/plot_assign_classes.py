@@ -1,13 +1,13 @@
 """
-Cluster first, name later
-=========================
+Assigning classes to segments with a few labeled pixels
+=======================================================
 
-Clusters have numbers, people want names. How many labeled pixels does it take to name clusters,
-and how many to train a classifier that is as good?
+A clusterer finds numbered segments. A few labeled pixels are enough to assign a class to each of
+them. We compare the number of labeled pixels that this needs with that of a classifier.
 """
 
 # %%
-# Four images of discs and squares. Labels are drawn at random places of the first.
+# The data are four images of discs and squares. Labels are given for random pixels of the first.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import mean_iou
-from sklearn_segae.plotting._segmentation_displays import SegmentationDisplay
+from sklearn_segae.plotting import SegmentationDisplay
 
 images, truth = make_shapes(4, size=96, noise=0.3, random_state=0)
 names = ["background", "disc", "square"]
@@ -33,7 +33,8 @@ def label_pixels(n):
 
 
 # %%
-# One encoder for all. The clusterer is fitted once, and named again for every handful of labels.
+# Both methods use the same encoder. The clusterer is fitted once; `assign_classes` is called again
+# for every draw of labels.
 
 encoder = PixelEncoder(4, features="intensity", max_epochs=3)
 clustered = AESegmenter(3, encoder=encoder, random_state=0).fit(images)
@@ -41,19 +42,21 @@ classifier = AESegmenter(
     encoder=clustered.encoder_, estimator=LogisticRegression(), memory="cache", random_state=0
 )
 numbers, n_draws = [1, 3, 10, 30], 3
-scores = {"named clusters": [], "classifier": []}
+scores = {"clusters with classes": [], "classifier": []}
 for n in numbers:
     draws = [label_pixels(n) for _ in range(n_draws)]
-    named = [clustered.assign_classes(images[:1], labels).predict(images[1:]) for labels in draws]
-    taught = [classifier.fit(images[:1], labels).predict(images[1:]) for labels in draws]
-    for name, maps in zip(scores, (named, taught), strict=True):
+    assigned = [
+        clustered.assign_classes(images[:1], labels).predict(images[1:]) for labels in draws
+    ]
+    classified = [classifier.fit(images[:1], labels).predict(images[1:]) for labels in draws]
+    for name, maps in zip(scores, (assigned, classified), strict=True):
         scores[name].append([mean_iou(truth[1:], m, matched=False) for m in maps])
 
 # %%
-# What to see: ten labeled pixels of a class name its clusters for good, and one image serves all
-# others. A classifier with the same codes and labels stays behind. Names fail with very few labels:
-# one that lies on a pixel that the clusterer got wrong names a whole segment, hence the wide bars.
-# And where clusters are not what you mean, no name mends a border.
+# Ten labeled pixels per class in one image are enough to assign the classes in all images. A
+# classifier with the same codes and labels has a lower score. With very few labels the assignment
+# may fail: a labeled pixel in the wrong cluster gives a whole segment the wrong class, hence the
+# wide error bars. If clusters do not agree with the classes, assigning classes does not help.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 SegmentationDisplay(images[1:2], clustered.predict(images[1:2]), display_labels=names).plot(

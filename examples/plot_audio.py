@@ -1,9 +1,10 @@
 """
-Audio: a signal, and its spectrogram
-====================================
+Encoding audio: waveforms and spectrograms
+==========================================
 
-Half a second of a plucked string, a bell or a drum, over and over, with noise. Frames of the
-waveform go through 1-D convolutions; columns of the spectrogram are rows. Which knows more?
+The signal is a sequence of half-second notes of a plucked string, a bell or a drum, with noise. We
+encode frames of the waveform with 1-D convolutions, and columns of the spectrogram as rows, and
+compare how well the codes separate the instruments.
 """
 
 # %%
@@ -41,19 +42,19 @@ waveform = np.concatenate([instruments[i](rng.uniform(180, 240)) for i in played
 waveform += 0.05 * rng.normal(size=waveform.size)
 
 # %%
-# The short-time Fourier transform of scipy; log magnitudes of a column are a row.
+# The spectrogram is scipy's short-time Fourier transform. Each row of `X` holds the log magnitudes
+# of one column.
 
 stft = ShortTimeFFT(hann(256), hop=200, fs=RATE)
 spectrum = np.log1p(10 * np.abs(stft.stft(waveform, p0=0, p1=waveform.size // 200 + 1)[:, :-1])).T
 frames = waveform.reshape(-1, 200)  # 50 ms each
 truth = np.repeat(played, len(frames) // len(played))
-loud = np.abs(frames).mean(1) > 0.1  # silence is no instrument
+loud = np.abs(frames).mean(1) > 0.1  # silent frames have no instrument
 
 # %%
-
-# Three numbers a column of the spectrogram, eight a frame of the waveform, whose loudness is taken
-# away. How well do ten neighbors tell the instrument, beside as many principal components?
-
+# The codes have three components for a column of the spectrogram and eight for a frame of the
+# waveform, whose loudness is normalized. The score is the accuracy of a classifier with ten nearest
+# neighbors, for codes and for the same number of principal components.
 columns = spectrum[: len(frames)][loud]
 shapes = frames[loud] / np.linalg.norm(frames[loud], axis=1, keepdims=True)
 rows = AutoencoderTransformer(3, variant="denoising", lr=3e-3, max_epochs=60, random_state=0)
@@ -68,10 +69,10 @@ signals = AutoencoderTransformer(
 )
 for name, X, model in [("spectrogram", columns, rows), ("waveform", shapes, signals)]:
     for transformer in (model, PCA(model.n_components)):
-        found = cross_val_score(
+        accuracies = cross_val_score(
             KNeighborsClassifier(10), transformer.fit_transform(X), truth[loud], cv=4
         )
-        print(f"{name:11s} {type(transformer).__name__:22s} {found.mean():.3f}")
+        print(f"{name:11s} {type(transformer).__name__:22s} {accuracies.mean():.3f}")
 
 # %%
 
@@ -83,6 +84,6 @@ below.set(title="codes of the spectrogram's columns; colors are instruments")
 plt.show()
 
 # %%
-# What to see: three numbers of the spectrum know nearly every instrument, bent apart where
-# principal components overlap. Codes of the bare waveform know less, even with eight: they have to
-# store its phase, which says nothing about who plays.
+# Three components of the spectrogram separate the instruments almost completely; principal
+# components overlap more. Codes of the waveform separate them less well, even with eight
+# components: they have to store the phase, which does not depend on the instrument.

@@ -1,15 +1,15 @@
 """
-How widely to look, and how many segments?
-==========================================
+Choosing the pooling and the number of segments
+===============================================
 
-A texture is seen only by looking at a neighborhood: `pooling` says how wide it is. Too narrow, and
-the pattern inside a texture is segmented; too wide, and all places look alike. Three labeled
-images are enough to ask, by an ordinary grid search.
+A texture can only be recognized from a neighborhood, whose width is the parameter `pooling`. If it
+is too narrow, the pattern inside a texture is segmented; if it is too wide, codes of different
+textures become similar. Three labeled images are enough to choose it by a grid search.
 """
 
 # %%
-# Six images of the same four textures. Three of them are labeled; the others only judge us, at the
-# end.
+# We use six images of the same four textures. Three of them are labeled; the others are used only
+# for the evaluation at the end.
 
 import tempfile
 
@@ -28,9 +28,9 @@ images, truth = make_mosaic(6, n_segments=4, size=64, random_state=0)
 X, y = images[:3], truth[:3]
 
 # %%
-# Every fold learns from two images, without their labels, and scores the segments of the third by
-# the labels that it has. `memory` trains one network for each pooling and fold, and not for each
-# number of segments. scikit-learn reaches the encoder's parameters by two underscores.
+# In every fold, a segmenter is fitted to two images without their labels, and its segments of the
+# third image are scored with the labels. `memory` trains one network for each pooling and fold, not
+# for each number of segments. Parameters of the encoder have the prefix `encoder__`.
 
 poolings, numbers = [0, 2, 8], [2, 3, 4, 5, 6]
 with tempfile.TemporaryDirectory() as cache:
@@ -50,11 +50,11 @@ with tempfile.TemporaryDirectory() as cache:
     print(search.best_params_, f"{search.best_score_:.2f}")
 
 # %%
-# What to see: rows of scores are dark where the neighborhood is too narrow or too wide, and
-# among the good ones four segments win, as many as there are textures. On an image that took no
-# part in the search the choice holds. Its neighbors in the grid fail in ways of their own: without
-# pooling the stripes inside the textures are segmented; with six segments textures fall apart. The
-# best one's failure is at the borders, where a neighborhood sees two textures.
+# Scores are low if the pooling is too narrow or too wide. With the best pooling, four segments have
+# the highest score, which is the number of textures. The choice also holds for an image that was
+# not part of the search. Without pooling, the stripes inside the textures are segmented; with six
+# segments, textures are split. The errors of the best model are at borders, where a neighborhood
+# contains two textures.
 
 best = search.best_estimator_
 pictures = {
@@ -67,7 +67,7 @@ pictures = {
 figure, axes = plt.subplots(2, 4, figsize=(13, 6.4), layout="constrained")
 axes[0, 0].imshow(X[0, ..., 0], cmap="gray")
 axes[0, 0].contour(y[0], levels=[0.5, 1.5, 2.5], colors="red")
-axes[0, 0].set_title("one of three, and its labels")
+axes[0, 0].set_title("a labeled image and its borders")
 scores = search.cv_results_["mean_test_score"].reshape(len(poolings), len(numbers))
 axes[0, 1].imshow(scores, vmin=0, vmax=1)
 axes[0, 1].set(title="scores of the search", xlabel="n_segments", ylabel="encoder__pooling")
@@ -81,7 +81,7 @@ new_image, new_truth = images[3:4], truth[3]
 axes[0, 2].imshow(new_image[0, ..., 0], cmap="gray")
 axes[0, 2].set_title("a new image")
 axes[0, 3].imshow(new_truth, cmap="viridis", vmin=0, vmax=5)
-axes[0, 3].set_title("its truth")
+axes[0, 3].set_title("truth")
 for ax, (name, fitted) in zip(axes[1], pictures.items(), strict=True):
     labels = match_labels(new_truth, fitted.predict(new_image)[0])
     ax.imshow(labels, cmap="viridis", vmin=0, vmax=5)

@@ -1,9 +1,9 @@
 """
-The classic autoencoder in a few lines
-======================================
+A classic autoencoder in a few lines
+====================================
 
-Every tutorial begins with it: 784 numbers to 256 and back, a logistic output, mean squared error,
-Adam, 100 epochs in batches of 10, on 100 rows of uniform noise.
+This is the autoencoder of many tutorials: 784 inputs, 256 components, a logistic output, mean
+squared error, Adam, 100 epochs in batches of 10, on 100 rows of uniform noise.
 """
 
 # %%
@@ -28,9 +28,9 @@ codes = autoencoder.fit_transform(X)
 print(codes.shape, autoencoder.stop_reason_, f"loss {autoencoder.loss_curve_[-1]:.4f}")
 
 # %%
-# What to see: the loss falls to a small part of the noise's variance (1/12), since 256 numbers
-# can hold most of 100 rows. That is remembering, not learning: 99 principal components hold
-# these rows without any loss, and new rows of noise come back hardly better than as their mean.
+# The loss falls to a small part of the variance of the noise (1/12), since 256 components can store
+# most of 100 rows. This is overfitting: 99 principal components reconstruct these rows without
+# error, and new rows of noise are reconstructed hardly better than by their mean.
 
 pca_error = np.mean((X - PCA(99).fit(X).inverse_transform(PCA(99).fit_transform(X))) ** 2)
 new = np.random.default_rng(1).uniform(size=(100, 784)).astype(np.float32)

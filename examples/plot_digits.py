@@ -1,9 +1,9 @@
 """
-Digits: what the variants of an autoencoder learn
-=================================================
+Comparing the variants of an autoencoder on digits
+==================================================
 
-The same small net, trained in six ways on 1,300 handwritten digits of 8 x 8 pixels. Which of them
-cleans a noisy digit, and what do the digits look like that each of them draws?
+The same small network is trained in six ways on 1,300 handwritten digits of 8 x 8 pixels. We
+compare how well each variant denoises digits, and samples of each.
 """
 
 # %%
@@ -21,7 +21,7 @@ X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)  
 noisy = X_test + np.random.default_rng(0).normal(scale=0.25, size=X_test.shape)
 
 # %%
-# Scores are those of clean digits, whatever training did to them, so they can be compared.
+# Errors of all variants are those of clean digits, so they can be compared.
 
 variants = ["plain", "denoising", "masked", "sparse", "contractive", "variational"]
 fitted = {}
@@ -30,16 +30,16 @@ for variant in variants:
         32, variant=variant, scaling=None, tol=0, lr=3e-3, max_epochs=60, random_state=0
     )
     fitted[variant] = autoencoder.fit(X_train)
-    cleaned = autoencoder.inverse_transform(autoencoder.transform(noisy))
+    denoised = autoencoder.inverse_transform(autoencoder.transform(noisy))
     neighbors = KNeighborsClassifier().fit(autoencoder.transform(X_train), y_train)
     print(
         f"{variant:12s} error {np.sqrt(-autoencoder.score(X_test)):.3f}",
-        f"of cleaned digits {np.sqrt(np.mean((cleaned - X_test) ** 2)):.3f}",
+        f"of denoised digits {np.sqrt(np.mean((denoised - X_test) ** 2)):.3f}",
         f"5 neighbors {neighbors.score(autoencoder.transform(X_test), y_test):.3f}",
     )
 
 # %%
-# Left, a noisy digit and what becomes of it; right, four digits drawn from each.
+# Left: four noisy digits and their reconstructions. Right: four samples of each variant.
 
 figure, axes = plt.subplots(7, 8, figsize=(8, 7))
 for row, variant in zip(axes, [None, *variants], strict=True):
@@ -58,6 +58,6 @@ for row, variant in zip(axes, [None, *variants], strict=True):
 plt.show()
 
 # %%
-# What to see: the denoising one gives the cleanest digits back, at a price where there is no noise.
-# All draw codes near those of the training digits. Not all draws are digits: what lies between two
-# codes need not be one.
+# The denoising variant has the smallest error on noisy digits, and a larger error than the plain
+# one on clean digits. All variants sample near the codes of training digits. Not all samples are
+# digits, since a point between two codes need not be the code of a digit.

@@ -1,13 +1,14 @@
 """
-Generated digits, and generated images with their label maps
-============================================================
+Generating digits, and images with their label maps
+===================================================
 
-A fitted autoencoder draws new samples. How do we know that they are like the data, and neither
-copies of it nor all of one kind? And what does it take to make an image *and* its label map?
+A fitted autoencoder can draw new samples. This example computes scores that measure whether samples
+resemble the data, are copies of it, and cover all classes. Then `ImageMaskGenerator` generates
+images together with their label maps.
 """
 
 # %%
-# An autoencoder of 8 x 8 digits draws codes near those of the training digits, and decodes them.
+# `sample` draws codes near those of the training digits and decodes them.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -16,8 +17,12 @@ from sklearn.svm import SVC
 
 from sklearn_segae import AutoencoderTransformer
 from sklearn_segae.datasets import make_shapes
-from sklearn_segae.generation._image_mask_generator import ImageMaskGenerator
-from sklearn_segae.generation._sample_metrics import mode_coverage, novelty, two_sample_accuracy
+from sklearn_segae.generation import (
+    ImageMaskGenerator,
+    mode_coverage,
+    novelty,
+    two_sample_accuracy,
+)
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, _ = train_test_split(X, y, test_size=500, random_state=0)
@@ -25,30 +30,31 @@ autoencoder = AutoencoderTransformer(16, max_epochs=40, random_state=0).fit(X_tr
 drawn = autoencoder.sample(500)
 
 # %%
-# Three questions, three scores. Can a nearest neighbor tell drawn digits from held-out ones (0.5:
-# no)? Are they as far from the training digits as held-out ones are (0.5: yes, 0: copies)? Do all
-# classes occur, as a classifier of real digits sees them?
+# The two-sample accuracy is that of a nearest-neighbor classifier of drawn against held-out digits
+# (0.5: cannot be distinguished). The novelty is how often drawn digits are further from the
+# training digits than held-out ones (0.5: equally far, 0: copies). The mode coverage is the share
+# of classes that occur, according to a classifier of real digits.
 
 classifier = SVC(gamma=0.001).fit(X_train, y_train)
-print(f"told apart  {two_sample_accuracy(X_test, drawn):.2f}")
-print(f"novelty     {novelty(X_train, X_test, drawn):.2f}")
-print(f"classes     {mode_coverage(classifier, drawn):.0%}")
+print(f"two-sample accuracy  {two_sample_accuracy(X_test, drawn):.2f}")
+print(f"novelty              {novelty(X_train, X_test, drawn):.2f}")
+print(f"mode coverage        {mode_coverage(classifier, drawn):.0%}")
 
 # %%
-# Above, drawn digits; below, ways through the space of codes from one held-out digit to another.
+# Top: drawn digits. Bottom: interpolations between the codes of two held-out digits.
 
 figure, axes = plt.subplots(4, 12, figsize=(10, 3.6), layout="constrained")
-ways = [autoencoder.interpolate(X_test[2 * i], X_test[2 * i + 1], 12) for i in range(2)]
-for row, shown in zip(axes, [drawn[:12], drawn[12:24], *ways], strict=True):
+paths = [autoencoder.interpolate(X_test[2 * i], X_test[2 * i + 1], 12) for i in range(2)]
+for row, shown in zip(axes, [drawn[:12], drawn[12:24], *paths], strict=True):
     for ax, digit in zip(row, shown, strict=True):
         ax.imshow(digit.reshape(8, 8), cmap="gray", vmin=0, vmax=16)
         ax.set_axis_off()
 plt.show()
 
 # %%
-# Two labeled images of shapes become many. In one of them, discs are darker than squares, in the
-# other as bright. Codes of patches move from what a class is like in one image towards what it is
-# like in the other; then image and label map are bent together.
+# New pairs are generated from two labeled images of shapes. In one of them, discs are darker than
+# squares, in the other they are equally bright. The codes of patches of a class are moved towards
+# their distribution in the other image; then image and label map are deformed together.
 
 images, labels = make_shapes(2, size=96, noise=0.1, random_state=0)
 images[1][labels[1] == 1] += 0.4
@@ -68,7 +74,7 @@ axes[0, 2].set_title("generated")
 plt.show()
 
 # %%
-# What to see: drawn digits are of all classes, and most would pass, but some are between two; so
-# are the middles of ways between classes. In new pairs, discs are of brightnesses in between, and
-# the labels fit. What no image shows, no generated one does either: the shapes are those that
-# were given, bent.
+# The drawn digits are of all classes; some are between two classes, and so are the midpoints of
+# interpolations between classes. In the new pairs, the brightness of discs is between those of the
+# two images, and the labels match. Generated images contain nothing new: the shapes are deformed
+# copies of the given ones.

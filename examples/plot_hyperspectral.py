@@ -1,13 +1,13 @@
 """
-Sixty bands, three crops, no labels
-===================================
+Segmenting a hyperspectral scene: pixels as rows or as an image
+===============================================================
 
-In a hyperspectral scene every pixel is a spectrum. Are neighbors worth looking at, or do spectra
-say it all? The same scene goes in as rows and as an image, with more and more noise.
+In a hyperspectral scene every pixel is a spectrum. We segment the same scene of sixty bands without
+labels, once with pixels as rows and once as an image, for increasing noise.
 """
 
 # %%
-# Fields of three crops. Their spectra differ in the place of one bump.
+# The scene has fields of three crops. Their spectra differ in the position of one peak.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,17 +24,18 @@ truth = np.kron(rng.integers(0, 3, (8, 8)), np.ones((8, 8), int))
 
 
 def make_scene(noise):
-    """A scene (SIDE, SIDE, N_BANDS) with the light of clouds, and noise of the sensor."""
-    light = 1 + 0.2 * np.sin(np.linspace(0, 6, SIDE))[:, None, None]
-    return light * spectra[truth] + noise * rng.normal(size=(SIDE, SIDE, N_BANDS))
+    """A scene (SIDE, SIDE, N_BANDS) with uneven illumination and sensor noise."""
+    illumination = 1 + 0.2 * np.sin(np.linspace(0, 6, SIDE))[:, None, None]
+    return illumination * spectra[truth] + noise * rng.normal(size=(SIDE, SIDE, N_BANDS))
 
 
 # %%
-# Three ways: k-means on spectra, codes of spectra, codes of spectra and their neighbors. The
-# encoder is told that spectra tell crops apart, and not textures, which spares it the looking.
+# We compare k-means on spectra, codes of single spectra (rows), and codes of neighborhoods (image).
+# `features="intensity"` skips the automatic choice, since crops differ in their spectra and not in
+# texture.
 
 encoder = PixelEncoder(3, features="intensity", max_epochs=3)
-ways = {
+methods = {
     "k-means on spectra": lambda scene: (
         KMeans(3, n_init=5, random_state=0)
         .fit_predict(scene.reshape(-1, N_BANDS))
@@ -51,14 +52,13 @@ ways = {
 }
 noises = [0.2, 0.5, 1]
 scenes = [make_scene(noise) for noise in noises]
-maps = {name: [way(scene) for scene in scenes] for name, way in ways.items()}
+maps = {name: [method(scene) for scene in scenes] for name, method in methods.items()}
 
 # %%
-# What to see: with little noise spectra are enough. With more, single spectra are lost, and
-# neighbors hold out longer: noise is different in every pixel, crops are not. Codes of single
-# spectra (rows) gain nothing here, they even lose a little to k-means on the spectra. And
-# neighbors have their price: rounded corners, and a field narrower than the neighborhood would
-# vanish.
+# With little noise, single spectra are sufficient. With more noise the image is better, since noise
+# differs between the pixels of a field, and the crop does not. Codes of single spectra (rows) are
+# not better than the spectra here, even slightly worse. A disadvantage of neighborhoods is that
+# corners are rounded, and that a field narrower than the neighborhood would be lost.
 
 figure, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
 axes[0, 0].plot(wavelength, spectra.T)

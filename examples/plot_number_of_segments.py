@@ -1,13 +1,13 @@
 """
-How many segments are there?
-============================
+Estimating the number of segments
+=================================
 
-`n_segments="auto"` counts: it takes the number at which the variance within clusters drops most.
-Does it find the number of textures that a mosaic was made of?
+`n_segments="auto"` takes the number of clusters at which the variance within clusters drops most.
+We compare it with the true number of textures in mosaics.
 """
 
 # %%
-# Mosaics of two to five textures.
+# The mosaics have two to five textures.
 
 import matplotlib.pyplot as plt
 
@@ -19,7 +19,7 @@ numbers = [2, 3, 4, 5]
 mosaics = [make_mosaic(1, n_segments=k, size=128, random_state=k) for k in numbers]
 
 # %%
-# The encoder is told that these are textures, which spares it the looking.
+# `features="texture"` skips the automatic choice of features.
 
 encoder = PixelEncoder(features="texture", max_epochs=3)
 segmenters = [
@@ -27,10 +27,10 @@ segmenters = [
 ]
 
 # %%
-# What to see: three and four are counted, and found. Of five it sees three: where textures look
-# alike to the encoder, they count as one. And of the two the number is right, but the map is not:
-# it splits what varies inside the larger texture. The count is one of groups of codes and not of
-# things in the world, so look at the maps before you believe it.
+# Three and four textures are counted and segmented correctly. Of five, three are found: textures
+# with similar codes count as one. For two the number is right, but the label map is not: it splits
+# the larger texture. The estimate counts clusters of codes, which need not be textures or objects,
+# so check the label maps.
 
 figure, axes = plt.subplots(3, 4, figsize=(11, 8.6), layout="constrained")
 for column, (images, truth), segmenter, k in zip(axes.T, mosaics, segmenters, numbers, strict=True):
@@ -38,7 +38,7 @@ for column, (images, truth), segmenter, k in zip(axes.T, mosaics, segmenters, nu
     column[1].imshow(truth[0], cmap="viridis")
     column[1].set_title(f"{k} textures")
     column[2].imshow(match_labels(truth, segmenter.labels_)[0], cmap="viridis")
-    column[2].set_title(f"counted: {segmenter.n_segments_}")
+    column[2].set_title(f"estimate: {segmenter.n_segments_}")
 for ax in axes.flat:
     ax.set_axis_off()
 plt.show()

@@ -1,14 +1,15 @@
 """
-Outliers: what cannot be reconstructed
-======================================
+Finding outliers by their reconstruction error
+==============================================
 
-An autoencoder that learnt digits reconstructs digits. `score_samples` is how well, row by row:
-what has the lowest scores is odd. Is it odder than what PCA finds?
+An autoencoder that was trained on digits reconstructs digits well and other images badly.
+`score_samples` is the negative reconstruction error of every row; outliers have the lowest scores.
+We compare it with the reconstruction error of PCA.
 """
 
 # %%
-# Handwritten digits without zeros to learn from; then zeros, and digits that were damaged in two
-# ways.
+# The training data are handwritten digits without zeros. The outliers are zeros, and digits that
+# were changed in two ways.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,21 +21,20 @@ from sklearn_segae import AutoencoderTransformer
 
 X, y = load_digits(return_X_y=True)
 known, zeros = X[y != 0], X[y == 0]
-learnt, ordinary = known[:1200], known[1200:]
-rng = np.random.default_rng(0)
-torn = ordinary.copy()
-torn.reshape(-1, 8, 8)[:, 3:5, 3:5] = 0
-strange = {
+train, ordinary = known[:1200], known[1200:]
+with_hole = ordinary.copy()
+with_hole.reshape(-1, 8, 8)[:, 3:5, 3:5] = 0
+outliers = {
     "zeros": zeros,
     "upside down": ordinary.reshape(-1, 8, 8)[:, ::-1].reshape(-1, 64),
-    "a hole": torn,
+    "a hole": with_hole,
 }
 
 # %%
-# Both reconstruct from ten numbers.
+# Both methods have ten components.
 
-autoencoder = AutoencoderTransformer(10, max_epochs=60, random_state=0).fit(learnt)
-pca = PCA(10).fit(learnt)
+autoencoder = AutoencoderTransformer(10, max_epochs=60, random_state=0).fit(train)
+pca = PCA(10).fit(train)
 
 
 def errors_of_pca(rows):
@@ -52,15 +52,14 @@ for name, errors in (("PCA", errors_of_pca), ("autoencoder", errors_of_autoencod
             np.repeat([0, 1], [len(ordinary), len(rows)]),
             np.concatenate([errors(ordinary), errors(rows)]),
         )
-        for rows in strange.values()
+        for rows in outliers.values()
     ]
 
 # %%
-# What to see, above: the digits that each finds oddest among ordinary ones. Below: how often
-# something strange has a larger error than an ordinary digit (0.5 is guessing). Neither is sure
-# of all: a digit upside down may be another digit, which is no outlier at all, and a network that
-# reconstructs well may reconstruct strange things, too. An outlier is found only if it needs
-# something that the rest did not teach.
+# Top: the ordinary digits with the largest errors. Bottom: how often an outlier has a larger error
+# than an ordinary digit (0.5 is chance). Neither method finds all outliers: a digit upside down may
+# be another digit, and a network that reconstructs well may also reconstruct outliers. Outliers are
+# found only if they contain patterns that the training data do not have.
 
 figure = plt.figure(figsize=(11, 6), layout="constrained")
 above, below = figure.subfigures(2, 1, height_ratios=[1, 1.5])
@@ -68,17 +67,17 @@ axes = above.subplots(2, 10)
 for row, (name, errors) in zip(
     axes, (("PCA", errors_of_pca), ("autoencoder", errors_of_autoencoder)), strict=True
 ):
-    row[0].set_title(f"oddest to {name}", loc="left", fontsize="medium")
+    row[0].set_title(f"largest errors of {name}", loc="left", fontsize="medium")
     for ax, i in zip(row, errors(ordinary).argsort()[::-1], strict=False):
         ax.imshow(ordinary[i].reshape(8, 8), cmap="gray")
         ax.set_axis_off()
 ax = below.subplots()
-places = np.arange(len(strange))
+places = np.arange(len(outliers))
 for i, (name, values) in enumerate(aucs.items()):
     bars = ax.bar(places + 0.4 * i, values, 0.38, label=name)
     ax.bar_label(bars, fmt="%.2f")
 ax.axhline(0.5, color="black", linestyle=":")
-ax.set_xticks(places + 0.2, strange)
+ax.set_xticks(places + 0.2, outliers)
 ax.set(ylabel="area under the ROC curve", ylim=(0, 1.1))
 ax.legend(loc="lower right")
 plt.show()

@@ -1,13 +1,13 @@
 """
-PCA or a network? Let a search decide
-=====================================
+Comparing encoders by a grid search
+===================================
 
-Encoders are parameters like any other. A grid search over PCA of patches, plain pixels and a
-`PixelEncoder`, for two kinds of images, says which of them is worth its time.
+The encoder of a segmenter is a parameter like any other. A grid search compares pixels, PCA of
+patches, an untrained network and a `PixelEncoder`, for two kinds of images.
 """
 
 # %%
-# Shapes are told by brightness, mosaics by texture alone.
+# Shapes differ in brightness, mosaics only in texture.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,8 +30,8 @@ encoders = {
 }
 
 # %%
-# `y` only scores: what is fitted are clusterers. Two folds, each of half of the images. The scores
-# are all that is asked here; with `refit=True`, the default, the search would end as a segmenter.
+# `y` is used for scoring only, since the estimator is a clusterer. There are two folds, each of
+# half of the images. `refit=False`, since only the scores are needed here.
 
 searches = {
     name: GridSearchCV(
@@ -45,11 +45,10 @@ searches = {
 }
 
 # %%
-# What to see: textures are lost on pixels and patches. Shapes are told by brightness, but single
-# pixels are noisy, and pooled codes win there, too. Their training does nothing for shapes: the
-# untrained network, with the same pooling and projection, is as good. For textures it is not. And
-# the price is plain: seconds for a network where PCA takes tenths, so that for shapes training is
-# a waste of time.
+# Pixels and patches fail on textures. Shapes differ in brightness, but single pixels are noisy, and
+# pooled codes are better there, too. Training does not help on shapes: the untrained network, with
+# the same pooling and projection, is as good. On textures, training helps. A fit takes seconds for
+# a network and tenths of a second for PCA.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 places = np.arange(len(encoders))
@@ -57,7 +56,7 @@ for i, (name, search) in enumerate(searches.items()):
     results = search.cv_results_
     axes[0].bar(places + 0.4 * i, results["mean_test_score"], 0.38, label=name)
     axes[1].bar(places + 0.4 * i, results["mean_fit_time"], 0.38, label=name)
-for ax, label in zip(axes, ("mean IoU on held-out images", "seconds of a fit"), strict=True):
+for ax, label in zip(axes, ("mean IoU on held-out images", "seconds per fit"), strict=True):
     ax.set_xticks(places + 0.2, encoders, rotation=20)
     ax.set_ylabel(label)
     ax.legend()

@@ -1,9 +1,9 @@
 """
-All segmentations of a photograph
-=================================
+Region trees of a photograph
+============================
 
-A region tree holds segmentations of one image from coarse to fine: cut it at a number of segments
-or at a strength of borders, or look at the strength of all of them.
+A region tree holds segmentations of one image from coarse to fine. It can be cut at a number of
+segments or at a strength of borders; `contours` returns the strength of all borders.
 """
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from sklearn.datasets import load_sample_images
 from sklearn_segae import AESegmenter
 
 # %%
-# The encoder learns from all images; every image is then partitioned on its own.
+# The encoder is trained on all images; then every image is partitioned on its own.
 photographs = [image[::2, ::2] for image in load_sample_images().images]
 segmenter = AESegmenter("auto", scope="image", random_state=0).fit(photographs)
 temple = photographs[0]
@@ -22,7 +22,7 @@ print(tree)
 
 
 # %%
-# In the colors of their segments:
+# Segments are shown in their mean colors.
 def painted(image, labels):
     sizes = np.bincount(labels.ravel())
     means = [np.bincount(labels.ravel(), image[..., c].ravel()) / sizes for c in range(3)]

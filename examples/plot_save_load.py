@@ -2,12 +2,13 @@
 Saving and loading without pickle
 =================================
 
-A pickle runs whatever is in it. `persistence.save` writes plain data: is what comes back the same
-model, what is in the file, and what happens if somebody changes it?
+Loading a pickle can run any code that is in it. `persistence.save` writes data without code. This
+example shows the contents of a file, compares the loaded model with the saved one, and loads
+damaged files.
 """
 
 # %%
-# A fitted segmenter goes into one file.
+# `save` writes a fitted segmenter to one file.
 
 import tempfile
 import zipfile
@@ -27,21 +28,21 @@ path = Path(tempfile.mkdtemp()) / "shapes.segae"
 save(segmenter, path)
 
 # %%
-# It is a zip archive of JSON and arrays; look inside with any tool.
+# The file is a zip archive of JSON and arrays.
 
 with zipfile.ZipFile(path) as archive:
     sizes = {member.filename: member.file_size for member in archive.infolist()}
 print(sizes)
 
 # %%
-# The model that comes back gives the same labels, for new images, too.
+# The loaded model gives the same labels for new images.
 
 new_images, _ = make_shapes(1, size=96, random_state=1)
 before, after = segmenter.predict(new_images), load(path).predict(new_images)
 assert (before == after).all()
 
 # %%
-# One byte of it is changed at 200 places in turn: is it noticed?
+# Now one byte of the file is changed, at 200 positions in turn.
 
 content = path.read_bytes()
 outcomes = {"refused": 0, "loaded, same labels": 0, "loaded, other labels": 0}
@@ -59,10 +60,9 @@ for place in np.linspace(0, len(content) - 1, 200).astype(int):
 print(outcomes)
 
 # %%
-# What to see: the labels are the same, and damage is refused; a byte that loads all the same is
-# one that means nothing to the model. What checksums cannot tell is *who* wrote a file: somebody
-# who changes weights on purpose can write the right checksums, and the model is another one. It
-# still runs no code.
+# The labels of the loaded model are the same, and damaged files are refused, except where the byte
+# has no meaning for the model. Checksums do not authenticate a file: somebody who changes weights
+# on purpose can write matching checksums. Such a file still cannot run code.
 
 figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
 axes[0].imshow(new_images[0, ..., 0], cmap="gray")

@@ -1,15 +1,15 @@
 """
-AnnotationSession on a micrograph
-=========================
+Segmenting a micrograph from scribbles
+======================================
 
-How far do a few strokes go? A micrograph of three phases is segmented from nine of them, once by
-the gray values of single pixels and once by learnt codes, and the uncertainty says where another
-stroke would help most.
+A micrograph of three phases is segmented from nine strokes (*scribbles*), once with the gray values
+of single pixels and once with learnt codes. Then three more strokes are placed where the
+uncertainty is highest.
 """
 
 # %%
-# The micrograph is made up, so that we know the truth: dark pores, a smooth matrix, and lamellae
-# whose stripes have the matrix's mean. Light falls off to one side, as it does.
+# The micrograph is synthetic, so that the truth is known: dark pores, a smooth matrix, and lamellae
+# whose stripes have the same mean as the matrix. The illumination is uneven.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -42,7 +42,8 @@ def micrograph(seed):
 
 
 # %%
-# Nine strokes in the first image are all that is labeled; the second has none. -1 is "no label".
+# Only nine strokes in the first image are labeled; the second image has no labels. -1 means
+# "unlabeled".
 images, phases = map(np.stack, zip(*map(micrograph, (1, 2)), strict=True))
 
 
@@ -60,22 +61,22 @@ for phase in (MATRIX, LAMELLAE, PORES):
 print(f"{(strokes >= 0).mean():.2%} of the pixels are labeled")
 
 # %%
-# The same forest twice: on gray values, and on codes. The encoder learns from both images.
+# We fit the same forest to gray values and to codes. The encoder is trained on both images.
 forest = RandomForestClassifier(random_state=0)
 gray = AESegmenter(encoder="passthrough", estimator=forest).fit(images, strokes)
 learnt = AESegmenter(estimator=forest, random_state=0).fit(images, strokes)
 
 # %%
-# Where is the model unsure? Entropy of the forest's probabilities: 0 is sure, 1 is a guess. Three
-# more strokes, each where the first image is unsure in a whole neighborhood, and once more.
-doubt = learnt.uncertainty(images)
-region = gaussian_filter(doubt[0], 6)
-asked = strokes.copy()
+# The uncertainty is the entropy of the forest's probabilities, between 0 and 1. We add three
+# strokes where its local average is highest in the first image, and fit again.
+uncertainty = learnt.uncertainty(images)
+region = gaussian_filter(uncertainty[0], 6)
+extended = strokes.copy()
 for _ in range(3):
     y, x = np.unravel_index(region.argmax(), region.shape)
-    paint(asked, y, x)
+    paint(extended, y, x)
     region[max(0, y - 30) : y + 30, max(0, x - 30) : x + 30] = 0
-more = AESegmenter(estimator=forest, random_state=0).fit(images, asked)
+more = AESegmenter(estimator=forest, random_state=0).fit(images, extended)
 
 predicted = {
     "Gray values": gray.predict(images),
@@ -87,13 +88,13 @@ for name, labels in predicted.items():
     print(f"{name}: mean IoU {scores[0]:.2f}, and {scores[1]:.2f} on the image without strokes")
 
 # %%
-# What to see: gray values find pores, dark parts of stripes among them, and know nothing of
-# lamellae. Codes tell all three phases, in the image without strokes, too. They are unsure, and
-# wrong, to the right, where the light is unlike that at any stroke, and at the rims of the pores,
-# where a neighborhood holds two phases. Strokes at the right mend most of the image that has them,
-# but not all of the other. Nor is asking the model always best: here, three strokes anywhere do as
-# well.
-colors = ListedColormap(["#56b4e9", "#e69f00", "#000000"])  # told apart by the color-blind
+# With gray values, pores are found together with dark parts of stripes, and lamellae are not found.
+# With codes, all three phases are found, also in the image without strokes. Uncertain and wrong
+# pixels are on the right, where the illumination differs from that at all strokes, and at the
+# borders of pores, where a neighborhood contains two phases. The new strokes correct most of the
+# image that has them, but not all of the other one. Uncertainty is not always the best choice:
+# here, three strokes at random places are as good.
+colors = ListedColormap(["#56b4e9", "#e69f00", "#000000"])  # suitable for the color-blind
 fig, axes = plt.subplots(2, 6, figsize=(13, 4.8), layout="constrained")
 for i, row in enumerate(axes):
     row[0].imshow(images[i], cmap="gray")
@@ -101,8 +102,8 @@ for i, row in enumerate(axes):
     maps = list(predicted.values())
     for ax, labels in zip(row[[2, 3, 5]], maps, strict=True):
         ax.imshow(labels[i], cmap=colors, vmin=0, vmax=2)
-    unsure = row[4].imshow(doubt[i], cmap="magma", vmin=0, vmax=1)
-for column, drawn in ((0, strokes), (4, asked), (5, asked)):
+    shown = row[4].imshow(uncertainty[i], cmap="magma", vmin=0, vmax=1)
+for column, drawn in ((0, strokes), (4, extended), (5, extended)):
     y, x = np.nonzero(drawn[0] >= 0 if column == 0 else (drawn[0] >= 0) & (strokes[0] < 0))
     axes[0, column].scatter(x, y, s=4, c="#d55e00" if column == 0 else "#009e73")
 names = list(predicted)
@@ -114,5 +115,7 @@ for ax in axes.ravel():
     ax.set_yticks([])
 axes[0, 0].set_ylabel("with strokes")
 axes[1, 0].set_ylabel("without")
-fig.colorbar(unsure, ax=axes[:, 4], location="bottom", shrink=0.8, label="entropy, of at most 1")
+fig.colorbar(
+    shown, ax=axes[:, 4], location="bottom", shrink=0.8, label="entropy, relative to the largest"
+)
 plt.show()

@@ -1,17 +1,17 @@
 """
-How good is a classifier of pixels, really?
-===========================================
+Validating a pixel classifier with spatial blocks
+=================================================
 
-A hyperspectral scene has a spectrum for every pixel, and rows (pixels x bands) are what a
-classifier sees. It is tempting to test it on random pixels. But next to a test pixel lie pixels of
-the training set, of the same field, on the same soil: the classifier need not know the crop, it
-only has to recognize the place. Whole blocks of pixels do not leak.
+A hyperspectral scene has a spectrum for every pixel, and a classifier gets rows (pixels x bands).
+If test pixels are drawn at random, they lie beside training pixels of the same field, on the same
+soil: the classifier can recognize the place instead of the crop. This leakage is avoided by testing
+on whole blocks of pixels.
 """
 
 # %%
-# Two scenes with the same four crops. A pixel's spectrum is mostly that of its crop, with some of
-# the others mixed in; on top come soil and moisture that change from place to place and have
-# spectra of their own. Everything but the noise of the sensor is smooth in space.
+# We make two scenes with the same four crops. The spectrum of a pixel is mostly that of its crop,
+# mixed with the others. Soil and moisture vary in space and add spectra of their own. Everything
+# except the sensor noise is smooth in space.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,22 +46,22 @@ crops, nuisances = smooth_spectra(N_CROPS), smooth_spectra(N_NUISANCES)
 
 def make_scene():
     """Spectra (SIDE * SIDE, N_BANDS) and the crop of every pixel."""
-    likings = smooth_maps(N_CROPS, 4)
-    shares = np.exp(2 * likings)
+    logits = smooth_maps(N_CROPS, 4)
+    shares = np.exp(2 * logits)
     shares /= shares.sum(2, keepdims=True)
-    places = 0.5 * smooth_maps(N_NUISANCES, 4)
+    soil = 0.5 * smooth_maps(N_NUISANCES, 4)
     noise = 0.1 * rng.normal(size=(SIDE, SIDE, N_BANDS))
-    spectra = shares @ crops + places @ nuisances + noise
-    return spectra.reshape(-1, N_BANDS), likings.argmax(2).ravel()
+    spectra = shares @ crops + soil @ nuisances + noise
+    return spectra.reshape(-1, N_BANDS), logits.argmax(2).ravel()
 
 
 X, y = make_scene()
 X_elsewhere, y_elsewhere = make_scene()
 
 # %%
-# A network encodes the spectra, and a pixel gets the crop of the most similar codes. Three ways to
-# score it: on random pixels, on blocks of the same scene, and on the other scene, which is the
-# truth that the first two try to foretell.
+# A network encodes the spectra, and a nearest-neighbor classifier predicts the crop from codes. We
+# score it on random pixels, on blocks of the same scene, and on the other scene, which is the
+# score that the first two should estimate.
 
 segmenter = AESegmenter(
     encoder=PixelEncoder(12, max_epochs=1), estimator=KNeighborsClassifier(5), random_state=0
@@ -82,10 +82,10 @@ blocks = [score(cv) for cv in folds.values()]
 elsewhere = scorer(segmenter.fit(X, y), X_elsewhere, y_elsewhere)
 
 # %%
-# What to see: random pixels promise far more than the classifier holds on the other scene. Blocks
-# of a few pixels still leak, for soil and fields reach further than that; the score sinks until the
-# blocks are about as long as what they have to keep apart. Large blocks promise what comes true.
-# They too can fail: few large blocks make noisy scores, and a fold may lack a crop altogether.
+# The score on random pixels is much higher than that on the other scene. Blocks of a few pixels
+# still leak, since fields and soil vary over larger distances; the score decreases until blocks are
+# about as long as these distances. Large blocks estimate the score on the other scene well. They
+# have disadvantages, too: scores of few large blocks are noisy, and a fold may lack a crop.
 
 
 def tested(cv):
@@ -109,13 +109,13 @@ show(
     np.clip((bands - low) / (high - low), 0, 1).reshape(SIDE, SIDE, 3),
     "scene: three of 40 bands",
 )
-show(axes[0, 1], y.reshape(SIDE, SIDE), "its crops", **colors)
+show(axes[0, 1], y.reshape(SIDE, SIDE), "crops", **colors)
 random_test = tested(KFold(3, shuffle=True, random_state=0))
-show(axes[1, 0], random_test, f"random pixels to test (white): {random_pixels:.2f}", cmap="gray")
+show(axes[1, 0], random_test, f"random test pixels (white): {random_pixels:.2f}", cmap="gray")
 show(
     axes[1, 1],
     tested(folds[12]),
-    f"blocks of 12 x 12 to test (white): {blocks[2]:.2f}",
+    f"test blocks of 12 x 12 (white): {blocks[2]:.2f}",
     cmap="gray",
 )
 wrong = segmenter.predict(X_elsewhere) != y_elsewhere
@@ -126,7 +126,7 @@ ax = axes[1, 2]
 ax.plot([1, *folds], [random_pixels, *blocks], "o-")
 ax.annotate("random pixels", (1, random_pixels), (8, -3), textcoords="offset points")
 ax.axhline(elsewhere, color="black", linestyle="--", label="on the other scene")
-ax.axhline(1 / N_CROPS, color="0.6", linestyle=":", label="guessing")
+ax.axhline(1 / N_CROPS, color="0.6", linestyle=":", label="chance")
 ax.set(xlabel="side of a block in pixels", ylabel="balanced accuracy", ylim=(0, 1))
 ax.set_xticks([1, *folds])
 ax.legend()

@@ -1,9 +1,9 @@
 """
-Text: sparse rows in, a map of topics out
-=========================================
+Encoding text as sparse rows
+============================
 
-Python's standard library, ten lines of source a text, as TF-IDF rows: a thousand words, most of
-them absent. The rows stay sparse; only the batch in work is ever dense.
+The texts are pieces of ten lines of source code of Python's standard library, as TF-IDF rows of a
+thousand words. The rows stay sparse; only the current batch is converted to a dense array.
 """
 
 # %%
@@ -29,7 +29,7 @@ modules = [argparse, calendar, email.message, statistics, tarfile, ElementTree]
 sources = [inspect.getsource(module) for module in modules]
 
 # %%
-# The module is the topic.
+# The topic of a text is its module.
 
 texts, topics = [], []
 for topic, source in enumerate(sources):
@@ -42,8 +42,9 @@ y = np.array(topics)
 print(X.shape, f"{X.nnz / np.prod(X.shape):.1%} of the numbers are not zero")
 
 # %%
-# Two numbers a text. Cross-entropy suits words that are there or not, and hiding a quarter of them
-# makes the net learn which go together. What is 0 stays 0 if scaled to [0, 1].
+# The codes have two components. Cross-entropy suits words that are present or absent. The variant
+# "masked" hides a quarter of the words, so that the network learns which words occur together.
+# `scaling="minmax"` keeps zeros, and thus sparsity.
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
 autoencoder = AutoencoderTransformer(
@@ -60,8 +61,8 @@ autoencoder = AutoencoderTransformer(
 pca = TruncatedSVD(2, random_state=0).fit(X_train)
 for name, model in {"autoencoder": autoencoder, "latent semantic analysis": pca}.items():
     neighbors = KNeighborsClassifier(15).fit(model.transform(X_train), y_train)
-    found = neighbors.score(model.transform(X_test), y_test)
-    print(f"{name:25s} the module is found for {found:.0%} of new texts")
+    accuracy = neighbors.score(model.transform(X_test), y_test)
+    print(f"{name:25s} accuracy of modules for new texts: {accuracy:.0%}")
 
 # %%
 
@@ -72,6 +73,6 @@ plt.legend()
 plt.show()
 
 # %%
-# What to see: modules lie in regions of their own, argparse and statistics farthest out, and what
-# deals in messages and trees side by side. The linear map has arms that begin in one crowded place.
-# Pieces of plain code, which speak no module's language, lie in the middle.
+# Modules form separate regions, with argparse and statistics farthest from the center, and the
+# modules for messages and trees side by side. Texts without words that are typical of a module are
+# in the center.

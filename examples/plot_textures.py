@@ -1,13 +1,13 @@
 """
-Why learnt codes, and not pixels or patches?
-============================================
+Segmenting textures: pixels, patches and learnt codes
+=====================================================
 
-Three textures with the same mean and the same spread: their gray values say nothing, only their
-patterns do. We segment them without labels in three ways that differ in the encoder alone.
+The image has four textures with the same mean and the same standard deviation, which differ only in
+their patterns. We segment it without labels, with three encoders.
 """
 
 # %%
-# The images come with their truth, so that every way gets a score.
+# `make_mosaic` also returns the true labels, which are used for scoring only.
 
 import matplotlib.pyplot as plt
 from sklearn.decomposition import PCA
@@ -32,9 +32,10 @@ maps = {
 }
 
 # %%
-# What to see: pixels and patches follow the light and dark stripes *inside* the textures, because
-# a patch's components store where in the pattern it lies. The learnt, pooled codes are the same
-# all over a texture. Their failure is at the borders, where a neighborhood sees two textures.
+# Segments of pixels and patches follow the bright and dark stripes *inside* the textures, because
+# the components of a patch store its position in the pattern. Learnt, pooled codes are nearly
+# constant within a texture. Their errors are at borders, where a neighborhood contains two
+# textures.
 
 figure, axes = plt.subplots(1, 5, figsize=(15, 3.4), layout="constrained")
 axes[0].imshow(images[0, ..., 0], cmap="gray")

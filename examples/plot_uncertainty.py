@@ -1,14 +1,14 @@
 """
-Does it know where it is wrong?
-===============================
+Comparing uncertainty with errors
+=================================
 
-`uncertainty` gives every pixel a number from 0 to 1. If it is worth something, leaving out the most
-uncertain pixels must leave out the mistakes.
+`uncertainty` gives every pixel a number from 0 to 1. If it is useful, leaving out the most
+uncertain pixels reduces the error rate of the rest.
 """
 
 # %%
-# Noisy shapes, a classifier taught with one pixel in 64, and an image that it has not seen. Into
-# that we put something new: a very bright bar, which is no disc and no square.
+# A classifier is trained with one labeled pixel in 64 of two images with noisy shapes. The test
+# image contains a new object: a very bright bar, which is neither a disc nor a square.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,7 +33,7 @@ bar[80:88, 10:86] = True
 image[bar] = 3
 
 # %%
-# Three measures of one doubt.
+# There are three measures of uncertainty.
 
 labels = segmenter.predict([image])[0]
 wrong = (labels != truth[2]) & ~bar
@@ -41,27 +41,27 @@ measures = ["entropy", "margin", "least_confidence"]
 maps = {name: segmenter.uncertainty([image], measure=name)[0] for name in measures}
 
 # %%
-# What to see: doubt lies along the borders and in the discs, whose brightness is between the
-# others', as do the mistakes; without the most doubtful fifth of the pixels hardly any is left.
-# The bar is where it fails: the segmenter has never seen anything like it and is as sure as can
-# be. Uncertainty is between the known classes; `inspection.reconstruction_error` is for the
-# unknown.
+# Uncertain pixels are along the borders and in the discs, whose brightness is between that of the
+# other classes, and so are the errors. Without the most uncertain fifth of the pixels, hardly any
+# errors are left. The uncertainty of the bar is very low, although the segmenter has never seen
+# such an object: uncertainty compares the known classes. For unknown objects, see
+# `inspection.reconstruction_error`.
 
 figure, axes = plt.subplots(1, 4, figsize=(15, 3.9), layout="constrained")
 axes[0].imshow(image[..., 0], cmap="gray", vmin=-0.5, vmax=1.5)
-axes[0].set_title("image, with a bar never seen")
+axes[0].set_title("image with a new object")
 axes[1].imshow(np.where(bar, 0.5, wrong), cmap="gray")
-axes[1].set_title("mistakes (white), bar (gray)")
+axes[1].set_title("errors (white), bar (gray)")
 shown = axes[2].imshow(maps["entropy"], cmap="cividis", vmin=0, vmax=1)
 axes[2].set_title(f"uncertainty; of the bar {maps['entropy'][bar].mean():.2f}")
 figure.colorbar(shown, ax=axes[2], shrink=0.8)
 for ax in axes[:3]:
     ax.set_axis_off()
 kept = np.linspace(0.5, 1, 26)
-for name, doubt in maps.items():
-    surest_first = wrong[~bar][np.argsort(doubt[~bar], kind="stable")]
-    errors = [surest_first[: int(share * len(surest_first))].mean() for share in kept]
+for name, values in maps.items():
+    ordered = wrong[~bar][np.argsort(values[~bar], kind="stable")]
+    errors = [ordered[: int(share * len(ordered))].mean() for share in kept]
     axes[3].plot(kept, errors, label=name)
-axes[3].set(xlabel="share of pixels kept, surest first", ylabel="share of mistakes among them")
+axes[3].set(xlabel="share of pixels kept, least uncertain first", ylabel="error rate")
 axes[3].legend()
 plt.show()

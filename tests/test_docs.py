@@ -95,6 +95,15 @@ def test_pages_link_to_examples_that_exist():
             assert (ROOT / "examples" / f"{name}.py").exists(), f"{page}: {name}"
 
 
+def test_the_architecture_page_is_generated_from_the_package_as_it_is(monkeypatch):
+    """`python docs/_architecture.py` was run after the last change of a room's docstring."""
+    monkeypatch.syspath_prepend(DOCS)
+    import _architecture
+
+    assert _architecture.PAGE.read_text() == _architecture.page()
+    assert _architecture.DIAGRAM.read_text() == _architecture.diagram()
+
+
 @pytest.mark.parametrize("path", sorted(DOCS.glob("notebooks/*.ipynb")), ids=lambda p: p.stem)
 def test_notebooks_are_small_and_were_run(path):
     """Whoever reads one sees what it prints and draws, and no error."""

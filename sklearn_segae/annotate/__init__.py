@@ -1,1 +1,1 @@
-"""The page to scribble on: strokes, what is learnt from them, and its server."""
+"""Local web page for drawing labels: session, model and server."""

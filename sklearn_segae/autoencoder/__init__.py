@@ -1,1 +1,1 @@
-"""AutoencoderTransformer: samples to codes and back."""
+"""AutoencoderTransformer: its architectures, variants and sampling of codes."""

@@ -1,1 +1,1 @@
-"""PixelEncoder: images to a code for every pixel."""
+"""PixelEncoder: from images to a code for every pixel."""

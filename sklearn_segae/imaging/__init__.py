@@ -1,1 +1,1 @@
-"""Images and label maps as arrays: validated, normalized, lazy, tiled, sampled, rendered."""
+"""Validation, normalization, tiling, sampling and rendering of images and label maps."""

@@ -1,1 +1,1 @@
-"""AESegmenter: codes to label maps."""
+"""AESegmenter: from codes to label maps, by clusterers and classifiers."""

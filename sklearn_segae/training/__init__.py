@@ -1,1 +1,1 @@
-"""How a network is trained: samples and an objective become a net."""
+"""Training of networks with skorch: parameters, batches, losses, optimizers, callbacks."""
