@@ -3,7 +3,7 @@ Segmenting a micrograph from scribbles
 ======================================
 
 A micrograph of three phases is segmented from nine strokes (*scribbles*), once with the gray values
-of single pixels and once with learnt codes. Then three more strokes are placed where the
+of single pixels and once with learned codes. Then three more strokes are placed where the
 uncertainty is highest.
 """
 
@@ -64,12 +64,12 @@ print(f"{(strokes >= 0).mean():.2%} of the pixels are labeled")
 # We fit the same forest to gray values and to codes. The encoder is trained on both images.
 forest = RandomForestClassifier(random_state=0)
 gray = AESegmenter(encoder="passthrough", estimator=forest).fit(images, strokes)
-learnt = AESegmenter(estimator=forest, random_state=0).fit(images, strokes)
+learned = AESegmenter(estimator=forest, random_state=0).fit(images, strokes)
 
 # %%
 # The uncertainty is the entropy of the forest's probabilities, between 0 and 1. We add three
 # strokes where its local average is highest in the first image, and fit again.
-uncertainty = learnt.uncertainty(images)
+uncertainty = learned.uncertainty(images)
 region = gaussian_filter(uncertainty[0], 6)
 extended = strokes.copy()
 for _ in range(3):
@@ -80,7 +80,7 @@ more = AESegmenter(estimator=forest, random_state=0).fit(images, extended)
 
 predicted = {
     "Gray values": gray.predict(images),
-    "Codes": learnt.predict(images),
+    "Codes": learned.predict(images),
     "Three strokes more": more.predict(images),
 }
 for name, labels in predicted.items():

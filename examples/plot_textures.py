@@ -1,6 +1,6 @@
 """
-Segmenting textures: pixels, patches and learnt codes
-=====================================================
+Segmenting textures: pixels, patches and learned codes
+======================================================
 
 The image has four textures with the same mean and the same standard deviation, which differ only in
 their patterns. We segment it without labels, with three encoders.
@@ -33,7 +33,7 @@ maps = {
 
 # %%
 # Segments of pixels and patches follow the bright and dark stripes *inside* the textures, because
-# the components of a patch store its position in the pattern. Learnt, pooled codes are nearly
+# the components of a patch store its position in the pattern. Learned, pooled codes are nearly
 # constant within a texture. Their errors are at borders, where a neighborhood contains two
 # textures.
 
