@@ -27,7 +27,13 @@ variants = ["plain", "denoising", "masked", "sparse", "contractive", "variationa
 fitted = {}
 for variant in variants:
     autoencoder = AutoencoderTransformer(
-        32, variant=variant, scaling=None, tol=0, lr=3e-3, max_epochs=60, random_state=0
+        32,
+        variant=variant,
+        scaling=None,
+        lr=3e-3,
+        max_epochs=60,
+        n_iter_no_change=60,  # all epochs
+        random_state=0,
     )
     fitted[variant] = autoencoder.fit(X_train)
     denoised = autoencoder.inverse_transform(autoencoder.transform(noisy))
