@@ -140,7 +140,7 @@ def normalized_patches(
 def _gaussian_blocks(
     centers: range, maps: Tensor, axis: int, sigma: float, stride: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield what some of the centers see of a line of pixels, and matrices that average it.
+    """Yield the part of a line of pixels about some of the centers, and the matrix that averages it.
 
     A banded matrix, block by block: matrix products are what processors are best at, several times
     faster on a tile than a separable filter of the same size.
@@ -154,7 +154,7 @@ def _gaussian_blocks(
 
 
 def _gaussian_rows(centers: range, within: slice, sigma: float, stride: int) -> Tensor:
-    """Matrix (len(centers), n_seen) whose rows average pixels about the centers."""
+    """Matrix (len(centers), n_within) whose rows average pixels about the centers."""
     offsets = stride * torch.arange(within.start, within.stop) - torch.tensor(centers)[:, None]
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
         offsets.abs() <= pool_radius(sigma)

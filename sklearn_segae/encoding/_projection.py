@@ -168,7 +168,7 @@ def _colors_first(
     """Colors (C, q), then coherence axes of what colors leave unexplained in the features.
 
     `n_strong` of these, and the colors as they come out of the pooling, get unit variance. The
-    others are faint additions: too weak to sway a clusterer, there for whatever looks at one
+    others are faint additions: too weak to sway a clusterer, there for whatever uses one
     component at a time, as a forest of trees does.
     """
     unused = len(covariance) - len(colors)  # pixels are the first of the features

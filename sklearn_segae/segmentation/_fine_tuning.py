@@ -26,7 +26,7 @@ from ..training._train import reraise_interrupt, train
 from ._pixel_head import PixelHead, weigh_classes
 from ._targets import Targets
 
-SIDE = 64  # of the tiles whose labels count, in pixels
+LABELED_TILE_SIDE = 64  # of the tiles whose labels count, in pixels
 N_STEPS = 8  # in an epoch
 SLOWDOWN = 0.1  # of the encoder's learning rate: it has learnt already
 UNLABELED = -1.0
@@ -162,12 +162,14 @@ def _labeled_tile(known: Sequence[np.ndarray], rng: np.random.Generator) -> tupl
     counts = np.array([k.sum() for k in known])
     i = int(rng.choice(len(known), p=counts / counts.sum()))
     y, x = divmod(int(rng.choice(np.flatnonzero(known[i]))), known[i].shape[1])
-    rows, columns = (slice(middle - SIDE // 2, middle + SIDE // 2) for middle in (y, x))
+    rows, columns = (
+        slice(middle - LABELED_TILE_SIDE // 2, middle + LABELED_TILE_SIDE // 2) for middle in (y, x)
+    )
     return i, clip_tile((rows, columns), known[i].shape)
 
 
 def _any_tile(images: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
-    ((i, tile),) = sample_tiles(images, min(SIDE, *images[0].shape[:2]), 1, rng)
+    ((i, tile),) = sample_tiles(images, min(LABELED_TILE_SIDE, *images[0].shape[:2]), 1, rng)
     return i, clip_tile(tile, images[i].shape)
 
 

@@ -45,7 +45,7 @@ def test_the_joint_network_is_what_encoder_and_head_are(few, features):
     fitted = segmenter(encoder__features=features).fit(images, y)
     joint = Joint(fitted.encoder_, fitted.estimator_).eval()
     everything = slice(0, images[0].shape[0]), slice(0, images[0].shape[1])
-    x = scaled(read_tile(images[0], everything, joint.reader.margin), fitted.encoder_.scale_)
+    x = scaled(read_tile(images[0], everything, joint.margin), fitted.encoder_.scale_)
     with torch.inference_mode():
         logits = joint(torch.from_numpy(x.astype(np.float32)).movedim(-1, 0)[None])
     np.testing.assert_allclose(
