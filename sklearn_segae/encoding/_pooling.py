@@ -140,7 +140,7 @@ def normalized_patches(
 def _gaussian_blocks(
     centers: range, maps: Tensor, axis: int, sigma: float, stride: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield the part of a line of pixels about some of the centers, and the matrix that averages it.
+    """Yield parts of a line of pixels about some of the centers, and matrices that average them.
 
     A banded matrix, block by block: matrix products are what processors are best at, several times
     faster on a tile than a separable filter of the same size.
