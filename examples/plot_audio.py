@@ -86,4 +86,5 @@ plt.show()
 # %%
 # Three components of the spectrogram separate the instruments almost completely; principal
 # components overlap more. Codes of the waveform separate them less well, even with eight
-# components: they have to store the phase, which does not depend on the instrument.
+# components, and not better than PCA: they have to store the phase, which does not depend on the
+# instrument.

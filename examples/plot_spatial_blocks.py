@@ -121,7 +121,7 @@ show(
 wrong = segmenter.predict(X_elsewhere) != y_elsewhere
 elsewhere_map = np.where(wrong, 0, y_elsewhere + 1).reshape(SIDE, SIDE)
 with_black = ListedColormap(["black", *colors["cmap"].colors])
-show(axes[0, 2], elsewhere_map, f"other scene, mistakes in black: {elsewhere:.2f}", cmap=with_black)
+show(axes[0, 2], elsewhere_map, f"other scene, errors in black: {elsewhere:.2f}", cmap=with_black)
 ax = axes[1, 2]
 ax.plot([1, *folds], [random_pixels, *blocks], "o-")
 ax.annotate("random pixels", (1, random_pixels), (8, -3), textcoords="offset points")
