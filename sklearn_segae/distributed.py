@@ -47,7 +47,7 @@ def shared_training(backend: str | None = None) -> Iterator[int]:
 
     Notes
     -----
-    This is synchronous data parallelizm [1]_. A batch with fewer samples than there are processes
+    This is synchronous data parallelism [1]_. A batch with fewer samples than there are processes
     is computed by all of them.
 
     References

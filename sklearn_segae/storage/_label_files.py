@@ -41,7 +41,7 @@ def check_label_format(path: Path, pages: Pages) -> None:
     known = (".png", ".bmp", *STACKABLE)
     suffix = path.suffix.lower()
     if suffix not in known:
-        why = "loses labels" if suffix in LOSSY else "is no format of label maps"
+        why = "loses labels" if suffix in LOSSY else "is not a label map format"
         raise ValueError(f"{path}: {suffix or 'no suffix'} {why}. Use {', '.join(known)}.")
     if pages.stacked and suffix not in STACKABLE:
         raise ValueError(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from sklearn_segae import __version__
+from sklearn_segae import AESegmenter, PixelEncoder, __version__
 from sklearn_segae.cli._app import main, repeat_options
+from sklearn_segae.cli._options import Features, Scope
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import matched_accuracy, mean_iou, pixel_accuracy
 from sklearn_segae.storage import open_image
@@ -552,3 +553,13 @@ def test_options_of_many_values():
         *("--truth", "b", "--truth", "c"),
         *("--json", "d"),
     ]
+
+
+def test_option_values_are_those_of_the_estimators():
+    """The command has lists of its own, as importing estimators takes seconds: they are equal."""
+    for values, estimator, name in (
+        (Features, PixelEncoder, "features"),
+        (Scope, AESegmenter, "scope"),
+    ):
+        (constraint,) = estimator._parameter_constraints[name]
+        assert set(values) == constraint.options
