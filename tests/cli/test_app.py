@@ -528,7 +528,10 @@ def test_strokes_of_a_folder_go_with_its_images(segae, photos, tmp_path):
     """`annotate` takes folders and globs, too: one map of strokes is too few for three images."""
     write_image(tmp_path / "p0.png", np.uint8(photos[2][0]))
     code, _, err = segae("annotate", photos[0] / "p*.png", "--labels", tmp_path)
-    assert (code, err) == (1, "segae: y holds 1 label maps, but X holds 3 images.\n")
+    assert (code, err) == (
+        1,
+        "segae: y holds 1 label maps, but X holds 3 images. Pass one for every image.\n",
+    )
 
 
 def test_version_and_completion(segae):
