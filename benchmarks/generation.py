@@ -1,4 +1,4 @@
-"""Generated samples, and generated pairs of images and label maps: how good, and what they help.
+"""Measure the quality of generated samples, and the benefit of generated images with labels.
 
     python benchmarks/generation.py samples [--seeds 3]
     python benchmarks/generation.py pairs --data FOLDER [--sets a b] [--seeds 5] [--strokes 0.01]
