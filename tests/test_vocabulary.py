@@ -99,3 +99,9 @@ def test_the_walk_finds_names():
     assert BANNED.search("--no-colour")
     assert not BANNED.search("channel_names")
     assert BRITISH.search("A centred, normalised grey patch.")
+
+
+def test_examples_import_from_public_modules():
+    """What a docstring shows can be pasted by readers: no private module is in it."""
+    for path in PACKAGE.rglob("*.py"):
+        assert not re.findall(r">>> .*sklearn_segae[\w.]*\._", path.read_text()), path

@@ -39,7 +39,7 @@ class RegionTree:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_segae.regions._region_tree import RegionTree
+    >>> from sklearn_segae.regions import RegionTree
     >>> tree = RegionTree(np.array([[0, 1, 2]]), np.array([[0, 1], [2, 3]]), np.array([1.0, 4.0]))
     >>> tree.cut(threshold=2)
     array([[0, 0, 1]], dtype=int32)
