@@ -10,7 +10,7 @@ from ._lazy_images import LARGE, LazyImage
 from ._tiles import Tile, spread_tiles, tiles
 
 MIN_RANGE = 0.25  # of the typical range; images with less contrast are stretched no further
-SIDE = 1024  # side of the tiles that ranges are measured on, in pixels
+RANGE_TILE_SIDE = 1024  # side of the tiles that ranges are measured on, in pixels
 
 
 class NormalizedImage(LazyImage):
@@ -58,8 +58,8 @@ def range_tiles(shape: tuple[int, ...]) -> list[Tile]:
     """Return the tiles that the range is measured on: all, or evenly spread ones if it is large."""
     n_pixels = shape[0] * shape[1]
     if n_pixels <= LARGE:
-        return list(tiles(shape, SIDE))
-    side = SIDE // 4
+        return list(tiles(shape, RANGE_TILE_SIDE))
+    side = RANGE_TILE_SIDE // 4
     return list(spread_tiles(shape, side, (n_pixels / LARGE) ** 0.5))
 
 

@@ -18,8 +18,8 @@ from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
 from ..segmentation._segmenter import inside_segmenter
 
-DISCOUNT = 0.8  # of the score for every better patch of the same image
-PROTOTYPE_TILE_SIDE = 128  # of the tiles that are looked at of a large image, in pixels
+DISCOUNT = 0.8  # factor of the score for every better patch of the same image
+PROTOTYPE_TILE_SIDE = 128  # minimum side of the tiles that are searched in a large image, in pixels
 
 
 @validate_params(

@@ -15,7 +15,7 @@ from ..imaging._lazy_images import release
 from ._files import read_image
 from ._formats import TIFF
 
-SIDE = 512  # side in pixels of the chunks that label maps are stored in
+CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
 
 
 def open_image(path: str | os.PathLike[str]) -> Any:
@@ -88,7 +88,7 @@ def create_labels(
     """
     path, dtype = Path(path), np.dtype(dtype)
     if path.suffix.lower() == ".zarr":
-        chunks = tuple(min(SIDE, size) for size in shape)
+        chunks = tuple(min(CHUNK_SIDE, size) for size in shape)
         zarr = require("zarr", "scale")
         return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True)
     if path.suffix.lower() in TIFF:
@@ -131,15 +131,15 @@ class TiledTiff:
             path,
             shape=self.shape,
             dtype=dtype,
-            tile=(SIDE, SIDE),
+            tile=(CHUNK_SIDE, CHUNK_SIDE),
             bigtiff=True,
             photometric="minisblack",
             extratags=extra_tags,
         )
         with tifffile.TiffFile(path) as file:  # its tiles are contiguous
             offset = file.pages[0].dataoffsets[0]
-        grid = tuple(-(-size // SIDE) for size in shape)
-        self._tiles = np.memmap(path, dtype, "r+", offset, (*grid, SIDE, SIDE))
+        grid = tuple(-(-size // CHUNK_SIDE) for size in shape)
+        self._tiles = np.memmap(path, dtype, "r+", offset, (*grid, CHUNK_SIDE, CHUNK_SIDE))
 
     def __setitem__(self, key: tuple[slice, slice], values: Any) -> None:
         """Write rows and columns."""
@@ -155,10 +155,10 @@ class TiledTiff:
 
 def _pieces(part: slice) -> Iterator[tuple[int, slice, slice]]:
     """Yield the tiles that a range overlaps: index, slice of the tile, slice of the range."""
-    for i in range(part.start // SIDE, -(-part.stop // SIDE)):
-        start, stop = max(part.start, i * SIDE), min(part.stop, (i + 1) * SIDE)
+    for i in range(part.start // CHUNK_SIDE, -(-part.stop // CHUNK_SIDE)):
+        start, stop = max(part.start, i * CHUNK_SIDE), min(part.stop, (i + 1) * CHUNK_SIDE)
         yield (
             i,
-            slice(start - i * SIDE, stop - i * SIDE),
+            slice(start - i * CHUNK_SIDE, stop - i * CHUNK_SIDE),
             slice(start - part.start, stop - part.start),
         )
