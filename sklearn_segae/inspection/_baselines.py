@@ -11,7 +11,10 @@ from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, full_tile, read_tile, some_tiles
 from ._log_odds import LogOdds
 
-TILE_SIDE, N_TILES = 128, 9  # tiles of a large image in which the other segment is searched for
+BASELINE_TILE_SIDE, N_TILES = (
+    128,
+    9,
+)  # tiles of a large image in which the other segment is searched for
 INSIDE = 0.5  # minimum distance of baselines to boundaries, relative to the largest distance
 
 
@@ -19,7 +22,7 @@ def other_windows(
     odds: LogOdds, seen: np.ndarray, n: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
     """Return random windows (H', W', C) in the other segment; [] if there are none."""
-    parts = some_tiles(seen.shape, TILE_SIDE, N_TILES)
+    parts = some_tiles(seen.shape, BASELINE_TILE_SIDE, N_TILES)
     places = _inside_other(odds, seen, parts)
     if not len(places) and len(parts) > 1:  # the tiles may have missed it
         places = _inside_other(odds, seen, [full_tile(seen.shape)])
