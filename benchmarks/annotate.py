@@ -1,4 +1,4 @@
-"""Seconds from the end of a stroke to the picture, as the page asks for it, at one megapixel.
+"""Measure the seconds from the end of a stroke to the updated picture, at one megapixel.
 
 OMP_NUM_THREADS=1 python benchmarks/annotate.py --channels 1 3
 """

@@ -1,17 +1,17 @@
-"""Does an explanation point at the channel that decides? Share of the attribution that lies on it.
+"""Measure the share of an attribution that falls on the decisive channel.
 
     python benchmarks/attribution.py [--seeds 2] [--pixels 2] [--cases 0 1 2 3 4 5]
                                      [--size 96] [--epochs 5] [--others noise]
 
-Segments differ in one channel alone, by color or by texture; the others are noise of the same
-spread. Of every pixel that is explained, the table gives the share that the deciding channel has
-of the absolute attribution, in the map and of whole channels (`why.channels`), and the share of
-the map that lies within three poolings of the pixel. Means over seeds and pixels, with the lowest
-of a seed in brackets; seconds of one core for a pixel; the accuracy of the segmentation, of the
-worst seed.
+Segments differ in one channel only, by color or by texture; the others are noise of the same
+variance. For every explained pixel, the table gives the share of the decisive channel in the
+absolute attribution, in the map and for whole channels (`result.channels`), and the share of the
+map within three poolings of the pixel. These are means over seeds and pixels, with the lowest seed
+in brackets. It also gives the seconds per pixel on one core, and the lowest accuracy of the
+segmentation over seeds.
 
-`--others constant` leaves the other channels empty: what they have of the attribution beside noise,
-but not here, is the model's own use of noise.
+With `--others constant` the other channels are empty. Attribution that they only get with noise
+shows that the model uses noise.
 """
 
 import argparse
@@ -71,10 +71,10 @@ def share(values):
     return total[DECIDES] / total.sum()
 
 
-def nearness(why, reach):
+def nearness(result, reach):
     """Return the share of the absolute attribution within `reach` pixels of the explained one."""
-    mass = np.abs(why.attribution).sum(2)
-    apart = ndimage.distance_transform_cdt(~why.region, "chessboard")
+    mass = np.abs(result.attribution).sum(2)
+    apart = ndimage.distance_transform_cdt(~result.region, "chessboard")
     return mass[apart <= reach].sum() / mass.sum()
 
 
@@ -90,10 +90,17 @@ def measure(segmenter, image, labels, method, baseline, n_pixels):
     reach = np.ceil(3 * segmenter.encoder_.pooling_)
     for pixel in pixels_inside(labels, n_pixels, rng):
         start = time.process_time()
-        why = pixel_attribution(segmenter, image, pixel, method=method, baseline=baseline)
+        result = pixel_attribution(segmenter, image, pixel, method=method, baseline=baseline)
         seconds = time.process_time() - start
-        if np.any(why.attribution) and np.any(why.channels):  # else nothing was seen to matter
-            yield share(why.attribution), share(why.channels), nearness(why, reach), seconds
+        if np.any(result.attribution) and np.any(
+            result.channels
+        ):  # else nothing was seen to matter
+            yield (
+                share(result.attribution),
+                share(result.channels),
+                nearness(result, reach),
+                seconds,
+            )
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What codes are worth: clusters found in them, and what can be reconstructed from them.
+"""Measure the quality of codes, by clustering and by reconstruction.
 
     python benchmarks/codes.py cluster [--seeds 3] [--data images.npz] [--settings default conv]
     python benchmarks/codes.py reconstruct [--seeds 3] [--data images.npz]

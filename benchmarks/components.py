@@ -1,4 +1,4 @@
-"""Fewer dimensions are faster: k-means on codes, on patches, and on PCA of patches.
+"""Measure the time of k-means on codes, on patches, and on PCA of patches.
 
     python benchmarks/components.py [--size 384] [--segments 5] [--images 3] [--plot figure.png]
     python benchmarks/components.py --files a.png b.png --truth a_t.png b_t.png
@@ -50,7 +50,7 @@ def encodings(images):
 
 
 def cut_patches(images):
-    """Rows of 81 numbers a channel: what an ordinary transformer sees in AESegmenter."""
+    """Return rows of 81 numbers per channel, as other transformers get them in AESegmenter."""
     segmenter = AESegmenter(
         1, encoder=FunctionTransformer(), estimator=KMeans(1, n_init=1), patch_size=9
     )

@@ -1,13 +1,12 @@
-"""One worker process against two: how much of a second core arrives.
+"""Measure the speedup of two dask workers over one.
 
     python benchmarks/dask_workers.py [--side 3000] [--workers 1 2]
 
 Fits on a corner of a synthetic image (three bands of bytes in chunks of 512 x 512), then predicts
 all of it with `dask.distributed`, worker processes of one thread each on this machine. Prints wall
 seconds without the start of the workers, megapixels a second, bytes of the model, and whether the
-label maps are the same. The rows "plain" are what the machine has to give: as many processes
-that know nothing of each other, each with the same number of chunks of its own, without dask.
-Worth reading on an idle machine alone.
+label maps are the same. The rows "plain" show what the machine can reach: as many independent
+processes, each with the same number of chunks, without dask. Run it on an idle machine.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Beside research code: per-image differentiable clustering, written from the paper's description.
+"""Compare with per-image differentiable clustering, implemented from the paper.
 
     python benchmarks/differentiable_clustering.py [--size 192] [--images 3] [--iterations 100]
     python benchmarks/differentiable_clustering.py --files a.png b.png --truth a_t.png b_t.png

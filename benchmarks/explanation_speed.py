@@ -1,4 +1,4 @@
-"""How long explanations of one large image take: seconds of one core, for four segmenters.
+"""Measure the time of explanations of one large image, on one core, for four segmenters.
 
     python benchmarks/explanation_speed.py [--side 1024] [--cases 0 1 2 3]
 

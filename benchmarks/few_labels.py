@@ -1,4 +1,4 @@
-"""A few scribbles: AESegmenter beside what a pixel classifier is usually given.
+"""Compare AESegmenter with pixel classifiers on few scribbled labels.
 
     python benchmarks/few_labels.py --data FOLDER [--sets a b] [--draws 5] [--fractions 0.001 0.01]
 

@@ -1,4 +1,4 @@
-"""Damage and forge saved models, and look what loading makes of them.
+"""Load damaged and forged model files, and check the results.
 
     python benchmarks/fuzz_models.py [--n 10000] [--seed 0]
 

@@ -1,4 +1,4 @@
-"""Generated samples, and generated pairs of images and label maps: how good, and what they help.
+"""Measure the quality of generated samples, and the benefit of generated images with labels.
 
     python benchmarks/generation.py samples [--seeds 3]
     python benchmarks/generation.py pairs --data FOLDER [--sets a b] [--seeds 5] [--strokes 0.01]
@@ -30,7 +30,7 @@ from sklearn.svm import SVC
 from sklearn_segae import AESegmenter, AutoencoderTransformer
 from sklearn_segae.autoencoder._latent_sampling import draw_codes
 from sklearn_segae.autoencoder._variants import VARIANTS
-from sklearn_segae.generation._augmentation import carry, draw_places
+from sklearn_segae.generation._augmentation import draw_sources, resample
 from sklearn_segae.generation._image_mask_generator import ImageMaskGenerator
 from sklearn_segae.generation._sample_metrics import (
     coverage,
@@ -150,7 +150,7 @@ def classical(X, y, seed):
     new = []
     for _ in range(N_NEW):
         i = rng.integers(len(X))
-        image, labels = carry(X[i].astype(float), y[i], draw_places(y[i].shape, 1.0, rng))
+        image, labels = resample(X[i].astype(float), y[i], draw_sources(y[i].shape, 1.0, rng))
         contrast, shift = np.exp(rng.uniform(-LIGHT, LIGHT)), rng.uniform(-LIGHT, LIGHT) * spread
         image = image.mean((0, 1)) + contrast * (image - image.mean((0, 1))) + shift
         new.append((np.clip(image, low, high).round().astype(X[i].dtype), labels))

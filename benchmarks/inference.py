@@ -1,4 +1,4 @@
-"""How fast pixels are encoded: torch, onnxruntime, 16 bits, beside PCA of patches and k-means.
+"""Measure the speed of encoding with torch, onnxruntime and 16 bits, and of PCA and k-means.
 
     python benchmarks/inference.py [--side 1024] [--repeats 3] [--bfloat16]
 

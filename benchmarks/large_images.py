@@ -1,4 +1,4 @@
-"""Time and memory of images larger than memory: a curve that ought to be flat.
+"""Measure time and memory for images larger than memory, which should not depend on their size.
 
     python benchmarks/large_images.py [--sides 1000 4000] [--max-memory 512MiB] [--suffix zarr]
 

@@ -1,4 +1,4 @@
-"""Memory of one process over many fits: a curve that ought to be flat.
+"""Measure the memory of one process over many fits, which should not grow.
 
     python benchmarks/memory.py [--fits 200]
 

@@ -1,4 +1,4 @@
-"""How long scores take: 100 comparisons of label maps of a photograph's size.
+"""Measure the time of scores: 100 comparisons of label maps of the size of photographs.
 
     python benchmarks/metrics_speed.py [--runs 3]
 

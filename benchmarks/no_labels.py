@@ -1,10 +1,10 @@
-"""No labels: AESegmenter beside k-means on pixels, on PCA of patches and on filters.
+"""Compare AESegmenter without labels with k-means on pixels, PCA of patches and filters.
 
     python benchmarks/no_labels.py --data FOLDER [--sets a b] [--seeds 0 1 2] [--limit 6]
     python benchmarks/no_labels.py --data FOLDER --ask borders|number [--sets a b]
 
 Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
-counts nowhere (or -1). All methods are told the true number of segments, and nothing else. Sets
+is left out (or -1). All methods get the true number of segments, and nothing else. Sets
 named "*mosaic*" or "*outex*" hold images whose labels mean nothing elsewhere: one model an image;
 of the others one model a set, its segments matched to the classes once. The score is the mean IoU;
 of AESegmenter its mean and standard deviation over the seeds, of the others that of the first seed.

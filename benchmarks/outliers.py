@@ -1,4 +1,4 @@
-"""Outliers by reconstruction: digits of one class among those of the nine others.
+"""Detect digits of one class among nine others by their reconstruction errors.
 
     python benchmarks/outliers.py [--seeds 3] [--data images.npz] [--variants plain denoising]
 

@@ -1,4 +1,4 @@
-"""Region trees of photographs beside scikit-image's graph and superpixels, against annotators.
+"""Score region trees of photographs, and the graphs and superpixels of scikit-image.
 
     python benchmarks/region_trees.py --data FOLDER [--limit 40]
 

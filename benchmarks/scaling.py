@@ -1,4 +1,4 @@
-"""Cost grows linearly with pixels: seconds and memory for images of 0.1 to 64 megapixels.
+"""Measure time and memory for images of 0.1 to 64 megapixels.
 
     python benchmarks/scaling.py [--largest 16] [--features texture] [--runs 1] [--plot figure.png]
 

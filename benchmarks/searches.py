@@ -1,4 +1,4 @@
-"""What a search costs: cached encoders, two processes, and memory over many fits.
+"""Measure the cost of searches: cached encoders, two processes, and memory over many fits.
 
     python benchmarks/searches.py [--fits 100] [--size 96]
 

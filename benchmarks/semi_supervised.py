@@ -1,4 +1,4 @@
-"""What images without labels are worth: three scribbled images, the others scored.
+"""Measure the benefit of images without labels: three scribbled images, the others scored.
 
     python benchmarks/semi_supervised.py --data FOLDER [--sets a b] [--draws 3] [--fraction 0.01]
 
@@ -7,9 +7,9 @@ and the score is the mean IoU over the others, which have none.
 
 * three, forest: encoder and forest learn from the three images alone
 * all, forest: the encoder learns from all images
-* all, self-training: the forest labels pixels of all images for itself, where it is sure
+* all, self-training: the forest is refitted to its confident predictions on all images
 * three, head; all, head: `PixelHead` in place of the forest
-* all, tuned: the head teaches the encoder, on all images (`fine_tune=True`)
+* all, tuned: the encoder is trained through the head, on all images (`fine_tune=True`)
 """
 
 import argparse

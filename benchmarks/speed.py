@@ -1,4 +1,4 @@
-"""How long segmenting takes: beside PCA of patches + k-means, in one process, medians over runs.
+"""Measure the time of segmentation, and that of k-means on PCA of patches.
 
     python benchmarks/speed.py [--runs 5]
 

@@ -1,4 +1,4 @@
-"""How long AutoencoderTransformer takes beside the ways to train the same net by hand.
+"""Compare the training time of AutoencoderTransformer with other ways to train the same network.
 
     python benchmarks/transformer_speed.py [--runs 5]
 

@@ -1,4 +1,4 @@
-"""Does the reconstruction error know what the network has not seen?
+"""Measure how well reconstruction errors detect textures that are not in the training images.
 
     python benchmarks/unknown_textures.py [--epochs 10]
 

@@ -1,4 +1,4 @@
-"""What other libraries may lack: optional imports, and errors for want of memory."""
+"""Optional imports, and detection of out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error is of numpy, torch or onnxruntime for want of memory."""
+    """Return whether an error of numpy, torch or onnxruntime is due to a lack of memory."""
     name, text = type(error).__name__, str(error)
     return (
         isinstance(error, MemoryError)
-        or name == "OutOfMemoryError"  # torch's, of a GPU
-        or "allocate memory" in text  # torch's, of the CPU
-        or "Failed to allocate" in text  # onnxruntime's
+        or name == "OutOfMemoryError"  # torch, on a GPU
+        or "allocate memory" in text  # torch, on the CPU
+        or "Failed to allocate" in text  # onnxruntime
     )
 
 
 def require(module: str, extra: str) -> Any:
-    """Import an optional dependency, or name the extra that installs it."""
+    """Import an optional dependency; if it is missing, raise an error that names the extra."""
     try:
         return import_module(module)
     except ImportError as error:

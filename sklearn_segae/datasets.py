@@ -1,4 +1,4 @@
-"""Synthetic images whose segments are known, for tests and examples."""
+"""Synthetic images with known segments, for tests and examples."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def make_mosaic(
     n_channels: int = 1,
     random_state: Any = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Make mosaics of textures that share mean and spread: only their pattern tells them apart.
+    """Make mosaics of textures that have the same mean and variance.
 
-    Every segment is a bent Voronoi cell, filled with noise that has been filtered along a
-    direction and at a scale of its own; the same textures occur in every image.
+    Every segment is a distorted Voronoi cell of noise, which is filtered in a direction and at a
+    scale of its own. The same textures occur in every image.
 
     Parameters
     ----------
     n_images : int, default=1
         Number of images.
     n_segments : int, default=4
-        Number of textures, each of them in every image.
+        Number of textures; each occurs in every image.
     size : int, default=128
         Height and width of an image in pixels.
     n_channels : int, default=1
-        Channels of an image; each shows the same textures.
+        Number of channels, which show the same textures.
     random_state : int, RandomState instance or None, default=None
-        Decides on everything.
+        Determines all random numbers.
 
     Returns
     -------
     images : ndarray of shape (n_images, size, size, n_channels), float32
-        Values of mean 0 and standard deviation 1, in every segment but for chance.
+        Values with mean 0 and standard deviation 1 in every segment, up to sampling errors.
     labels : ndarray of shape (n_images, size, size), int32
         The texture of every pixel, 0 to n_segments - 1.
 
@@ -72,7 +72,7 @@ def make_shapes(
     n_channels: int = 1,
     random_state: Any = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Make dark images with bright discs and squares under Gaussian noise.
+    """Make images of bright discs and squares on a dark background, with Gaussian noise.
 
     Parameters
     ----------
@@ -81,19 +81,21 @@ def make_shapes(
     size : int, default=128
         Height and width in pixels.
     n_shapes : int, default=8
-        Shapes per image, alternately discs (label 1, value 0.6) and squares (label 2, value 1);
-        the background is label 0, value 0. Later shapes lie on top.
+        Number of shapes per image, alternately discs (label 1, value 0.6) and squares (label 2,
+        value 1) on a background of label 0 and value 0. Later shapes cover earlier ones.
     noise : float, default=0.2
         Standard deviation of the noise.
     n_channels : int, default=1
-        Channels; each shows the same shapes under noise of its own.
+        Number of channels, which show the same shapes with independent noise.
     random_state : int, RandomState instance or None, default=None
-        Decides on everything.
+        Determines all random numbers.
 
     Returns
     -------
     images : ndarray of shape (n_images, size, size, n_channels), float32
+        The images.
     labels : ndarray of shape (n_images, size, size), int32
+        The label of every pixel, 0 to 2.
 
     Examples
     --------
@@ -118,7 +120,7 @@ def _check_counts(**counts: Any) -> None:
 
 
 def _cells(n_cells: int, size: int, rng: np.random.RandomState, bend: float = 0.05) -> np.ndarray:
-    """Bent Voronoi cells, each at least half as large as their mean."""
+    """Return distorted Voronoi cells, each at least half as large as their mean."""
     grid = np.mgrid[:size, :size].astype(float)
     while True:
         seeds = rng.uniform(0.08, 0.92, (n_cells, 2)) * size
@@ -133,7 +135,7 @@ def _cells(n_cells: int, size: int, rng: np.random.RandomState, bend: float = 0.
 
 
 def _texture_filter(i: int, n: int) -> tuple[float, float, float]:
-    """Blur along an axis, blur across it, and the axis' angle in degrees, all texture's own."""
+    """Return the blur along and across an axis, and its angle in degrees, of texture `i`."""
     return 1.0 + 2.0 * (i % 2), 0.4 + 0.4 * (i // 4), 180.0 * i / n
 
 

@@ -1,4 +1,4 @@
-"""One model trained by several processes, each of which looks at its share of every batch."""
+"""Training of one model by several processes, each of which computes a share of every batch."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ _n_ranks: ContextVar[int] = ContextVar("n_ranks", default=1)
 
 @contextmanager
 def shared_training(backend: str | None = None) -> Iterator[int]:
-    """Let all processes of a `torchrun` train the estimators that are fitted inside together.
+    """Train the estimators that are fitted inside this context by all processes of a `torchrun`.
 
-    Every process runs the same program on the same data. Inside, each computes the gradients of
-    its share of every batch, and all take the step of the mean. All end with the same weights:
-    those of one process, up to rounding, where the loss is a mean over the samples of a batch, and
-    shares are equal; near them for noisy variants, and for a :class:`~sklearn_segae.PixelEncoder`,
-    whose coherence is a matter of all crops of a batch together. Without `torchrun` there is one
-    process, and nothing changes.
+    Every process runs the same program on the same data. Each computes the gradients of its share
+    of every batch, and all apply their mean, so that all end with the same weights. If the loss is
+    a mean over the samples of a batch and shares are equal, these are the weights of a single
+    process, up to rounding. They differ slightly for noisy variants, and for a
+    :class:`~sklearn_segae.PixelEncoder`, whose loss depends on all crops of a batch together.
+    Without `torchrun` there is one process, and nothing changes.
 
     Parameters
     ----------
     backend : {"gloo", "nccl"} or None, default=None
-        Of `torch.distributed`; None is "nccl" where every process has a GPU, else "gloo". With
-        "nccl" each process takes the GPU of its local rank.
+        Backend of `torch.distributed`. None is "nccl" if every process has a GPU, else "gloo".
+        With "nccl" each process uses the GPU of its local rank.
 
     Yields
     ------
     rank : int
-        Of this process, from 0: let that of rank 0 alone write files.
+        Rank of this process, from 0. Only the process of rank 0 should write files.
 
     Raises
     ------
     ValueError
-        If the backend is not known.
+        If the backend is unknown.
     RuntimeError
-        If the processes do not find each other.
+        If the processes cannot connect.
 
     Notes
     -----
-    This is synchronous data parallelizm [1]_. A batch with fewer samples than there are processes
+    This is synchronous data parallelism [1]_. A batch with fewer samples than there are processes
     is computed by all of them.
 
     References
@@ -67,14 +67,14 @@ def shared_training(backend: str | None = None) -> Iterator[int]:
     0
     """
     if backend not in (None, "gloo", "nccl"):
-        raise ValueError(f"backend={backend!r} is not known. Pass 'gloo', 'nccl' or None.")
+        raise ValueError(f"backend={backend!r} is unknown. Pass 'gloo', 'nccl' or None.")
     n = int(os.environ.get("WORLD_SIZE", "1"))
     if n == 1:
         yield 0
         return
     started = not dist.is_initialized()
     if started:
-        dist.init_process_group(backend or _usual_backend())
+        dist.init_process_group(backend or _default_backend())
     if dist.get_backend() == "nccl":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     token = _n_ranks.set(n)
@@ -87,26 +87,26 @@ def shared_training(backend: str | None = None) -> Iterator[int]:
 
 
 def own_share(batch: Tensor) -> Tensor:
-    """Return the samples of a batch (n, ...) that this process looks at."""
+    """Return the share of a batch (n, ...) that this process computes."""
     n = _n_ranks.get()
     return batch[dist.get_rank() :: n] if 1 < n <= len(batch) else batch
 
 
 def average(values: Iterable[Tensor | None]) -> None:
-    """Put the mean over all processes into tensors, in place; into those that there are."""
+    """Replace tensors by their mean over all processes, in place; None is skipped."""
     n = _n_ranks.get()
-    there = [v for v in values if v is not None]
-    if n == 1 or not there:
+    tensors = [v for v in values if v is not None]
+    if n == 1 or not tensors:
         return
-    # One message, not one a tensor: most of the time of a message is its start.
-    flat = torch.cat([v.detach().flatten() for v in there])
+    # A single message, because its latency dominates.
+    flat = torch.cat([v.detach().flatten() for v in tensors])
     dist.all_reduce(flat)
-    for value, mean in zip(there, _split_like(flat / n, there), strict=True):
+    for value, mean in zip(tensors, _split_like(flat / n, tensors), strict=True):
         value.copy_(mean)
 
 
 def common_seed(seed: int) -> int:
-    """Return the seed that the first process drew."""
+    """Return the seed of the first process."""
     if _n_ranks.get() == 1:
         return seed
     seeds = [seed]
@@ -114,7 +114,7 @@ def common_seed(seed: int) -> int:
     return seeds[0]
 
 
-def _usual_backend() -> str:
+def _default_backend() -> str:
     n_local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     enough = torch.cuda.is_available() and torch.cuda.device_count() >= n_local
     return "nccl" if enough else "gloo"

@@ -1,4 +1,4 @@
-"""Splitters for pixels, which are no independent samples, and for searches without labels."""
+"""Splitters for pixels, which are not independent samples, and for searches without labels."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ __all__ = ["SingleSplit", "SpatialBlockKFold"]
 class SpatialBlockKFold(BaseCrossValidator):
     """Split the pixels of one scene into folds of whole square blocks.
 
-    Rows are the pixels of a scene (pixels x bands), as for hyperspectral images. Neighbors look
-    alike and mostly share their label, so that random folds test a classifier on pixels whose
-    neighbors it has learnt by heart [1]_. Here, the pixels of a block are never on both sides.
+    Rows are the pixels of a scene (pixels x bands), as for hyperspectral images. Neighboring pixels
+    are similar and mostly have the same label, so that random folds test a classifier on pixels
+    whose neighbors are in the training set [1]_. Here, all pixels of a block are in one fold.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
     block_size : int or (int, int)
-        Side of a block in pixels, or its height and width; best longer than the distance over
-        which pixels look alike.
+        Side of a block in pixels, or its height and width. It should exceed the distance over which
+        pixels are correlated.
     shape : (int, int), default=None
-        Height and width of the scene whose pixels, row by row, the samples are. None takes the
-        coordinates that `split` gets as `groups`.
+        Height and width of the scene, if the samples are all of its pixels, row by row. None: the
+        coordinates are passed to `split` as `groups`.
     buffer : float, default=0
-        Pixels that lie this close to a test pixel, or closer, are left out of training. 0 keeps all
-        pixels; 1 drops those that share an edge with a test pixel.
+        Pixels at most this far from a test pixel are left out of the training set. 0 keeps all
+        pixels; 1 leaves out those that share an edge with a test pixel.
     shuffle : bool, default=True
-        Deal the blocks to the folds in random order. False makes folds of consecutive blocks: far
-        apart, but then a fold may lack a class.
+        Whether to assign blocks to folds in random order. False assigns consecutive blocks to a
+        fold, which may then lack a class.
     random_state : int, RandomState instance or None, default=None
-        Decides on the order; needs `shuffle=True`.
+        Determines the order; needs `shuffle=True`.
 
     References
     ----------
@@ -47,7 +47,7 @@ class SpatialBlockKFold(BaseCrossValidator):
 
     Examples
     --------
-    Some pixels of a scene are labeled; `np.argwhere` tells where they are.
+    Some pixels of a scene are labeled; `np.argwhere` returns their coordinates.
 
     >>> import numpy as np
     >>> from sklearn_segae.model_selection import SpatialBlockKFold
@@ -60,7 +60,7 @@ class SpatialBlockKFold(BaseCrossValidator):
     [0 1 2 3] [4 5]
     """
 
-    # Searches hand `groups` on without being asked, as to scikit-learn's own splitters by group.
+    # Searches pass `groups` by default, as to the group splitters of scikit-learn.
     __metadata_request__split = {"groups": True}
 
     def __init__(
@@ -84,7 +84,7 @@ class SpatialBlockKFold(BaseCrossValidator):
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the indices of train and test pixels, fold by fold.
+        """Yield the indices of training and test pixels of every fold.
 
         Parameters
         ----------
@@ -93,12 +93,12 @@ class SpatialBlockKFold(BaseCrossValidator):
         y : ignored
             Present for the interface.
         groups : array of shape (n_pixels, 2), default=None
-            Row and column of every pixel, where the parameter `shape` is None.
+            Row and column of every pixel, if the parameter `shape` is None.
 
         Yields
         ------
         train, test : ndarray of int
-            Sorted; every pixel is in one test set.
+            Sorted indices; every pixel is in one test set.
         """
         where = self._coordinates(_n_samples(X), groups)
         folds = self._folds(where)
@@ -128,15 +128,16 @@ class SpatialBlockKFold(BaseCrossValidator):
         return self.n_splits
 
     def _check_parameters(self) -> None:
+        types = {Integral: "an integer", Real: "a number"}
         for name, kind in (("n_splits", Integral), ("buffer", Real)):
             if not isinstance(getattr(self, name), kind):
                 raise TypeError(
-                    f"{name}={getattr(self, name)!r} is no {'whole ' * (kind is Integral)}number."
-                    f" Pass one, such as {name}=5."
+                    f"{name}={getattr(self, name)!r} is not {types[kind]}. Pass one, such as "
+                    f"{name}=5."
                 )
         if np.asarray(self.block_size).dtype.kind not in "iu":
             raise TypeError(
-                f"block_size={self.block_size!r} is no whole number of pixels. Pass one, or a pair."
+                f"block_size={self.block_size!r} is not an integer. Pass one or a pair, in pixels."
             )
         if self.n_splits < 2:
             raise ValueError(
@@ -144,23 +145,21 @@ class SpatialBlockKFold(BaseCrossValidator):
                 "SingleSplit to fit and score on all pixels."
             )
         if min(np.broadcast_to(self.block_size, 2)) < 1:
-            raise ValueError(f"block_size={self.block_size} is no side in pixels. Pass 1 or more.")
+            raise ValueError(f"block_size={self.block_size} is not positive. Pass 1 or more.")
         if self.buffer < 0:
-            raise ValueError(f"buffer={self.buffer} is no distance in pixels. Pass 0 or more.")
+            raise ValueError(f"buffer={self.buffer} is negative. Pass 0 or more.")
         if self.random_state is not None and not self.shuffle:
             raise ValueError(
-                f"random_state={self.random_state} does nothing with shuffle=False. "
+                f"random_state={self.random_state} has no effect with shuffle=False. "
                 "Pass shuffle=True, or random_state=None."
             )
 
     def _coordinates(self, n_pixels: int, groups: Any) -> np.ndarray:
-        """Row and column (n_pixels, 2) of every pixel."""
+        """Return row and column (n_pixels, 2) of every pixel."""
         if (groups is None) == (self.shape is None):
-            which = (
-                "neither shape nor groups say" if groups is None else "shape and groups both say"
-            )
+            which = "neither shape nor groups is" if groups is None else "both shape and groups are"
             raise ValueError(
-                f"{which} where the {n_pixels} pixels are. Pass SpatialBlockKFold(shape=(height, "
+                f"{which} given for {n_pixels} pixels. Pass SpatialBlockKFold(shape=(height, "
                 "width)) for all pixels of a scene, or split(X, y, groups=np.argwhere(mask)) for "
                 "those of a mask."
             )
@@ -168,23 +167,23 @@ class SpatialBlockKFold(BaseCrossValidator):
         if where.shape != (n_pixels, 2):
             given = f"shape={self.shape}" if groups is None else f"groups of shape {where.shape}"
             raise ValueError(
-                f"{given} does not fit X of {n_pixels} pixels. Rows are the pixels of one scene, "
-                "groups their coordinates (n_pixels, 2): np.argwhere(mask) for those of a mask."
+                f"{given} does not fit X of {n_pixels} pixels. Rows are the pixels of one scene; "
+                "pass their coordinates (n_pixels, 2) as groups, such as np.argwhere(mask)."
             )
         return where
 
     def _folds(self, where: np.ndarray) -> np.ndarray:
-        """Return the fold (n_pixels,) in which every pixel is tested."""
+        """Return the index (n_pixels,) of the test fold of every pixel."""
         corners, block = np.unique(where // self.block_size, axis=0, return_inverse=True)
         n_blocks = len(corners)
         if n_blocks < self.n_splits:
             raise ValueError(
-                f"block_size={self.block_size} makes {n_blocks} blocks of the scene, too few for "
+                f"block_size={self.block_size} gives {n_blocks} blocks, too few for "
                 f"n_splits={self.n_splits}. Pass smaller blocks, or fewer splits."
             )
         if not self.shuffle:
             return (np.arange(n_blocks) * self.n_splits // n_blocks)[block]
-        # Large blocks are dealt first, so that those cut by the scene's edge are spread evenly.
+        # Large blocks first, so that blocks cut by the border of the scene are spread evenly.
         order = check_random_state(self.random_state).permutation(n_blocks)
         sizes = np.bincount(block)
         order = order[np.argsort(-sizes[order], kind="stable")]
@@ -201,10 +200,10 @@ class SpatialBlockKFold(BaseCrossValidator):
 
 
 class SingleSplit(BaseCrossValidator):
-    """Fit and score on all samples: the one split of searches without labels.
+    """Fit and score on all samples, in a single split, for searches without labels.
 
-    A clusterer that ignores `y` cannot learn it by heart, so that a search over its parameters may
-    score where it was fitted, and fits each candidate once. Not for classifiers.
+    A clusterer that ignores `y` cannot overfit to it, so that a search over its parameters may
+    score on the training samples, and fits every candidate once. Do not use it for classifiers.
 
     Examples
     --------
@@ -225,12 +224,12 @@ class SingleSplit(BaseCrossValidator):
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield all indices twice: to fit on, and to score on.
+        """Yield all indices as training and test set.
 
         Parameters
         ----------
         X : array or list
-            Samples: rows, or images.
+            Samples, rows or images.
         y, groups : ignored
             Present for the interface.
 
@@ -258,5 +257,5 @@ class SingleSplit(BaseCrossValidator):
 
 
 def _n_samples(X: Any) -> int:
-    # Sparse matrices have a shape and no length, lists of images the reverse.
+    # Sparse matrices have no length, and lists no shape.
     return X.shape[0] if hasattr(X, "shape") else len(X)

@@ -125,7 +125,7 @@ def test_one_process_is_left_alone(monkeypatch):
 def test_an_unknown_backend_is_refused():
     """In one process, too, where none would be used."""
     with (
-        pytest.raises(ValueError, match=r"backend='mpi' is not known.*'gloo'"),
+        pytest.raises(ValueError, match=r"backend='mpi' is unknown.*'gloo'"),
         shared_training("mpi"),
     ):
         pass

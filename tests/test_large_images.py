@@ -117,7 +117,7 @@ def test_out_must_have_room_for_the_labels(shapes):
         images, truth + 200
     )
     model.predict(images, out=np.empty(truth.shape, np.uint8))
-    with pytest.raises(ValueError, match="out has dtype int8, but there are labels from"):
+    with pytest.raises(ValueError, match="out has dtype int8, but labels range from"):
         model.predict(images, out=np.empty(truth.shape, np.int8))
 
 

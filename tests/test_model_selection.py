@@ -155,10 +155,10 @@ def test_representations_show_the_parameters():
     ("options", "message"),
     [
         ({"n_splits": 1, "block_size": 4}, "n_splits=1 leaves nothing to train on.*SingleSplit"),
-        ({"block_size": 0}, "block_size=0 is no side in pixels"),
-        ({"block_size": (4, 0)}, r"block_size=\(4, 0\) is no side"),
-        ({"block_size": 4, "buffer": -1}, "buffer=-1 is no distance"),
-        ({"block_size": 4, "shuffle": False, "random_state": 0}, "random_state=0 does nothing"),
+        ({"block_size": 0}, "block_size=0 is not positive"),
+        ({"block_size": (4, 0)}, r"block_size=\(4, 0\) is not positive"),
+        ({"block_size": 4, "buffer": -1}, "buffer=-1 is negative"),
+        ({"block_size": 4, "shuffle": False, "random_state": 0}, "random_state=0 has no effect"),
     ],
 )
 def test_impossible_parameters_are_refused(options, message):
@@ -170,11 +170,11 @@ def test_impossible_parameters_are_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "groups", "message"),
     [
-        ({}, None, "neither shape nor groups say where the 48 pixels are"),
-        ({"shape": (6, 8)}, np.zeros((48, 2)), "shape and groups both say"),
+        ({}, None, "neither shape nor groups is given for 48 pixels"),
+        ({"shape": (6, 8)}, np.zeros((48, 2)), "both shape and groups are given"),
         ({"shape": (6, 9)}, None, r"shape=\(6, 9\) does not fit X of 48 pixels"),
         ({}, np.zeros(48), r"groups of shape \(48,\) does not fit X of 48 pixels"),
-        ({"shape": (6, 8), "block_size": 6}, None, "makes 2 blocks of the scene, too few"),
+        ({"shape": (6, 8), "block_size": 6}, None, "gives 2 blocks, too few"),
         ({"shape": (6, 8), "buffer": 9}, None, "buffer=9 leaves no pixel to train on"),
     ],
 )

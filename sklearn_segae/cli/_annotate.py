@@ -1,4 +1,4 @@
-"""`segae annotate`: a page to scribble on, in the browser of the person at this machine."""
+"""`segae annotate`: a local web page on which users label pixels by scribbling."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import webbrowser
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
 from ..storage._files import read_image
+from ._options import Inputs, Seed, option
 from ._paths import expand
 
-HELP = """Scribble on images in the browser, and see the segmentation follow every stroke.
+HELP = """Label pixels of images by scribbling on them in the browser.
 
 Examples:
 
@@ -22,56 +21,57 @@ Examples:
 
   segae annotate photo.jpg --labels photo-strokes.png
 
-The page is served to this machine alone. Label maps, strokes and the fitted model are downloaded \
-from it; Ctrl-C ends it. Several images share one model.
+The segmentation is updated after every stroke. The page is only reachable from this machine. \
+Label maps, strokes and the fitted model can be downloaded from it; Ctrl-C ends it. All images \
+share one model.
 """
 
 
 class Classifier(StrEnum):
-    """What learns from the strokes."""
+    """Classifiers that can be fitted to the strokes."""
 
     trees = "trees"
     head = "head"
 
 
+Strokes = Annotated[
+    list[str],
+    option(
+        metavar="STROKES...",
+        show_default=False,
+        help="Strokes of an earlier session, 0 for none; one file for each image, in order.",
+    ),
+]
+Classes = Annotated[str, option(help="Names of the classes, separated by commas.")]
+ClassifierOption = Annotated[
+    Classifier,
+    option(help="trees are faster; head is a small network, whose file needs no --trust."),
+]
+Port = Annotated[int, option(min=0, max=65535, help="Port of the page; 0 takes a free one.")]
+
+
 def annotate(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IMAGE", show_default=False, help="Images: files, folders, 'globs*'."
-        ),
-    ],
-    labels: Annotated[
-        list[str],
-        typer.Option(
-            metavar="STROKES...",
-            show_default=False,
-            help="Strokes to go on from, 0 for none; one file for each image, in order.",
-        ),
-    ] = [],  # noqa: B006 a list has to have a list as its default
-    classes: Annotated[
-        str, typer.Option(help="Names of the classes, with commas between them.")
-    ] = "class 1,class 2",
-    estimator: Annotated[
-        Classifier, typer.Option(help="Trees, or a small network, whose model needs no trust.")
-    ] = Classifier.trees,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
-    seed: Annotated[int, typer.Option(help="Equal seeds and strokes, equal labels.")] = 0,
+    inputs: Inputs,
+    labels: Strokes = [],  # noqa: B006 a list has to have a list as its default
+    classes: Classes = "class 1,class 2",
+    estimator: ClassifierOption = Classifier.trees,
+    port: Port = 0,
+    browser: Annotated[bool, option(help="Open the page in the browser.")] = True,
+    seed: Seed = 0,
 ) -> None:
     """Serve the page until Ctrl-C."""
     images = expand(inputs)
     pictures = [read_image(path) for path in images]
     strokes = [read_image(path) for path in expand(labels)] if labels else None
-    # Imported here: torch takes seconds, and `segae --help` should not.
+    # Imported here because torch takes seconds to import, and `segae --help` does not need it.
     from ..annotate._server import AnnotationServer
     from ..annotate._session import AnnotationSession
 
     names = [name.strip() for name in classes.split(",")]
-    scribbles = AnnotationSession(
+    session = AnnotationSession(
         pictures, strokes, names=names, classifier=estimator.value, random_state=seed
     )
-    with AnnotationServer(scribbles, [path.name for path in images], port) as server:
+    with AnnotationServer(session, [path.name for path in images], port) as server:
         server.encode()
         print(f"{server.url}\nOnly this machine can open it. Ctrl-C ends it.", flush=True)
         if browser:
@@ -80,6 +80,6 @@ def annotate(
             server.serve_forever()
         except KeyboardInterrupt:
             print("\nended", flush=True)
-            # Threads are still at work, and torch aborts where the interpreter ends under one.
-            # The page keeps nothing that would be lost.
+            # Threads may still be running, and torch aborts if the interpreter ends under one.
+            # The page has no state to save.
             os._exit(0)

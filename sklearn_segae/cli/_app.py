@@ -1,4 +1,4 @@
-"""The command `segae`: its door. Commands parse, call and write; none has logic of its own."""
+"""The entry point of the command `segae`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ except ImportError as missing:
 from .._version import __version__
 from . import _annotate, _evaluate, _fit, _info, _predict, _segment
 from ._console import one_line, one_line_warnings
+from ._options import expand_groups
 
-MANY = ("--labels", "--truth")  # options that take all that follows, up to the next option
+MANY = ("--labels", "--truth")  # options that take all arguments up to the next option
 
 app = typer.Typer(
     help="Segment images with autoencoders.",
@@ -26,43 +27,40 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; errors about files and values are one line and exit code 1."""
-    given = repeat_options(sys.argv[1:] if arguments is None else arguments)
+    """Run the command; print errors in one line and exit with code 1."""
+    expanded = repeat_options(sys.argv[1:] if arguments is None else arguments)
     try:
         with one_line_warnings():
-            app(given, prog_name="segae")
+            app(expanded, prog_name="segae")
     except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
         sys.exit(f"segae: {one_line(error) or type(error).__name__}")
 
 
 def repeat_options(arguments: Sequence[str]) -> list[str]:
-    """Write "--truth a b" as "--truth a --truth b": a shell makes the first of "--truth *.png"."""
-    spelt: list[str] = []
+    """Rewrite "--truth a b", to which shells expand "--truth *", as "--truth a --truth b"."""
+    repeated: list[str] = []
     option = None
     for argument in arguments:
         is_option = argument.startswith("-") and argument != "-"
         if is_option:
             option = argument if argument in MANY else None
-        elif option and spelt[-1] != option:
-            spelt.append(option)
-        spelt.append(argument)
-    return spelt
+        elif option and repeated[-1] != option:
+            repeated.append(option)
+        repeated.append(argument)
+    return repeated
 
 
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Answer what needs no command."""
+    """Handle options without a command."""
     if version:
         print(__version__)
         raise typer.Exit
 
 
-app.command(help=_segment.HELP)(_segment.segment)
-app.command(help=_fit.HELP)(_fit.fit)
-app.command(help=_predict.HELP)(_predict.predict)
-app.command(help=_evaluate.HELP)(_evaluate.evaluate)
-app.command(help=_info.HELP)(_info.info)
-app.command(help=_annotate.HELP)(_annotate.annotate)
-app.command()(_segment.demo)
+for module in (_segment, _fit, _predict, _evaluate, _info, _annotate):
+    name = module.__name__.rpartition("._")[2]
+    app.command(help=module.HELP)(expand_groups(getattr(module, name)))
+app.command()(expand_groups(_segment.demo))

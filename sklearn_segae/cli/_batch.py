@@ -1,4 +1,4 @@
-"""A batch of image files: which, where their label maps go, and writing them."""
+"""Batches of image files: what is read and written, and writing it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ from ..storage._label_files import check_label_format, write_labels
 from ..storage._out_of_core import open_image
 from ..storage._pages import Pages, open_pages
 from ._console import Advance
+from ._options import Outputs
 from ._paths import check_overwrite, expand, label_files, overlay_files
 
-SHARE = 8  # a file of more than so much of the memory stays on disk: there are copies, and floats
-WIDEST_PICTURE = 4000  # pixels; overlays of larger images leave pixels out
-MOST_AUTO = 12  # segments that `n_segments="auto"` may find
+SHARE = 8  # files above 1 / 8 of the memory stay on disk: work takes copies, and floats
+WIDEST_PICTURE = 4000  # pixels; overlays of larger images are subsampled
+MOST_AUTO = 12  # upper bound of `n_segments="auto"`
 
 
 class Job(NamedTuple):
-    """Files to read and to write, none of which is opened yet."""
+    """Files to read and to write."""
 
     pages: list[Pages]
     labels: list[Path]
-    overlays: list[list[Path]]  # of every page; empty without overlays
+    overlays: list[list[Path]]  # one for every page of every file; empty without overlays
 
     @property
     def outputs(self) -> list[Path]:
-        """All files to be written."""
+        """All files that will be written."""
         return [*self.labels, *(path for paths in self.overlays for path in paths)]
 
     def described(self, found: Sequence[list[int]]) -> list[dict[str, Any]]:
-        """Say in plain data what became of every file, given the labels that occur in each."""
+        """Describe the outputs of every file as dictionaries, given the labels found in each."""
         overlays: Sequence[list[Path]] = self.overlays or [[]] * len(self.pages)
         return [
             {
@@ -53,35 +54,28 @@ class Job(NamedTuple):
         ]
 
 
-def plan(
-    arguments: Sequence[str],
-    out: Path,
-    overlay: Path | None,
-    suffix: str | None,
-    max_memory: str,
-    force: bool,
-    others: Sequence[Path] = (),
-) -> Job:
-    """Say what is to be done; raise an error for whatever will not work, before any work."""
+def plan(arguments: Sequence[str], outputs: Outputs, others: Sequence[Path] = ()) -> Job:
+    """Return the files to read and to write; raise an error, before any work, for bad ones."""
     inputs = expand(arguments)
-    pages = open_all(inputs, max_memory)
-    labels = label_files(inputs, out, suffix)
+    pages = open_all(inputs, outputs.max_memory)
+    labels = label_files(inputs, outputs.out, outputs.label_format.suffix)
+    overlay = outputs.overlay
     overlays = overlay_files(inputs, overlay, [p.n_pages for p in pages]) if overlay else []
     job = Job(pages, labels, overlays)
-    check_overwrite(job.outputs, [*inputs, *others], force)
+    check_overwrite(job.outputs, [*inputs, *others], outputs.force)
     for path, own in zip(labels, pages, strict=True):
         check_label_format(path, own)
     return job
 
 
 def open_all(inputs: Sequence[Path], max_memory: str) -> list[Pages]:
-    """Look at all files."""
+    """Open all files without reading large ones."""
     limit = to_bytes(max_memory) // SHARE
     return [open_pages(path, limit) for path in inputs]
 
 
 def load_all(pages: Sequence[Pages]) -> list[list[Any]]:
-    """Return the images of every file; all have to have the channels of the first."""
+    """Return the images of every file; raise an error if numbers of channels differ."""
     loaded = [own.load() for own in pages]
     first = _n_channels(loaded[0][0])
     for own, images in zip(pages, loaded, strict=True):
@@ -94,7 +88,7 @@ def load_all(pages: Sequence[Pages]) -> list[list[Any]]:
 
 
 def source_files(pages: Sequence[Pages]) -> list[Path]:
-    """Return the file that every image is from."""
+    """Return the file of every image."""
     return [own.path for own in pages for _ in range(own.n_pages)]
 
 
@@ -104,13 +98,14 @@ def _n_channels(image: Any) -> int:
 
 @contextmanager
 def errors_name(paths: Sequence[Path]) -> Iterator[None]:
-    """Put the names of files into errors, in the place of X[0], X[1], ..."""
+    """Replace X[0], X[1], ... in error messages by the names of the files."""
     try:
         yield
     except ValueError as error:
-        words = re.sub(r"\bX\[(\d+)\]", lambda m: str(paths[int(m[1])]), str(error))
-        named = any(str(path) in words for path in paths)
-        raise ValueError(words if named or len(paths) > 1 else f"{paths[0]}: {words}") from error
+        message = re.sub(r"\bX\[(\d+)\]", lambda m: str(paths[int(m[1])]), str(error))
+        named = any(str(path) in message for path in paths)
+        message = message if named or len(paths) > 1 else f"{paths[0]}: {message}"
+        raise ValueError(message) from error
 
 
 def run(
@@ -133,7 +128,7 @@ def _advance_by(advance: Advance, index: int, n: int, share: float) -> None:
 
 
 class ProgressTally:
-    """Told of parts of label maps, it knows which share of all is done, and which labels occur."""
+    """Counts the pixels and collects the labels of finished parts of label maps."""
 
     def __init__(self, images: Sequence[Any], advance: Callable[[float], None]) -> None:
         self.n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
@@ -160,7 +155,7 @@ def _run_one(job: Job, index: int, images: Sequence[Any], model: Any, tally: Pro
     write_labels(
         path, job.pages[index], images, predict, label_type(model), tally, not model.min_size
     )
-    if overlays:  # of a label map that went to the disk in tiles
+    if overlays:  # the label map was written in tiles
         _draw(overlays[0], images[0], open_image(path))
 
 
@@ -172,7 +167,7 @@ def _draw(path: Path, image: Any, labels: Any) -> None:
 
 
 def label_type(model: Any) -> Any:
-    """Return a type that has room for every label that a model may give, as small as is safe."""
+    """Return the smallest integer type that holds every label a model may predict."""
     if hasattr(model, "classes_"):
         if model.classes_.dtype.kind not in "biu":
             raise ValueError(
@@ -183,5 +178,5 @@ def label_type(model: Any) -> Any:
     estimator = model.estimator_
     n = getattr(estimator, "n_clusters", getattr(estimator, "n_components", None))
     if not isinstance(n, int) or not hasattr(estimator, "predict"):
-        return np.dtype(np.int32)  # perhaps with -1, noise
+        return np.dtype(np.int32)  # may predict -1, noise
     return as_stored(np.array([0, max(n, MOST_AUTO) - 1])).dtype

@@ -1,4 +1,4 @@
-"""What a command says: results on the output stream, bars, notes and warnings on the other."""
+"""Output of the commands: results to stdout; progress bars, notes and warnings to stderr."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ._options import PRINTING, option
+
 Advance = Callable[[str, float, float], None]
 
 
 def one_line(message: object) -> str:
-    """Put a message, perhaps with an estimator of many lines in it, on one line."""
+    """Return a message, which may contain the repr of an estimator, as one line."""
     return " ".join(str(message).split())
 
 
 def note(message: object) -> None:
-    """Tell the user something that is no result."""
+    """Print a message to stderr."""
     print(f"segae: {one_line(message)}", file=sys.stderr)
 
 
 @contextmanager
 def one_line_warnings() -> Iterator[None]:
-    """Show the warnings that users can act on, each once and in one line."""
+    """Print the warnings that users can act on, each once and in one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        warnings.simplefilter("ignore", DeprecationWarning)  # those are for programmers
+        warnings.simplefilter("ignore", DeprecationWarning)  # addressed to programmers
         warnings.simplefilter("ignore", FutureWarning)
         warnings.showwarning = _show_warning
         yield
@@ -43,8 +46,8 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Advance]:
-    """Yield `advance(stage, done, total)`, which draws one bar a stage, on a terminal alone."""
-    # Into the error stream: the output may be piped.
+    """Yield `advance(stage, done, total)`, which draws a bar per stage if stderr is a terminal."""
+    # stdout may be piped.
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bars:
@@ -53,34 +56,35 @@ def progress(quiet: bool) -> Iterator[Advance]:
         def advance(stage: str, done: float, total: float) -> None:
             if stage not in stages:
                 stages[stage] = bars.add_task(f"{stage:<10}", total=None)
-            # Nothing done yet: the bar pulses, for how long the first step takes is not known.
+            # Until the first step is done its duration is unknown, and the bar pulses.
             bars.update(stages[stage], completed=done, total=total if done else None)
 
         yield advance
 
 
+@dataclass(frozen=True)
 class Report:
-    """Prints what a command found, for people or for programs.
+    """Options of what is printed, and the functions that print it."""
 
-    Parameters
-    ----------
-    as_json : bool
-        One JSON object, and nothing else.
-    quiet : bool
-        Nothing, unless as JSON.
-    """
+    as_json: Annotated[
+        bool, option("--json", panel=PRINTING, help="Print one JSON object instead of text.")
+    ] = False
+    silent: Annotated[
+        bool, option("--quiet", "-q", panel=PRINTING, help="Print only errors and warnings.")
+    ] = False
 
-    def __init__(self, as_json: bool, quiet: bool) -> None:
-        self.as_json = as_json
-        self.quiet = quiet or as_json
+    @property
+    def quiet(self) -> bool:
+        """Whether to print no text."""
+        return self.silent or self.as_json
 
     def lines(self, *lines: str) -> None:
-        """Print lines for people."""
+        """Print lines of text, unless quiet."""
         if not self.quiet:
             print(*lines, sep="\n")
 
     def table(self, header: list[str], rows: list[list[str]]) -> None:
-        """Print a table for people, its first column to the left and the others to the right."""
+        """Print a table, unless quiet: first column left-aligned, the others right-aligned."""
         if self.quiet:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -88,10 +92,10 @@ class Report:
             table.add_column(name, justify="right" if i else "left", overflow="fold")
         for row in rows:
             table.add_row(*row)
-        # In a file or pipe there is no width that lines would have to fit into.
+        # A file or pipe does not limit the width of lines.
         Console(width=None if sys.stdout.isatty() else 500, soft_wrap=False).print(table)
 
     def result(self, result: Mapping[str, Any]) -> None:
-        """Print the one object for programs."""
+        """Print the result as JSON, if that is requested."""
         if self.as_json:
             print(json.dumps(result, indent=2, allow_nan=False, default=str))

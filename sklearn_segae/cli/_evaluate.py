@@ -1,4 +1,4 @@
-"""`segae evaluate`: how well label maps agree with true ones."""
+"""`segae evaluate`: compare label maps with true ones."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from ..storage._label_files import read_labels
 from ._console import Report
-from ._options import IgnoreLabel, Json, Quiet
+from ._options import IgnoreLabels, file_arguments, option
 from ._paths import expand, match_by_name
 
-HELP = """Compare label maps with true ones: a table of scores, 1 is best.
+HELP = """Compare label maps with true ones, and print a table of scores; 1 is best.
 
 Examples:
 
@@ -22,9 +20,9 @@ Examples:
 
   segae evaluate labels/ --truth masks/ --no-matched --ignore-label 255 --metric miou --metric dice
 
-Files go together by name, or in order. Segments are matched to labels one to one, as fits \
-clusters; --no-matched compares equal numbers, as fits classes. Pixels of the true label -1 do not \
-count. The last row takes the pixels of all images together.
+Files are matched by name, or in order. For clusters, segments are matched to labels one to one; \
+for classes, --no-matched compares equal labels. Pixels whose true label is -1 are left out. The \
+last row scores the pixels of all images together.
 """
 
 
@@ -48,35 +46,36 @@ TITLES = {
     Metric.covering: "covering",
 }
 DEFAULTS = [Metric.miou, Metric.accuracy, Metric.ari, Metric.boundary_f1]
-Score = Callable[[Any, Any], float | None]  # of true and predicted maps
+Score = Callable[[Any, Any], float | None]  # score(true maps, predicted maps)
+
+
+Predictions = Annotated[
+    list[str], file_arguments("PRED", "Predicted label maps: files, folders, 'globs*'.")
+]
+Truth = Annotated[
+    list[str],
+    option(
+        metavar="TRUTH...",
+        show_default=False,
+        help="True label maps: files, folders, 'globs*'; everything up to the next option.",
+    ),
+]
+Matched = Annotated[
+    bool, option(help="Match segments to labels one to one, or compare equal labels.")
+]
+Tolerance = Annotated[float, option(min=0, help="Tolerance of boundary F1, in pixels.")]
 
 
 def evaluate(
-    predictions: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PRED", show_default=False, help="Label maps: files, folders, 'globs*'."
-        ),
-    ],
-    truth: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRUTH...",
-            show_default=False,
-            help="True label maps: files, folders, 'globs*', up to the next option.",
-        ),
-    ],
-    metric: Annotated[list[Metric], typer.Option(help="Which scores; may be repeated.")] = DEFAULTS,
-    matched: Annotated[
-        bool, typer.Option(help="Match segments to labels one to one; else compare equal labels.")
-    ] = True,
-    tolerance: Annotated[float, typer.Option(min=0, help="Of boundary F1, in pixels.")] = 2,
-    ignore_label: IgnoreLabel = [],  # noqa: B006
-    as_json: Json = False,
-    quiet: Quiet = False,
+    predictions: Predictions,
+    truth: Truth,
+    report: Report,
+    metric: Annotated[list[Metric], option(help="Score to print; may be repeated.")] = DEFAULTS,
+    matched: Matched = True,
+    tolerance: Tolerance = 2,
+    ignore_label: IgnoreLabels = [],  # noqa: B006 a list has to have a list as its default
 ) -> None:
     """Score label maps."""
-    report = Report(as_json, quiet)
     paths, truths = expand(predictions), expand(truth)
     others = match_by_name(paths, truths, what="--truth", all_needed=True)
     scores = _scores(metric, matched, ignore_label, tolerance)
@@ -98,7 +97,7 @@ def evaluate(
 
 
 def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
-    """Return true and predicted label maps of one size."""
+    """Return the true and the predicted label maps of one file, of equal sizes."""
     true, pred = read_labels(partner), read_labels(path)
     sizes = [[labels.shape for labels in maps] for maps in (pred, true)]
     if sizes[0] != sizes[1]:
@@ -110,9 +109,9 @@ def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _scores(
-    metrics: Sequence[Metric], matched: bool, ignore_label: IgnoreLabel, tolerance: float
+    metrics: Sequence[Metric], matched: bool, ignore_label: list[int], tolerance: float
 ) -> dict[str, Score]:
-    """Return the asked scores by name; None stands for what cannot be told."""
+    """Return the requested scores by name; a score is None where it is undefined."""
     from sklearn.metrics import adjusted_rand_score
 
     from ..imaging._label_maps import is_labeled
@@ -125,7 +124,7 @@ def _scores(
     accuracy = matched_accuracy if matched else pixel_accuracy
 
     def boundaries(true: Any, pred: Any) -> float | None:
-        # Pixels that do not count have borders that no prediction can know of.
+        # Unlabeled regions have boundaries that no prediction can match.
         if not all(is_labeled(labels, ignore_label).all() for labels in true):
             return None
         return boundary_f1(true, pred, tolerance=tolerance)
@@ -142,9 +141,9 @@ def _scores(
 
 
 def _apply(
-    scores: dict[str, Score], true: list[Any], pred: list[Any], ignore_label: IgnoreLabel
+    scores: dict[str, Score], true: list[Any], pred: list[Any], ignore_label: list[int]
 ) -> dict[str, float | None]:
-    """Return all scores; None for maps without a pixel that counts."""
+    """Return all scores; None for maps without a labeled pixel."""
     from ..imaging._label_maps import is_labeled
     from ..metrics._contingency import flat
 

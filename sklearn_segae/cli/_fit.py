@@ -1,4 +1,4 @@
-"""`segae fit`: images, and labels where there are some, to a model on disk."""
+"""`segae fit`: fit a model to images, optionally with labels, and save it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from .._compat import require
 from ..storage._label_files import read_labels
@@ -16,96 +15,58 @@ from ..storage._pages import Pages
 from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
 from ._models import Estimator, learn, make_estimator, make_segmenter, summary
-from ._options import (
-    FILES,
-    LEARNING,
-    Device,
-    FeaturesOption,
-    Force,
-    IgnoreLabel,
-    Inputs,
-    Json,
-    MaxMemory,
-    MinSize,
-    NSegments,
-    Pooling,
-    Quiet,
-    Scope,
-    ScopeOption,
-    Seed,
-    Set,
-    Whitening,
-    encoding,
-    settings,
-)
+from ._options import FILES, LEARNING, Force, IgnoreLabels, Inputs, Learning, MaxMemory, option
 from ._paths import check_model_name, check_overwrite, expand, match_by_name
 
-HELP = """Learn a model from images, and from labels where there are some.
+HELP = """Fit a model to images, with or without labels, and save it.
 
 Examples:
 
   segae fit photos/ -k 5 -o photos.segae
 
-  segae fit cells/ --labels masks/ --unlabeled 0 -o cells.segae
+  segae fit cells/ --labels masks/ --ignore-label 0 -o cells.segae
 
   segae fit cells/ --labels masks/ --estimator kmeans -k 12 -o cells.segae
 
-Labels go with images of the same names, or in order. Without --estimator they teach a head, a \
-small network. Segments of kmeans and mixture are found without labels, which then name them. \
-Models of forest and boosting hold trees, which predict asks to --trust.
+Label maps belong to the images of the same names, or are matched in order. The default estimator \
+with labels is head, a small network. kmeans and mixture find segments without labels, and the \
+labels then assign classes to them. Models of forest and boosting contain trees, which predict \
+loads only with --trust.
 """
+
+ModelOut = Annotated[
+    Path, option("--out", "-o", panel=FILES, help="Model file, such as cells.segae.")
+]
+Labels = Annotated[
+    list[str],
+    option(
+        panel=FILES,
+        metavar="LABELS...",
+        show_default=False,
+        help="Label maps: files, folders, 'globs*'; everything up to the next option.",
+    ),
+]
+EstimatorOption = Annotated[
+    Estimator,
+    option(panel=LEARNING, metavar="NAME", help=f"One of {', '.join(Estimator)}."),
+]
 
 
 def fit(
     inputs: Inputs,
-    out: Annotated[
-        Path,
-        typer.Option("--out", "-o", help="Model, such as cells.segae.", rich_help_panel=FILES),
-    ],
-    labels: Annotated[
-        list[str],
-        typer.Option(
-            metavar="LABELS...",
-            show_default=False,
-            help="Label maps: files, folders, 'globs*', up to the next option.",
-            rich_help_panel=FILES,
-        ),
-    ] = [],  # noqa: B006 a list has to have a list as its default
-    n_segments: NSegments = "8",
-    estimator: Annotated[
-        Estimator,
-        typer.Option(
-            metavar="NAME",
-            help=f"{', '.join(Estimator)}: of labels, or of clusters.",
-            rich_help_panel=LEARNING,
-        ),
-    ] = Estimator.auto,
-    ignore_label: IgnoreLabel = [],  # noqa: B006
+    out: ModelOut,
+    learning: Learning,
+    report: Report,
+    labels: Labels = [],  # noqa: B006 a list has to have a list as its default
+    estimator: EstimatorOption = Estimator.auto,
+    ignore_label: IgnoreLabels = [],  # noqa: B006
     max_memory: MaxMemory = "1GiB",
     force: Force = False,
-    features: FeaturesOption = None,
-    pooling: Pooling = None,
-    whitening: Whitening = None,
-    scope: ScopeOption = Scope.dataset,
-    min_size: MinSize = 0,
-    device: Device = "auto",
-    seed: Seed = 0,
-    set_: Set = [],  # noqa: B006
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Fit a model and save it."""
-    report, start = Report(as_json, quiet), time.perf_counter()
-    parameters = {
-        "n_segments": n_segments,
-        **encoding(features, pooling, whitening, device),
-        "scope": scope.value,
-        "min_size": min_size,
-        "ignore_label": ignore_label or None,
-        "max_memory": max_memory,
-        "random_state": seed,
-        **settings(set_),
-    }
+    start = time.perf_counter()
+    parameters = {**learning.parameters(), "max_memory": max_memory}
+    parameters["ignore_label"] = ignore_label or None
     images, truths = expand(inputs), expand(labels) if labels else []
     _check_options(estimator, truths, out, images, force)
     pages = open_all(images, max_memory)
@@ -117,16 +78,16 @@ def fit(
         with errors_name(source_files(pages)):
             learn(segmenter, [image for of_file in loaded for image in of_file], y, advance)
         _save(segmenter, out)
-    seconds, told = time.perf_counter() - start, summary(segmenter)
-    what = f"{len(told['classes'])} classes" if truths else f"{told['n_segments']} segments"
+    seconds, found = time.perf_counter() - start, summary(segmenter)
+    what = f"{len(found['classes'])} classes" if truths else f"{found['n_segments']} segments"
     report.lines(f"{what}, learnt from {len(images)} file(s) in {seconds:.1f} s", f"wrote {out}")
-    report.result({**told, "seconds": round(seconds, 3), "model": str(out)})
+    report.result({**found, "seconds": round(seconds, 3), "model": str(out)})
 
 
 def _check_options(
     estimator: Estimator, truths: list[Path], out: Path, images: list[Path], force: bool
 ) -> None:
-    """Raise an error for what could not be learnt, or not be saved, before any work is done."""
+    """Raise an error, before any work, for a model that cannot be fitted or saved."""
     if estimator.is_classifier and not truths:
         raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
     check_overwrite([out], [*images, *truths], force)
@@ -142,11 +103,11 @@ def _save(segmenter: Any, path: Path) -> None:
     save(segmenter, path)
 
 
-Maps = list[tuple[Path, list[np.ndarray]] | None]  # of every file, with its name
+Maps = list[tuple[Path, list[np.ndarray]] | None]  # path and label maps for every image file
 
 
 def _read_maps(pages: Sequence[Pages], truths: Sequence[Path]) -> Maps:
-    """Return the label maps of every image file; None for files without."""
+    """Return the label maps of every image file; None for files without label maps."""
     paths = match_by_name([own.path for own in pages], truths, what="--labels", all_needed=False)
     n_without = paths.count(None)
     if n_without:
@@ -155,7 +116,7 @@ def _read_maps(pages: Sequence[Pages], truths: Sequence[Path]) -> Maps:
 
 
 def _fitting(pages: Sequence[Pages], loaded: Sequence[list[Any]], maps: Maps) -> list[np.ndarray]:
-    """Return a label map for every image, of its size."""
+    """Return one label map per image; raise an error where sizes differ."""
     fitting = []
     for own, images, labels in zip(pages, loaded, maps, strict=True):
         sizes = [image.shape[:2] for image in images]

@@ -1,4 +1,4 @@
-"""`segae info`: what is in a saved model, or in an image file."""
+"""`segae info`: describe saved models and image files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Annotated, Any
 from zipfile import ZipFile, is_zipfile
 
 import numpy as np
-import typer
 
 from ..storage._pages import open_pages
 from ._console import Report
 from ._models import summary
-from ._options import Json, Trust
+from ._options import Trust, file_arguments
 from ._paths import expand
 
-HELP = """Say what is in a model or in image files.
+HELP = """Describe models and image files.
 
 Examples:
 
@@ -24,23 +23,19 @@ Examples:
 
   segae info photos/ --json
 
-A model is loaded on the way, which checks its checksums and that its parts fit together.
+Models are loaded, which verifies their checksums and that their parts are consistent.
 """
-SHOWN = 12  # different values of a label map that are listed
+SHOWN = 12  # label maps with more distinct values than this are not listed
 
 
 def info(
     inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE", show_default=False, help="Models or images; folders, 'globs*'."
-        ),
+        list[str], file_arguments("FILE", "Models or images: files, folders, 'globs*'.")
     ],
+    report: Report,
     trust: Trust = [],  # noqa: B006 a list has to have a list as its default
-    as_json: Json = False,
 ) -> None:
     """Describe files."""
-    report = Report(as_json, quiet=False)
     found = []
     for path in expand(inputs):
         about = (
@@ -64,17 +59,17 @@ def _lines(about: dict[str, Any], indent: str = "  ") -> list[str]:
 
 
 def about_model(path: Path, trust: Sequence[str] = ()) -> dict[str, Any]:
-    """Describe a saved estimator in plain data."""
+    """Describe a saved estimator as a dictionary of plain values."""
     from ..persistence._archive import MANIFEST, load_json
     from ._models import load_model
 
     estimator = load_model(path, trust)
-    with ZipFile(path) as archive:  # which load has checked
+    with ZipFile(path) as archive:  # verified by load
         version = load_json(archive.read(MANIFEST), MANIFEST)["library_version"]
     about: dict[str, Any] = {
         "kind": type(estimator).__name__,
         "size": _bytes(path.stat().st_size),
-        "checksums": "right",
+        "checksums": "valid",
         "written by": f"sklearn_segae {version}",
         "fitted": hasattr(estimator, "n_features_in_"),
     }
@@ -106,7 +101,7 @@ def _about_encoder(encoder: Any) -> dict[str, Any]:
 
 
 def _changed(estimator: Any) -> dict[str, Any]:
-    """Return the parameters that are not at their defaults, nested ones by their long names."""
+    """Return the parameters, nested ones included, that differ from their defaults."""
     defaults = type(estimator)().get_params(deep=False)
     changed: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
@@ -120,7 +115,7 @@ def _changed(estimator: Any) -> dict[str, Any]:
 
 
 def about_image(path: Path) -> dict[str, Any]:
-    """Describe an image file in plain data; pixels of large ones are not read."""
+    """Describe an image file as a dictionary; the pixels of large files are not read."""
     pages = open_pages(path)
     images = pages.load()
     height, width = images[0].shape[:2]
@@ -148,5 +143,5 @@ def _values(images: Sequence[Any]) -> dict[str, Any]:
 
 
 def _bytes(n: int) -> str:
-    """Write a number of bytes for people."""
+    """Return a number of bytes as text."""
     return f"{n / 2**20:.1f} MiB" if n >= 2**20 else f"{n / 2**10:.1f} KiB"

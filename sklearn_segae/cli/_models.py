@@ -1,4 +1,4 @@
-"""Models of the command line: made from names, fitted, loaded, described."""
+"""Make, fit, load and describe the models of the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNTRUSTED = re.compile(r"pass load\(path, trusted=\[(.*)\]\)")
 
 
 def load_model(path: Path, trusted: Sequence[str]) -> Any:
-    """Load any saved estimator; the error about types that are not trusted names --trust."""
+    """Load any saved estimator; the error about untrusted types names the option --trust."""
     from ..persistence._persist import load
 
     try:
@@ -24,23 +24,25 @@ def load_model(path: Path, trusted: Sequence[str]) -> Any:
 
 
 def load_segmenter(path: Path, trusted: Sequence[str], device: str) -> Any:
-    """Load a fitted segmenter of images, its networks onto a device."""
+    """Load a fitted segmenter of images, and move its networks to a device."""
     from ..segmentation._segmenter import AESegmenter
     from ..training._execution import resolve_device
 
     segmenter = load_model(path, trusted)
     if not isinstance(segmenter, AESegmenter) or not hasattr(segmenter, "estimator_"):
         raise ValueError(
-            f"{path}: holds a {type(segmenter).__name__}, and no fitted AESegmenter. Make one with "
-            "segae fit."
+            f"{path}: holds a {type(segmenter).__name__}, but a fitted AESegmenter is needed. "
+            "Create one with segae fit."
         )
     if segmenter.rows_:
-        raise ValueError(f"{path}: was fitted to rows. Make a model of images with segae fit.")
-    where = resolve_device(device)
+        raise ValueError(
+            f"{path}: was fitted to rows, not images. Fit a model to images with segae fit."
+        )
+    resolved = resolve_device(device)
     for encoder in (segmenter.encoder_, segmenter._fitted.coder):
         if hasattr(encoder, "net_"):
-            encoder.net_.module_.to(where)
-            encoder.net_.device = where
+            encoder.net_.module_.to(resolved)
+            encoder.net_.device = resolved
     return segmenter
 
 
@@ -61,12 +63,12 @@ class Estimator(StrEnum):
 
     @property
     def is_classifier(self) -> bool:
-        """Whether it cannot do without labels."""
+        """Whether it needs labels."""
         return self.value in ("forest", "head", "logistic", "boosting")
 
 
 def make_estimator(name: Estimator, supervised: bool) -> Any:
-    """Return what `AESegmenter(estimator=...)` takes; "auto" is a head if there are labels."""
+    """Return a value for `AESegmenter(estimator=...)`; with labels, "auto" is a head."""
     from sklearn.cluster import KMeans
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -87,44 +89,44 @@ def make_estimator(name: Estimator, supervised: bool) -> Any:
 
 
 def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
-    """Return an unfitted segmenter; parameters that are None stay at their defaults."""
-    # Imported here and below: torch takes seconds, and `segae --help` should not.
+    """Return an unfitted segmenter; parameters that are None keep their defaults."""
+    # Imported here because torch takes seconds to import, and `segae --help` does not need it.
     from ..segmentation._segmenter import AESegmenter
 
     segmenter = AESegmenter(estimator=estimator)
-    segmenter.encoder = segmenter._default_encoder  # so that parameters of it can be set
+    segmenter.encoder = segmenter._default_encoder  # makes its parameters settable
     return segmenter.set_params(**{k: v for k, v in parameters.items() if v is not None})
 
 
 def learn(
     segmenter: Any, images: Sequence[Any], maps: Sequence[Any] | None, advance: Advance
 ) -> Any:
-    """Fit to images and perhaps to label maps, by which a clusterer's segments are named."""
+    """Fit to images and label maps, if given; a clusterer's segments get classes from them."""
     from ..training._callbacks import EpochEnd
 
     has_epochs = hasattr(segmenter.encoder, "callbacks")
     step = "classifying" if segmenter._is_supervised else "clustering"
 
-    def tell(epoch: int, n_epochs: int, loss: float) -> None:
+    def report(epoch: int, n_epochs: int, loss: float) -> None:
         advance("training", epoch, n_epochs)
         if epoch == n_epochs:
             advance(step, 0, 1)
 
     if has_epochs:
-        segmenter.encoder.callbacks = [EpochEnd(tell)]
+        segmenter.encoder.callbacks = [EpochEnd(report)]
     advance("training", 0, 1)
     segmenter.fit(images, maps)
     if maps is not None and not segmenter._is_supervised:
         segmenter.assign_classes(images, maps)
     advance(step, 1, 1)
-    if has_epochs:  # a model on disk has no functions in it
+    if has_epochs:  # a model file cannot hold functions
         for encoder in (segmenter.encoder, segmenter.encoder_, segmenter._fitted.coder):
             encoder.callbacks = None
     return segmenter
 
 
 def summary(segmenter: Any) -> dict[str, Any]:
-    """Say in plain data what was learnt."""
+    """Describe what was learnt as a dictionary of plain values."""
     encoder = segmenter.encoder_
     found = {
         "n_channels": segmenter.n_features_in_,

@@ -1,18 +1,23 @@
-"""Options that several commands have."""
+"""Options that several commands share, alone and in groups."""
 
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
+LEARNING, FILES, PRINTING = "Learning", "Files", "Printing"
+
 
 class Features(StrEnum):
-    """What `PixelEncoder(features=...)` knows."""
+    """Values of `PixelEncoder(features=...)`, whose import would take seconds."""
 
     auto = "auto"
     intensity = "intensity"
@@ -22,14 +27,14 @@ class Features(StrEnum):
 
 
 class Scope(StrEnum):
-    """What `AESegmenter(scope=...)` knows."""
+    """Values of `AESegmenter(scope=...)`."""
 
     dataset = "dataset"
     image = "image"
 
 
 class Format(StrEnum):
-    """Formats of label maps."""
+    """File formats of label maps."""
 
     auto = "auto"
     png = "png"
@@ -39,22 +44,22 @@ class Format(StrEnum):
 
     @property
     def suffix(self) -> str | None:
-        """As it stands in names; None for that of the image."""
+        """The suffix of file names; None for the format of the image."""
         return None if self is Format.auto else f".{self.value}"
 
 
 def segment_number(text: str) -> int | str:
-    """Read the number of segments."""
+    """Parse a number of segments."""
     if text == "auto":
         return text
     number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise typer.BadParameter(f"{text!r} is neither a number from 1 on nor auto.")
+        raise typer.BadParameter(f"{text!r} is neither an integer of at least 1 nor 'auto'.")
     return number
 
 
-def settings(texts: Sequence[str]) -> dict[str, Any]:
-    """Read estimator parameters: "encoder__max_epochs=20"; what is no Python value is a string."""
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Parse settings such as "encoder__max_epochs=20"; values that are not Python are strings."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -67,140 +72,175 @@ def settings(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def encoding(
-    features: StrEnum | None, pooling: float | None, whitening: float | None, device: str
-) -> dict[str, Any]:
-    """Return what the options of a scale say of the encoder, by the names of a segmenter."""
-    given = {
-        "features": features and features.value,
-        "pooling": pooling,
-        "whitening": whitening,
-        "device": device,
-    }
-    return {f"encoder__{name}": value for name, value in given.items()}
+def option(*names: str, panel: str | None = None, **settings: Any) -> Any:
+    """Return a typer option in a panel of the help page."""
+    return typer.Option(*names, rich_help_panel=panel, **settings)
 
 
-LEARNING, FILES, SAYING = "Learning", "Files", "What is printed"
+def file_arguments(metavar: str, text: str) -> Any:
+    """Return a typer argument of files."""
+    return typer.Argument(metavar=metavar, show_default=False, help=text)
+
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(
-        metavar="INPUT",
-        show_default=False,
-        help="Images: files, folders, 'globs*', or - for paths on standard input.",
+    file_arguments(
+        "INPUT", "Images: files, folders, 'globs*', or - to read paths from standard input."
     ),
 ]
-Out = Annotated[
-    Path,
-    typer.Option(
-        "--out",
-        "-o",
-        help="Label map, or a folder of label maps named after the images.",
-        rich_help_panel=FILES,
-    ),
-]
-Overlay = Annotated[
-    Path | None,
-    typer.Option(
-        help="PNG of the labels over the image, or a folder of them.", rich_help_panel=FILES
-    ),
-]
-FormatOption = Annotated[
-    Format,
-    typer.Option(
-        "--format",
-        help="Of label maps in a folder; auto: as a TIFF, npy or zarr image is, else PNG.",
-        rich_help_panel=FILES,
-    ),
-]
+Force = Annotated[bool, option("--force", panel=FILES, help="Overwrite existing files.")]
 MaxMemory = Annotated[
     str,
-    typer.Option(
-        help="Memory for tiles; files above an eighth of it are read tile by tile.",
-        rich_help_panel=FILES,
+    option(
+        panel=FILES, help="Memory for tiles. Files larger than an eighth of it are read in tiles."
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.", rich_help_panel=FILES)]
 NSegments = Annotated[
     Any,
-    typer.Option(
-        "--n-segments",
-        "-k",
+    option(
+        *("--n-segments", "-k"),
+        panel=LEARNING,
         parser=segment_number,
         metavar="K|auto",
-        help="Number of segments; auto counts them.",
-        rich_help_panel=LEARNING,
-    ),
-]
-FeaturesOption = Annotated[
-    Features | None,
-    typer.Option(
-        "--features",
-        help="What tells segments apart \\[default: found in the images].",
-        rich_help_panel=LEARNING,
-    ),
-]
-Pooling = Annotated[
-    float | None,
-    typer.Option(
-        min=0, help="Scale in pixels \\[default: found in the images].", rich_help_panel=LEARNING
-    ),
-]
-Whitening = Annotated[
-    float | None,
-    typer.Option(min=0, max=1, help="0 for intensities, 1 for textures.", rich_help_panel=LEARNING),
-]
-MinSize = Annotated[
-    int,
-    typer.Option(
-        min=0, help="Patches with fewer pixels join a neighbor.", rich_help_panel=LEARNING
-    ),
-]
-ScopeOption = Annotated[
-    Scope,
-    typer.Option(
-        "--scope",
-        help="image partitions every image on its own; else a label means the same in all.",
-        rich_help_panel=LEARNING,
+        help="Number of segments; auto estimates it.",
     ),
 ]
 Device = Annotated[
-    str,
-    typer.Option(help="cpu, cuda, cuda:1, mps; auto takes the best.", rich_help_panel=LEARNING),
+    str, option(panel=LEARNING, help="cpu, cuda, cuda:1 or mps; auto selects the fastest.")
 ]
 Seed = Annotated[
-    int, typer.Option(min=0, help="Equal seeds give equal labels.", rich_help_panel=LEARNING)
+    int, option(panel=LEARNING, min=0, help="Random seed; equal seeds give equal labels.")
 ]
-Set = Annotated[
-    list[str],
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        show_default=False,
-        help="Any parameter of AESegmenter, such as encoder__max_epochs=20; may be repeated.",
-        rich_help_panel=LEARNING,
-    ),
-]
-IgnoreLabel = Annotated[
+IgnoreLabels = Annotated[
     list[int],
-    typer.Option(
-        help="Label of pixels that do not count, such as 0 or 255, besides -1; may be repeated.",
+    option(
         show_default=False,
+        help="Label of pixels to leave out, such as 0 or 255, in addition to -1; may be repeated.",
     ),
 ]
 Trust = Annotated[
     list[str],
-    typer.Option(
+    option(
         metavar="TYPE",
         show_default=False,
-        help="A type that a model may hold beside the usual ones; may be repeated.",
+        help="Additional type that a model file may contain; may be repeated.",
     ),
 ]
-Json = Annotated[
-    bool,
-    typer.Option("--json", help="One JSON object and nothing else.", rich_help_panel=SAYING),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Errors and warnings alone.", rich_help_panel=SAYING),
-]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Options of the files that are written."""
+
+    out: Annotated[
+        Path,
+        option(
+            *("--out", "-o"),
+            panel=FILES,
+            help="Label map, or a folder of label maps named after the images.",
+        ),
+    ]
+    overlay: Annotated[
+        Path | None,
+        option(panel=FILES, help="PNG of the labels over the image, or a folder of them."),
+    ] = None
+    label_format: Annotated[
+        Format,
+        option(
+            "--format",
+            panel=FILES,
+            help="Format of label maps in a folder; auto: that of the image, or PNG if lossy.",
+        ),
+    ] = Format.auto
+    max_memory: MaxMemory = "1GiB"
+    force: Force = False
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Options that become parameters of `AESegmenter`."""
+
+    n_segments: NSegments = "8"
+    features: Annotated[
+        Features | None,
+        option(panel=LEARNING, help="Features of the pixels \\[default: chosen from the images]."),
+    ] = None
+    pooling: Annotated[
+        float | None,
+        option(
+            panel=LEARNING,
+            min=0,
+            help="Standard deviation, in pixels, of the neighborhood that codes are averaged over "
+            "\\[default: chosen from the images].",
+        ),
+    ] = None
+    whitening: Annotated[
+        float | None,
+        option(panel=LEARNING, min=0, max=1, help="0 suits intensities, 1 suits textures."),
+    ] = None
+    scope: Annotated[
+        Scope,
+        option(
+            panel=LEARNING,
+            help="dataset: labels mean the same in all images; image: each is segmented alone.",
+        ),
+    ] = Scope.dataset
+    min_size: Annotated[
+        int,
+        option(panel=LEARNING, min=0, help="Merge regions of fewer pixels into a neighbor."),
+    ] = 0
+    device: Device = "auto"
+    seed: Seed = 0
+    set_: Annotated[
+        list[str] | None,
+        option(
+            "--set",
+            panel=LEARNING,
+            metavar="NAME=VALUE",
+            show_default=False,
+            help="Any parameter of AESegmenter, such as encoder__max_epochs=20; may be repeated.",
+        ),
+    ] = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return parameters of a segmenter; None stands for the default."""
+        return {
+            "n_segments": self.n_segments,
+            "encoder__features": self.features and self.features.value,
+            "encoder__pooling": self.pooling,
+            "encoder__whitening": self.whitening,
+            "encoder__device": self.device,
+            "scope": self.scope.value,
+            "min_size": self.min_size,
+            "random_state": self.seed,
+            **parse_settings(self.set_ or []),
+        }
+
+
+def expand_groups(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command whose options are the fields of the groups that a function takes.
+
+    typer reads options from a signature. A group is a dataclass, and each of its fields an option.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    @wraps(function)
+    def command(**options: Any) -> None:
+        for name, group in groups.items():
+            options[name] = group(**{key: options.pop(key) for key in signature(group).parameters})
+        function(**options)
+
+    options = []
+    for parameter in signature(function).parameters.values():
+        group = groups.get(parameter.name)
+        options += [(parameter, hints)] if group is None else _fields(group)
+    parameters = [p.replace(kind=p.KEYWORD_ONLY, annotation=types[p.name]) for p, types in options]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _fields(group: Any) -> list[tuple[Parameter, dict[str, Any]]]:
+    hints = get_type_hints(group, include_extras=True)
+    return [(parameter, hints) for parameter in signature(group).parameters.values()]

@@ -1,4 +1,4 @@
-"""What a command line means by its inputs and outputs: files, folders, globs, and their names."""
+"""Input and output paths of the command line: files, folders, globs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ..storage._formats import PICTURES, READABLE, STACKABLE, is_image, is_zarr
 
-SHOWN = 3  # names in an error
+SHOWN = 3  # file names listed in an error
 
 
 def expand(arguments: Iterable[str]) -> list[Path]:
-    """Return the files that are meant, each once: names, folders, globs; "-" is standard input."""
+    """Return the files named by paths, folders, globs or "-" (standard input), each once."""
     found: list[Path] = []
     for argument in arguments:
         if argument == "-":
@@ -47,14 +47,14 @@ def _expand_one(argument: str) -> list[Path]:
 
 
 def is_folder(out: Path, n_inputs: int) -> bool:
-    """Tell whether outputs go into a folder of that name, or are that file."""
+    """Return whether `out` is a folder for the outputs rather than the output file itself."""
     if out.suffix.lower() == ".zarr":
         return n_inputs > 1
     return n_inputs > 1 or out.is_dir() or not out.suffix
 
 
 def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[Path]:
-    """Return the file of every label map: `out`, or one in it that is named after its image."""
+    """Return the path of every label map: `out` itself, or files in it named after the images."""
     if not is_folder(out, len(inputs)):
         _check_one_format(out, suffix)
         return [out]
@@ -66,7 +66,7 @@ def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[P
 def overlay_files(
     inputs: Sequence[Path], overlay: Path, n_pages: Sequence[int]
 ) -> list[list[Path]]:
-    """Return the pictures of every input, one a page."""
+    """Return the paths of the overlays of every input, one for each page."""
     if is_folder(overlay, len(inputs)):
         _check_is_folder(overlay, len(inputs), "--overlay")
         _check_distinct(inputs)
@@ -75,7 +75,7 @@ def overlay_files(
         names = [overlay]
     else:
         raise ValueError(
-            f"{overlay}: {overlay.suffix} is no format of pictures. Use {', '.join(PICTURES)}."
+            f"{overlay}: {overlay.suffix} is not a picture format. Use {', '.join(PICTURES)}."
         )
     return [_numbered(name, n) for name, n in zip(names, n_pages, strict=True)]
 
@@ -83,13 +83,13 @@ def overlay_files(
 def _check_one_format(out: Path, suffix: str | None) -> None:
     if suffix and out.suffix.lower().replace(".tiff", ".tif") != suffix:
         raise ValueError(
-            f"{out}: is no {suffix} file, as --format {suffix[1:]} asks. Leave --format out, or "
+            f"{out}: is not a {suffix} file, but --format is {suffix[1:]}. Leave --format out, or "
             "pass a folder as --out."
         )
 
 
 def _check_is_folder(folder: Path, n_inputs: int, option: str) -> None:
-    """Raise an error for the name of a file where a folder is meant, unless it is one."""
+    """Raise an error for a path with the suffix of a file where a folder is needed."""
     if folder.suffix.lower() in (*PICTURES, *STACKABLE) and not folder.is_dir():
         raise ValueError(
             f"{option} {folder}: is one file, but there are {n_inputs} images. Pass a folder."
@@ -97,9 +97,11 @@ def _check_is_folder(folder: Path, n_inputs: int, option: str) -> None:
 
 
 def check_model_name(path: Path) -> None:
-    """Raise an error for a model that is named like an image."""
+    """Raise an error for a model path with the suffix of an image."""
     if path.suffix.lower() in (*PICTURES, *STACKABLE):
-        raise ValueError(f"{path}: {path.suffix} is a format of images, not of models. Use .segae.")
+        raise ValueError(
+            f"{path}: {path.suffix} is an image format, not a model format. Use .segae."
+        )
 
 
 def _numbered(path: Path, n: int) -> list[Path]:
@@ -109,46 +111,48 @@ def _numbered(path: Path, n: int) -> list[Path]:
 
 
 def label_suffix(image: Path) -> str:
-    """Return the format of a label map: that of its image, or PNG where that is lossy."""
+    """Return the suffix of a label map: that of its image if it holds labels, else .png."""
     suffix = image.suffix.lower()
     return suffix if suffix in STACKABLE else ".png"
 
 
 def check_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: bool) -> None:
-    """Raise an error before any work if an output is there, is an input, or has no place."""
+    """Raise an error if an output exists, is an input, or cannot be created."""
     read = {path.resolve() for path in inputs}
     written: set[Path] = set()
     for path in outputs:
-        place = path.resolve()
-        if place in read:
+        resolved = path.resolve()
+        if resolved in read:
             raise ValueError(f"{path}: would overwrite an input. Pass another --out.")
-        if place in written:
+        if resolved in written:
             raise ValueError(f"{path}: would be written twice. Pass another --out or --overlay.")
         if path.exists() and not force:
             raise FileExistsError(f"{path}: exists. Pass --force to overwrite it.")
         if path.is_dir() and not is_zarr(path):
-            raise IsADirectoryError(f"{path}: is a folder, but a file is to be written there.")
-        above = next(p for p in place.parents if p.exists())
+            raise IsADirectoryError(
+                f"{path}: is a folder, but the output is a file. Pass the path of a file."
+            )
+        above = next(p for p in resolved.parents if p.exists())
         if not above.is_dir():
-            raise NotADirectoryError(f"{path}: cannot be made, for {above} is a file.")
+            raise NotADirectoryError(f"{path}: cannot be created, because {above} is a file.")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(f"{path}: cannot be made, for you may not write into {above}.")
-        written.add(place)
+            raise PermissionError(f"{path}: cannot be created, because {above} is not writable.")
+        written.add(resolved)
 
 
 def match_by_name(
     inputs: Sequence[Path], others: Sequence[Path], *, what: str, all_needed: bool
 ) -> list[Path | None]:
-    """Return the other file of every input: of the same name, or else in order.
+    """Return the other file of every input: that of the same name, or in order if none has one.
 
     Parameters
     ----------
     inputs, others : sequence of Path
-        Images and their label maps, say.
+        For instance images and their label maps.
     what : str
-        The option that named the others, for errors.
+        The option that named the others, for error messages.
     all_needed : bool
-        Whether every input needs one; None stands for those without.
+        Whether every input needs another file. If False, None stands for missing ones.
     """
     _check_distinct(inputs)
     _check_distinct(others)
@@ -171,10 +175,10 @@ def _listed(paths: Sequence[Path]) -> str:
 
 
 def _check_distinct(paths: Sequence[Path]) -> None:
-    """Raise an error if two inputs have one name, so that their outputs would too."""
+    """Raise an error if two inputs have one name, because outputs are named after inputs."""
     seen: dict[str, Path] = {}
     for path in paths:
-        # Many file systems do not tell capitals from small letters.
+        # Many file systems ignore case.
         other = seen.setdefault(path.stem.lower(), path)
         if other is not path:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Generated images with their label maps, and scores that say how like the data samples are."""
+"""Generation of images with label maps, and scores of generated samples."""
 
 from ._image_mask_generator import ImageMaskGenerator
 from ._sample_metrics import coverage, mode_coverage, novelty, two_sample_accuracy

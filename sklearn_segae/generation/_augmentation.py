@@ -1,4 +1,4 @@
-"""What makes a new image of a given one: another shape, another style. Arrays in, arrays out."""
+"""Random distortions of images, and transfer of style between them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import NamedTuple, Self
 import numpy as np
 from scipy import ndimage
 
-# At a distortion of 1: turns up to 0.3 radians, sizes up to exp(0.25)-fold either way, waves of a
-# fiftieth of the longer side, a twelfth of it wide.
+# At a distortion of 1: rotations up to 0.3 radians, scales up to exp(0.25) in either direction, and
+# displacements of a fiftieth of the longer side, smoothed over a twelfth of it.
 ANGLE, SIZE, WAVE, WIDTH = 0.3, 0.25, 1 / 50, 1 / 12
 
 
-def draw_places(
+def draw_sources(
     shape: tuple[int, int], distortion: float, rng: np.random.Generator
 ) -> np.ndarray | None:
-    """Draw where every pixel of a distorted image comes from, (2, H, W) rows and columns.
+    """Draw the source rows and columns (2, H, W) of the pixels of a distorted image.
 
-    Mirrored or not, turned, resized, then bent by smooth waves [1]_. None for a distortion of 0.
+    The distortion combines reflections, rotation, scaling and smooth displacements [1]_. Return
+    None for a distortion of 0.
 
     References
     ----------
@@ -27,53 +28,55 @@ def draw_places(
     if not distortion:
         return None
     angle, size = distortion * rng.uniform(-1, 1, 2) * (ANGLE, SIZE)
-    turn = np.exp(size) * np.array(
+    rotation = np.exp(size) * np.array(
         [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     )
     mirrored = rng.choice([-1, 1], (1, 2))
-    middle = (np.array(shape)[:, None, None] - 1) / 2
-    places = np.tensordot(turn * mirrored, np.indices(shape) - middle, 1) + middle
+    center = (np.array(shape)[:, None, None] - 1) / 2
+    sources = np.tensordot(rotation * mirrored, np.indices(shape) - center, 1) + center
     side = max(shape)
     waves = ndimage.gaussian_filter(
         rng.standard_normal((2, *shape)), (0, WIDTH * side, WIDTH * side)
     )
-    return places + distortion * WAVE * side * waves / waves.std()
+    return sources + distortion * WAVE * side * waves / waves.std()
 
 
-def carry(
-    image: np.ndarray, labels: np.ndarray, places: np.ndarray | None
+def resample(
+    image: np.ndarray, labels: np.ndarray, sources: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return an image (H, W, C) and its label map with the pixels of other places.
+    """Resample an image (H, W, C) and its label map at source rows and columns (2, H, W).
 
-    Beyond the borders is the mirror image. Labels are those of the nearest pixel, never between.
+    Images are interpolated linearly and mirrored at their borders. Labels are those of the nearest
+    pixel.
     """
-    if places is None:
+    if sources is None:
         return image, labels
     channels = [
-        ndimage.map_coordinates(channel, places, order=1, mode="mirror")
+        ndimage.map_coordinates(channel, sources, order=1, mode="mirror")
         for channel in np.moveaxis(image, 2, 0)
     ]
-    return np.stack(channels, 2), ndimage.map_coordinates(labels, places, order=0, mode="mirror")
+    return np.stack(channels, 2), ndimage.map_coordinates(labels, sources, order=0, mode="mirror")
 
 
 class Style(NamedTuple):
-    """What the codes of a segment are like: their mean and covariance."""
+    """Mean and covariance of the codes of a segment."""
 
     mean: np.ndarray  # (n,)
     covariance: np.ndarray  # (n, n)
 
     @classmethod
     def of(cls, codes: np.ndarray) -> Self:
-        """Measure it, the covariance shrunk by a tenth: some segments are small."""
+        """Estimate mean and covariance, which is shrunk by a tenth, as segments may be small."""
         covariance = np.atleast_2d(np.cov(codes.T, bias=True))
         spread = np.diag(covariance)
         even = (1e-3 * spread.mean() + 1e-12) * np.eye(len(spread))
         return cls(codes.mean(0), 0.9 * covariance + 0.1 * np.diag(spread) + even)
 
     def moved(self, codes: np.ndarray, other: Style, share: float) -> np.ndarray:
-        """Move codes of this style towards another: 0 stays, 1 arrives, more goes beyond.
+        """Move codes of this style towards another style by a share of the distance.
 
-        Each code goes straight to where optimal transport between both Gaussians takes it [1]_.
+        Targets are those of the optimal transport between both Gaussians [1]_. A share of 0 keeps
+        the codes, 1 moves them to the targets, and more moves them beyond.
 
         References
         ----------
@@ -83,8 +86,8 @@ class Style(NamedTuple):
         root = _root(self.covariance)
         inverse = np.linalg.inv(root)
         transport = inverse @ _root(root @ other.covariance @ root) @ inverse
-        arrived = (codes - self.mean) @ transport + other.mean
-        return (1 - share) * codes + share * arrived
+        target = (codes - self.mean) @ transport + other.mean
+        return (1 - share) * codes + share * target
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""ImageMaskGenerator: a few labeled images to many."""
+"""ImageMaskGenerator: generate images with label maps from a few labeled images."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..imaging._label_maps import check_label_maps
 from ..imaging._normalization import normalize, typical_range
 from ..imaging._validation import check_images, like
-from ._augmentation import Style, carry, draw_places
+from ._augmentation import Style, draw_sources, resample
 from ._patch_autoencoder import JointPatches
 
-FEWEST = 20  # patches of a class that tell its style; for fewer, the whole image's stands in
+FEWEST = 20  # patches of a class; with fewer, the style of the whole image is used
 
 
 class Pair(NamedTuple):
-    """A given image with its label map, the codes of its patches, and their style by class."""
+    """A training image with its label map, codes of its patches, and styles of its classes."""
 
-    image: np.ndarray  # in its own range, [0, 1]
+    image: np.ndarray  # normalized to [0, 1]
     labels: np.ndarray
     codes: np.ndarray
-    classes: np.ndarray  # of the patches: the labels of their middles
+    classes: np.ndarray  # (n,), the labels of the center pixels of the patches
     decoded: np.ndarray
-    styles: dict[Any, Style]  # None: of all patches
+    styles: dict[Any, Style]  # by class; None is the style of all patches
 
     @classmethod
     def of(cls, image: np.ndarray, labels: np.ndarray, patches: JointPatches) -> Self:
-        """Encode the pair, and measure its styles."""
+        """Encode a pair, and estimate its styles."""
         codes, classes = patches.encode(image, labels)
         values, counts = np.unique(classes, return_counts=True)
         styles = {c: Style.of(codes[classes == c]) for c in values[counts >= FEWEST]}
@@ -42,7 +42,7 @@ class Pair(NamedTuple):
         return cls(image, labels, codes, classes, decoded, styles)
 
     def moved(self, other: Pair, share: float) -> np.ndarray:
-        """Return the codes, moved by a share of the way to the styles of another image."""
+        """Return the codes, moved towards the styles of another image by a share of the way."""
         codes = self.codes.copy()
         for c in np.unique(self.classes):
             style = c if c in self.styles and c in other.styles else None
@@ -53,52 +53,51 @@ class Pair(NamedTuple):
 
 
 class ImageMaskGenerator(BaseEstimator):
-    """Make new images together with their label maps, to enlarge a small labeled set.
+    """Generate images together with their label maps, to enlarge a small labeled set.
 
-    Every image is seen in its own range, as AESegmenter's `normalize="image"` does. An autoencoder
-    learns codes of patches, of image and label map at once. A new pair begins as one of the given
-    ones. Its codes move, class by class, towards what codes of the class are like in
-    another image, mean and covariance [1]_; what that changes in the decoded image is added to the
-    image, so that its details stay. Then image and label map are mirrored, turned, resized and bent
-    together.
+    Every image is normalized to its own range, as `AESegmenter(normalize="image")` does. An
+    autoencoder learns codes of patches of image and label map together. A new pair is made from a
+    training pair: its codes are moved, class by class, towards mean and covariance of the codes of
+    that class in another image [1]_. The resulting change of the decoded image is added to the
+    image, which preserves its details. Then image and label map are reflected, rotated, scaled and
+    deformed together.
 
     Parameters
     ----------
     n_generated : int, default=50
-        Pairs that `fit_resample` adds.
+        Number of pairs that `fit_resample` adds.
     autoencoder : estimator or None, default=None
-        Of patches as rows, with `transform` and `inverse_transform`; PCA will do. None is
+        Estimator of patches as rows, with `transform` and `inverse_transform`, such as PCA. None is
         `AutoencoderTransformer(16, scaling=None, max_epochs=20)`.
     patch_size : int, default=8
-        Side of the patches in pixels, even.
+        Side of the patches in pixels, an even number.
     style : float, default=0.5
-        How far the codes may move: by a share of the way that is drawn between 0 and this; above 1
-        beyond what was given. 0 keeps the pixels.
+        Upper bound of the share of the distance that codes are moved, which is drawn uniformly from
+        [0, style]. Above 1 codes may move beyond the other style. 0 keeps the pixels.
     distortion : float, default=1.0
-        Scales turns (up to 17 degrees), sizes (up to 1.3-fold either way) and waves; 0 leaves the
-        shape as it is, unmirrored.
+        Strength of rotations (up to 17 degrees at 1), scaling (up to 1.3 in either direction) and
+        deformations. 0 keeps the shape, without reflections.
     random_state : int, RandomState instance or None, default=None
-        Decides on everything. As in :class:`~sklearn.mixture.GaussianMixture`, a fixed one draws
-        the same each time.
+        Determines all random numbers. As in :class:`~sklearn.mixture.GaussianMixture`, `sample`
+        returns the same each time if it is an int.
 
     Attributes
     ----------
     autoencoder_ : estimator
         The fitted autoencoder.
     classes_ : ndarray
-        The labels that occur, those for unlabeled or ignored pixels among them.
+        The labels that occur, including those of unlabeled or ignored pixels.
     n_features_in_ : int
         Number of channels.
 
     See Also
     --------
-    sklearn_segae.AutoencoderTransformer.sample : Samples of one size, without labels.
+    sklearn_segae.AutoencoderTransformer.sample : Generate samples without labels.
 
     Notes
     -----
-    Whether this helps a segmenter depends on the images; docs/generation.md has figures, beside
-    those of turning, bending and brightening alone. Compare on held-out images before you rely on
-    it.
+    Whether generated images improve a segmenter depends on the data; docs/generation.md compares
+    them with simple augmentation. Validate on held-out images.
 
     References
     ----------
@@ -145,14 +144,14 @@ class ImageMaskGenerator(BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn codes of patches, and what those of every class are like in every image.
+        """Learn codes of patches, and the styles of every class in every image.
 
         Parameters
         ----------
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes.
         y : label maps of the same sizes
-            Integers. Values for unlabeled or ignored pixels are kept like any other.
+            Integers. Labels of unlabeled or ignored pixels are treated like any other.
 
         Returns
         -------
@@ -160,13 +159,13 @@ class ImageMaskGenerator(BaseEstimator):
         """
         if self.patch_size % 2:
             raise ValueError(
-                f"patch_size={self.patch_size} is odd, but patches begin at every half of their "
-                f"side. Pass {self.patch_size + 1}."
+                f"patch_size={self.patch_size} is odd, but patches overlap by half of their side. "
+                f"Pass {self.patch_size + 1}."
             )
         given = check_images(X)
         typical = typical_range(given)
-        exposed = [normalize(image, typical) for image in given]
-        images = [np.asarray(view) for view in exposed]
+        normalized = [normalize(image, typical) for image in given]
+        images = [np.asarray(image) for image in normalized]
         maps = check_label_maps(y, images)
         seed = draw_seed(self.random_state)
         classes = np.unique(np.concatenate([np.unique(labels) for labels in maps]))
@@ -184,38 +183,39 @@ class ImageMaskGenerator(BaseEstimator):
         self._patches = patches
         self._pairs = [Pair.of(*pair, patches) for pair in zip(images, maps, strict=True)]
         self._limits = min(i.min() for i in given), max(i.max() for i in given)
-        self._exposures = [(view.low, view.divisor) for view in exposed]
+        self._ranges = [(image.low, image.divisor) for image in normalized]
         self._given = X, y
         self.autoencoder_, self.classes_ = patches.autoencoder, classes
         self.n_features_in_ = images[0].shape[2]
         return self
 
     def sample(self, n_samples: int = 1) -> tuple[Any, Any]:
-        """Make new pairs.
+        """Generate new pairs.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of pairs.
 
         Returns
         -------
         X : stack or list of images
-            In container, dtype and range of the images that were fitted.
+            Images with the container, dtype and range of the training images.
         y : stack or list of label maps
-            In container and dtype of those that were fitted, with their labels and no other.
+            Label maps with the container, dtype and labels of those of the training images.
         """
         check_is_fitted(self)
         if n_samples < 1:
-            raise ValueError(f"n_samples={n_samples}, but at least one pair is to be made.")
+            raise ValueError(f"n_samples={n_samples}, but it must be at least 1. Pass 1 or more.")
         rng = np.random.default_rng(draw_seed(self.random_state))
         pairs = [self._draw(rng) for _ in range(n_samples)]
         X, y = self._given
         return like(X, [image for image, _ in pairs]), like(y, [labels for _, labels in pairs])
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Fit, and return the given pairs followed by `n_generated` new ones.
+        """Fit, and return the training pairs followed by `n_generated` new ones.
 
-        As the samplers of imbalanced-learn do.
+        This is the interface of the samplers of imbalanced-learn.
 
         Parameters
         ----------
@@ -231,7 +231,7 @@ class ImageMaskGenerator(BaseEstimator):
         return like(X, [*given[0], *new[0]]), like(y, [*given[1], *new[1]])
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make one image, as it came in, and its label map."""
+        """Generate one image, in the form of the training images, and its label map."""
         chosen = int(rng.integers(len(self._pairs)))
         pair = self._pairs[chosen]
         other = self._pairs[
@@ -242,17 +242,15 @@ class ImageMaskGenerator(BaseEstimator):
         if share and other is not pair:
             codes = pair.moved(other, share)
             image = image + self._patches.decode(codes, image.shape) - pair.decoded
-        places = draw_places(pair.labels.shape, self.distortion, rng)
-        image, labels = carry(image, pair.labels, places)
+        sources = draw_sources(pair.labels.shape, self.distortion, rng)
+        image, labels = resample(image, pair.labels, sources)
         return self._as_given(image, chosen), labels
 
     def _as_given(self, image: np.ndarray, chosen: int) -> np.ndarray:
-        """Return an image in the dtype, the range and the number of axes of the given ones."""
-        low, span = self._exposures[chosen]
-        image, given = (
-            np.clip(image * span + low, *self._limits),
-            np.asarray(self._given[0][chosen]),
-        )
+        """Return an image with the dtype, range and number of axes of the training images."""
+        low, span = self._ranges[chosen]
+        image = np.clip(image * span + low, *self._limits)
+        given = np.asarray(self._given[0][chosen])
         if given.dtype.kind != "f":
             image = image.round()
         image = image.astype(given.dtype)

@@ -1,4 +1,4 @@
-"""Overlapping patches of an image and its label map together, their codes, and the way back."""
+"""Encoding and decoding of overlapping patches of an image and its label map."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 
-N_PATCHES = 5000  # that an autoencoder is fitted on: enough for a few hundred numbers each
+N_PATCHES = 5000  # patches of a few hundred numbers that the autoencoder is fitted to
 
 
 class JointPatches(NamedTuple):
-    """A fitted autoencoder of patches whose channels are those of the image and one a class.
+    """A fitted autoencoder of patches with the channels of the image and one channel per class.
 
-    A pixel without label has zeros in all channels of classes. Patches begin at every half of
-    their side, so that every pixel lies in four of them.
+    The channels of the classes are 0 for unlabeled pixels. Patches overlap by half of their side,
+    so that every pixel lies in four of them.
     """
 
-    autoencoder: Any  # anything that has transform and inverse_transform, of rows
-    size: int  # of a side in pixels, even
+    autoencoder: Any  # estimator of rows with transform and inverse_transform
+    size: int  # side of the patches in pixels, even
     classes: np.ndarray
     scale: np.ndarray  # (2, C)
 
@@ -35,29 +35,29 @@ class JointPatches(NamedTuple):
         classes: np.ndarray,
         rng: np.random.Generator,
     ) -> Self:
-        """Fit an autoencoder to patches from everywhere."""
+        """Fit an autoencoder to random patches of all images."""
         patches = cls(autoencoder, size, classes, fit_channel_scale(images))
         n_each = -(-N_PATCHES // len(images))
         rows = []
         for image, labels in zip(images, maps, strict=True):
             windows = patches._windows(patches._stack(image, labels), 1)
             chosen = rng.permutation(windows.shape[0] * windows.shape[1])[:n_each]
-            places = np.unravel_index(np.sort(chosen), windows.shape[:2])
-            rows.append(windows[places].reshape(len(chosen), -1))
+            indices = np.unravel_index(np.sort(chosen), windows.shape[:2])
+            rows.append(windows[indices].reshape(len(chosen), -1))
         autoencoder.fit(np.concatenate(rows))
         return patches
 
     def encode(self, image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the codes (n, n_components) of all patches, and their middles' labels (n,)."""
+        """Return the codes (n, n_components) and the center labels (n,) of all patches."""
         windows = self._windows(self._stack(image, labels), self.size // 2)
         rows = windows.reshape(windows.shape[0] * windows.shape[1], -1)
-        middles = self._windows(labels[..., None], self.size // 2)[
+        centers = self._windows(labels[..., None], self.size // 2)[
             ..., 0, self.size // 2, self.size // 2
         ]
-        return self.autoencoder.transform(rows), middles.ravel()
+        return self.autoencoder.transform(rows), centers.ravel()
 
     def decode(self, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the image (H, W, C) that codes of its patches stand for; patches blend."""
+        """Return the image (H, W, C) of the decoded patches, blended where they overlap."""
         size, step = self.size, self.size // 2
         n_rows, n_columns = (-(-side // step) + 1 for side in shape[:2])
         rows = self.autoencoder.inverse_transform(codes).reshape(n_rows, n_columns, -1, size, size)
@@ -73,12 +73,12 @@ class JointPatches(NamedTuple):
         return unscaled(inner[..., :-1] / inner[..., -1:], self.scale)
 
     def _stack(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Put the label map's channels, one a class, behind those of the scaled image."""
+        """Append a channel for each class of the label map to those of the scaled image."""
         members = labels[..., None] == self.classes
         return np.concatenate([scaled(image, self.scale), members], 2).astype(np.float32)
 
     def _windows(self, maps: np.ndarray, step: int) -> np.ndarray:
-        """Return the patches (rows, columns, C, size, size) of maps (H, W, C), mirrored outside."""
+        """Return the patches (rows, columns, C, size, size) of mirrored maps (H, W, C)."""
         half = self.size // 2
         margins = [(half, half + -side % half) for side in maps.shape[:2]]
         padded = np.pad(maps, [*margins, (0, 0)], mode="symmetric")

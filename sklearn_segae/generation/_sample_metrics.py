@@ -1,6 +1,6 @@
-"""Scores of generated samples: whether they are like the data, new, and of every kind.
+"""Scores of generated samples: fidelity, novelty and coverage.
 
-Samples are rows or images, arrays whose first axis counts them; distances are Euclidean.
+Samples are rows or images, along the first axis of arrays. Distances are Euclidean.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from sklearn.utils.validation import check_is_fitted
 
 
 def two_sample_accuracy(real: Any, generated: Any) -> float:
-    """Return how well a nearest neighbor tells generated samples from real ones.
+    """Return the accuracy of a nearest-neighbor classifier of generated and real samples.
 
-    The accuracy of a classifier two-sample test [1]_ whose classifier is the nearest of all other
-    samples, each left out in turn. 0.5 is perfect; 1 is told apart always. Below 0.5 every
-    sample is nearest to one of the other kind: generated ones are copies of the real ones.
+    This is a classifier two-sample test [1]_ with the leave-one-out accuracy of a nearest-neighbor
+    classifier. 0.5 is ideal; at 1 generated samples are always distinguished from real ones. Values
+    below 0.5 indicate that generated samples are copies of real ones.
 
     Parameters
     ----------
     real, generated : array of shape (n_samples, ...)
-        Equally many of both. `real` should be samples that the generator was not fitted on.
+        The same number of both. `real` should be samples that the generator was not fitted to.
 
     Returns
     -------
     accuracy : float
+        In [0, 1].
 
     References
     ----------
@@ -47,30 +48,31 @@ def two_sample_accuracy(real: Any, generated: Any) -> float:
     real, generated = _rows(real=real, generated=generated)
     if len(real) != len(generated):
         raise ValueError(
-            f"real holds {len(real)} samples, but generated holds {len(generated)}. With as many "
-            "of both, chance is 0.5: leave some out."
+            f"real holds {len(real)} samples, but generated holds {len(generated)}. Pass the same "
+            "number of both, so that chance is 0.5."
         )
-    everything = np.concatenate([real, generated])
-    made = np.repeat([False, True], len(real))
-    nearest = NearestNeighbors(n_neighbors=1).fit(everything).kneighbors(return_distance=False)
-    return float(np.mean(made[nearest[:, 0]] == made))
+    samples = np.concatenate([real, generated])
+    is_generated = np.repeat([False, True], len(real))
+    nearest = NearestNeighbors(n_neighbors=1).fit(samples).kneighbors(return_distance=False)
+    return float(np.mean(is_generated[nearest[:, 0]] == is_generated))
 
 
 def novelty(train: Any, real: Any, generated: Any) -> float:
-    """Return how often generated samples are further from the training data than new real ones.
+    """Return the probability that generated samples are further from the training data than real.
 
-    The test of data copying of Meehan et al. [1]_, over all space: the probability that a
-    generated sample's distance to the nearest training sample exceeds a real one's, ties
-    counting half. 0.5 is as new as new data are; near 0, the training data were learnt by
-    heart; near 1, samples lie off the data.
+    This is the test of data copying of Meehan et al. [1]_, over the whole space: the probability
+    that the distance of a generated sample to the nearest training sample exceeds that of a
+    held-out real sample; ties count half. 0.5 is ideal; values near 0 indicate copies of the
+    training data, and values near 1 samples that are unlike the data.
 
     Parameters
     ----------
     train : array of shape (n_train, ...)
-        What the generator was fitted on.
+        The samples that the generator was fitted to.
     real : array of shape (n_real, ...)
-        Samples like those that were held out.
+        Held-out samples.
     generated : array of shape (n_generated, ...)
+        Generated samples.
 
     Returns
     -------
@@ -98,15 +100,15 @@ def novelty(train: Any, real: Any, generated: Any) -> float:
 
 
 def coverage(real: Any, generated: Any, n_neighbors: int = 5) -> float:
-    """Return the share of real samples that have a generated one in their neighborhood [1]_.
+    """Return the share of real samples with a generated one in their neighborhood [1]_.
 
     Parameters
     ----------
     real, generated : array of shape (n_samples, ...)
-        The more samples are generated, the higher; take as many as there are real ones.
+        Coverage grows with the number of generated samples: use as many as there are real ones.
     n_neighbors : int, default=5
-        A neighborhood reaches to that many other real samples. With 5, as many new real ones
-        cover about 0.97.
+        Number of real samples in a neighborhood. With 5, as many new real samples have a coverage
+        of about 0.97.
 
     Returns
     -------
@@ -126,8 +128,8 @@ def coverage(real: Any, generated: Any, n_neighbors: int = 5) -> float:
     real, generated = _rows(real=real, generated=generated)
     if not 0 < n_neighbors < len(real):
         raise ValueError(
-            f"n_neighbors={n_neighbors}, but every one of {len(real)} real samples has 1 to "
-            f"{len(real) - 1} others."
+            f"n_neighbors={n_neighbors}, but each of the {len(real)} real samples has "
+            f"{len(real) - 1} neighbors. Pass 1 to {len(real) - 1}."
         )
     reach = NearestNeighbors(n_neighbors=n_neighbors).fit(real).kneighbors()[0][:, -1]
     nearest = NearestNeighbors(n_neighbors=1).fit(generated).kneighbors(real)[0][:, 0]
@@ -135,16 +137,17 @@ def coverage(real: Any, generated: Any, n_neighbors: int = 5) -> float:
 
 
 def mode_coverage(classifier: Any, generated: Any, *, min_share: float = 0.1) -> float:
-    """Return the share of classes that occur among generated samples.
+    """Return the share of classes that occur among the generated samples.
 
     Parameters
     ----------
     classifier : estimator
-        Fitted on real samples (as rows) and their classes.
+        A classifier fitted to real samples (as rows) and their classes.
     generated : array of shape (n_samples, ...)
+        Generated samples.
     min_share : float, default=0.1
-        A class occurs if it is predicted for at least this part of an even share of the samples,
-        and for one at least.
+        A class occurs if it is predicted for at least `min_share * n_samples / n_classes` samples,
+        and for at least one.
 
     Returns
     -------
@@ -160,14 +163,14 @@ def mode_coverage(classifier: Any, generated: Any, *, min_share: float = 0.1) ->
     """
     check_is_fitted(classifier)
     (generated,) = _rows(generated=generated)
-    names, counts = np.unique(classifier.predict(generated), return_counts=True)
+    classes, counts = np.unique(classifier.predict(generated), return_counts=True)
     n_classes = len(classifier.classes_)
     fewest = max(1, min_share * len(generated) / n_classes)
-    return float(np.isin(classifier.classes_, names[counts >= fewest]).mean())
+    return float(np.isin(classifier.classes_, classes[counts >= fewest]).mean())
 
 
 def _rows(**samples: Any) -> list[np.ndarray]:
-    """Return arrays of samples as rows of the same length, each a sample."""
+    """Return arrays of samples as rows of equal length."""
     rows = []
     for name, X in samples.items():
         X = check_array(X, allow_nd=True, input_name=name, dtype=[np.float64, np.float32])
@@ -176,7 +179,7 @@ def _rows(**samples: Any) -> list[np.ndarray]:
     for name, X in zip(samples, rows, strict=True):
         if X.shape[1] != width:
             raise ValueError(
-                f"{name} has {X.shape[1]} numbers a sample, but {first} has {width}. Compare "
-                "samples of one size."
+                f"{name} has {X.shape[1]} numbers per sample, but {first} has {width}. Pass "
+                "samples of equal size."
             )
     return rows

@@ -1,4 +1,4 @@
-"""Label maps: checked, cleaned, their boundaries. Arrays in, arrays out."""
+"""Validation, cleaning and boundaries of label maps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from scipy import ndimage
 from ._validation import check_array_like
 
 UNLABELED = -1
-IgnoreLabel = int | Sequence[int] | None  # labels that mean "no label" besides -1
+IgnoreLabel = int | Sequence[int] | None  # labels to leave out, in addition to -1
 
 
 def is_labeled(labels: np.ndarray, ignore_label: IgnoreLabel = None) -> np.ndarray:
-    """Return True where a pixel has a label, that is neither -1 nor one to be ignored."""
-    # Names of classes may be strings, which cannot be -1.
+    """Return True where the label is neither -1 nor one of `ignore_label`."""
+    # Classes may be strings, which do not compare with -1.
     known = np.ones(labels.shape, bool) if labels.dtype.kind in "OUS" else labels != UNLABELED
     for value in ignored_labels(ignore_label):
         known &= labels != value
@@ -39,13 +39,18 @@ def ignored_labels(ignore_label: IgnoreLabel) -> list[Any]:
 
 
 def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the label maps of `y` as a list of integer (H, W) arrays that fit the images."""
+    """Return `y` as a list of integer label maps (H, W) of the sizes of the images."""
     check_array_like(y, "y")
     if not hasattr(y, "__len__"):
-        raise TypeError(f"y={y!r:.60} is no label map. Pass one for every image, as X holds them.")
+        raise TypeError(
+            f"y={y!r:.60} is not a list of label maps. Pass one label map for every image of X."
+        )
     maps = [np.asarray(labels) for labels in y]
     if len(maps) != len(images):
-        raise ValueError(f"y holds {len(maps)} label maps, but X holds {len(images)} images.")
+        raise ValueError(
+            f"y holds {len(maps)} label maps, but X holds {len(images)} images. Pass one for every "
+            "image."
+        )
     for i, (labels, image) in enumerate(zip(maps, images, strict=True)):
         if labels.shape != image.shape[:2]:
             raise ValueError(
@@ -61,7 +66,7 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def as_stored(labels: np.ndarray) -> np.ndarray:
-    """Return a label map in the smallest type that image formats know."""
+    """Return a label map in the smallest integer type that image formats support."""
     highest = labels.max()
     if labels.min() < 0:
         return labels.astype(np.int32)
@@ -69,26 +74,27 @@ def as_stored(labels: np.ndarray) -> np.ndarray:
 
 
 def merge_small_regions(labels: np.ndarray, min_size: int) -> np.ndarray:
-    """Give every connected patch below `min_size` pixels the label of the nearest larger patch.
+    """Give connected regions of fewer than `min_size` pixels the label of the nearest larger one.
 
-    Pixels are neighbors if they share an edge. A map that has small patches only stays as it is.
+    Pixels are neighbors if they share an edge. A map of small regions only is returned unchanged.
     """
-    small = _in_specks(labels, min_size)
+    small = _in_small_regions(labels, min_size)
     if small.all():
         return labels.copy()
-    while small.any():  # parts of a speck may join different neighbors across a corner: rarely
+    # Parts of a small region may join different regions and stay small, which is rare.
+    while small.any():
         nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
         labels = labels[tuple(nearest)]
-        small = _in_specks(labels, min_size)
+        small = _in_small_regions(labels, min_size)
     return labels.copy()
 
 
-def _in_specks(labels: np.ndarray, min_size: int) -> np.ndarray:
+def _in_small_regions(labels: np.ndarray, min_size: int) -> np.ndarray:
     small = np.zeros(labels.shape, bool)
     for value in np.unique(labels):
-        patches, _ = ndimage.label(labels == value)
-        sizes = np.bincount(patches.ravel())
-        small |= (patches > 0) & (sizes[patches] < min_size)
+        regions, _ = ndimage.label(labels == value)
+        sizes = np.bincount(regions.ravel())
+        small |= (regions > 0) & (sizes[regions] < min_size)
     return small
 
 

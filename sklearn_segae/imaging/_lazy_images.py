@@ -1,4 +1,4 @@
-"""Images that are read where they are sliced: on disk, in chunks, in a window."""
+"""Images that are read or computed when they are sliced."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 2**24  # pixels of an image that is sampled where others are read from end to end
-AHEAD = 2**23  # bytes that are read at once of an image that is worked through
+LARGE = 2**24  # pixels; larger images are sampled instead of read completely
+AHEAD = 2**23  # bytes to read at once from an image that is processed tile by tile
 
 
 class LazyImage:
-    """What looks like an image (H, W, C) and is computed where it is sliced.
+    """Base class of images (H, W, C) that are read or computed when they are sliced.
 
     Attributes
     ----------
     shape : tuple of int
         (H, W, C).
     dtype : numpy.dtype
-        Of what a slice returns.
+        The dtype of slices.
     on_disk : bool
-        Whether it is somewhere else than in memory.
+        Whether the pixels are stored outside memory.
     """
 
     shape: tuple[int, ...]
@@ -31,24 +31,25 @@ class LazyImage:
     on_disk = False
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return some rows and columns (h, w, C), as an array in memory."""
+        """Return rows and columns (h, w, C) as an array in memory."""
         raise NotImplementedError
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return all of it."""
+        """Return the whole image."""
         return self[:, :].astype(dtype or self.dtype, copy=False)
 
 
 class StoredImage(LazyImage):
-    """One image of what has `shape`, `dtype` and slicing: a memory map, zarr, HDF5, dask.
+    """One image of a memory map, or of a zarr, HDF5 or dask array.
 
     Parameters
     ----------
-    source : array-like of shape (H, W), (H, W, C), or with `index` a stack of these
-    index : int or None
-        Of the image in the stack.
-    name : str
-        For errors: NaN is found when it is read.
+    source : array-like of shape (H, W) or (H, W, C), or a stack of these
+        An object with `shape`, `dtype` and slicing.
+    index : int or None, default=None
+        Index of the image in a stack; None if `source` is one image.
+    name : str, default="X[0]"
+        Name for error messages: NaN is found when the image is read.
     """
 
     on_disk = True
@@ -62,22 +63,23 @@ class StoredImage(LazyImage):
         self.dtype = np.dtype(source.dtype)
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Read some rows and columns."""
-        place = key if self.index is None else (self.index, *key)
-        part = np.array(self.source[place])
+        """Read rows and columns."""
+        full_key = key if self.index is None else (self.index, *key)
+        part = np.array(self.source[full_key])
         release(self.source)
         check_finite(part, self.name)
         return part if part.ndim == 3 else part[..., None]
 
 
 class ImageWindow(LazyImage):
-    """A part of an image that knows its place in the whole, and has nothing of the rest.
+    """A part of an image, indexed by the coordinates of the whole image.
 
     Parameters
     ----------
     part : ndarray of shape (h, w, C)
+        The pixels.
     origin : (int, int)
-        Row and column of the whole image where the part begins.
+        Row and column of the whole image at which the part begins.
     shape : (int, int)
         Height and width of the whole image.
     """
@@ -89,41 +91,42 @@ class ImageWindow(LazyImage):
         self.dtype = part.dtype
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return rows and columns of the whole image, which must be in the window."""
+        """Return rows and columns of the whole image, which must lie in the window."""
         if not self.has(key):
             raise IndexError(
-                f"rows {key[0]} and columns {key[1]} were asked for, but the window has "
-                f"{self.part.shape[:2]} pixels of {self.shape[:2]}, from {self.origin} on."
+                f"rows {key[0]} and columns {key[1]} are outside the window, which has "
+                f"{self.part.shape[:2]} of {self.shape[:2]} pixels, from {self.origin} on."
             )
         return self.part[
             tuple(
                 slice(start - first, stop - first, step)
-                for (start, stop, step), first in zip(self._asked(key), self.origin, strict=True)
+                for (start, stop, step), first in zip(self._bounds(key), self.origin, strict=True)
             )
         ]
 
     def has(self, key: tuple[slice, slice]) -> bool:
-        """Tell whether rows and columns of the whole image are in the window."""
+        """Return whether rows and columns of the whole image lie in the window."""
         return all(
-            first <= start and stop <= first + there
-            for (start, stop, _), first, there in zip(
-                self._asked(key), self.origin, self.part.shape[:2], strict=True
+            first <= start and stop <= first + size
+            for (start, stop, _), first, size in zip(
+                self._bounds(key), self.origin, self.part.shape[:2], strict=True
             )
         )
 
-    def _asked(self, key: tuple[slice, slice]) -> list[tuple[int, int, int]]:
+    def _bounds(self, key: tuple[slice, slice]) -> list[tuple[int, int, int]]:
         return [part.indices(size) for part, size in zip(key, self.shape[:2], strict=True)]
 
 
 class ReadAheadImage(LazyImage):
-    """An image that is asked for tile after tile, from left to right, and reads further than that.
+    """Wrap an image that is read tile by tile, from left to right, and read ahead.
 
-    Storage is decompressed in chunks, which several tiles share; up to `AHEAD` bytes of the same
-    rows are read at once, and kept until other ones are asked for.
+    Storage is decompressed in chunks, which several tiles share. Up to `AHEAD` bytes of the same
+    rows are read at once, and kept until other rows are needed.
 
     Parameters
     ----------
     image : LazyImage
+        The image to read.
     """
 
     on_disk = True
@@ -135,7 +138,7 @@ class ReadAheadImage(LazyImage):
         self.window: ImageWindow | None = None
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return some rows and columns, of which nothing may be changed."""
+        """Return rows and columns; the array must not be changed."""
         if self.window is None or not self.window.has(key):
             self.window = self._read(key)
         return self.window[key]
@@ -143,20 +146,21 @@ class ReadAheadImage(LazyImage):
     def _read(self, key: tuple[slice, slice]) -> ImageWindow:
         height, width, n_channels = self.shape
         (top, bottom, _), (left, right, _) = key[0].indices(height), key[1].indices(width)
-        n_bytes = max(1, (bottom - top) * n_channels * self.dtype.itemsize)  # of a column
-        further = min(left + AHEAD // n_bytes, width)
-        part = self.image[top:bottom, left : max(right, further)]
+        n_bytes = max(1, (bottom - top) * n_channels * self.dtype.itemsize)  # bytes per column
+        ahead = min(left + AHEAD // n_bytes, width)
+        part = self.image[top:bottom, left : max(right, ahead)]
         return ImageWindow(part, (top, left), (height, width))
 
 
 class OutputSlot:
-    """Where the answer for one image goes, in an `out` of several.
+    """The part of an output array for several images that belongs to one of them.
 
     Parameters
     ----------
     out : writable array-like of shape (n, H, W, ...)
+        The output array.
     index : int
-        Of the image.
+        Index of the image.
     """
 
     def __init__(self, out: Any, index: int) -> None:
@@ -166,28 +170,28 @@ class OutputSlot:
         self.dtype = np.dtype(out.dtype)
 
     def __setitem__(self, key: tuple[slice, slice], values: np.ndarray) -> None:
-        """Write some rows and columns."""
+        """Write rows and columns."""
         self.out[(self.index, *key)] = values
         release(self.out)
 
 
 def is_stored(source: Any) -> bool:
-    """Tell what is to be read piece by piece from an array in memory."""
+    """Return whether an array-like is stored outside memory and has to be read in pieces."""
     if isinstance(source, np.ndarray):
         return _memory_map(source) is not None
     return all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__"))
 
 
 def too_many(images: Sequence[np.ndarray]) -> bool:
-    """Tell whether images are not in memory, and have too many pixels to read them all in `fit`."""
+    """Return whether images are stored outside memory and have too many pixels to read in `fit`."""
     n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
     return n_pixels > LARGE and any(getattr(image, "on_disk", False) for image in images)
 
 
 def release(array: Any) -> None:
-    """Let go of the pages of a memory map: they count as memory of the process while it holds them.
+    """Release the pages of a memory map, which count as memory of the process.
 
-    Nothing is lost, they stay in the file.
+    No data is lost: the pages stay in the file.
     """
     mapped = _memory_map(array)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -195,8 +199,8 @@ def release(array: Any) -> None:
 
 
 def check_finite(part: np.ndarray, name: str) -> None:
-    """Raise an error if there is NaN or infinity in it."""
-    # A sum needs no copy, and is finite only if every pixel is; it may overflow: look again.
+    """Raise an error if an array contains NaN or infinity."""
+    # A sum needs no copy, and is only finite if all pixels are. It may overflow: check again then.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = part.dtype.kind == "f" and not np.isfinite(part.sum())
     if suspicious and not np.isfinite(part).all():
@@ -207,7 +211,7 @@ def check_finite(part: np.ndarray, name: str) -> None:
 
 
 def _memory_map(array: Any) -> mmap.mmap | None:
-    """Return the memory map behind an array, unless what is written there stays in memory."""
+    """Return the memory map behind an array; None if writes to it stay in memory."""
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap) and array.mode == "c":
             return None

@@ -1,4 +1,4 @@
-"""Samples of the pixels of a set of images, and what is computed for them."""
+"""Sampling of pixels from a set of images, and of maps at these pixels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from ._tiles import TILE, Tile, image_tiles
 
-BUDGET = 24 * TILE**2  # a sample of a large set comes from so many pixels: not all are computed
+BUDGET = 24 * TILE**2  # pixels of the tiles that a sample is drawn from
 
 
 def random_tiles(
     images: Sequence[np.ndarray], rng: np.random.Generator
 ) -> Iterator[tuple[int, Tile]]:
-    """Yield (image index, tile) in random order, no more once they hold `BUDGET` pixels."""
+    """Yield (image index, tile) in random order until the tiles hold `BUDGET` pixels."""
     every = [(i, tile) for i, image in enumerate(images) for tile in image_tiles(image)]
     left = BUDGET
     for i, tile in (every[c] for c in rng.permutation(len(every))):
@@ -27,10 +27,10 @@ def random_tiles(
 def choose_pixels(
     images: Sequence[np.ndarray], n_pixels: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Draw pixels at random, without replacement: flat indices (m,) for every image.
+    """Draw pixels at random, without replacement; return flat indices (m,) for every image.
 
-    From random tiles of `BUDGET` pixels at most, so that a sample costs the same however large the
-    set is.
+    They come from random tiles of at most `BUDGET` pixels, so that the cost of a sample does not
+    grow with the set of images.
     """
     pools = [[np.empty(0, int)] for _ in images]
     for i, (rows, columns) in random_tiles(images, rng):
@@ -45,7 +45,7 @@ def choose_labeled(
     n_pixels: int,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Draw known pixels in proportion to their classes, at least one of each class."""
+    """Draw labeled pixels in proportion to their classes, at least one of each class."""
     pools = [np.flatnonzero(k) for k in known]
     total = sum(map(len, pools))
     if total <= n_pixels:
@@ -68,8 +68,8 @@ def gather(
 ) -> np.ndarray:
     """Return rows (n, F) of the maps `function(image, tile)` -> (h, w, F) at the chosen pixels.
 
-    Rows come in the order of the images and of the flat indices; only what surrounds the chosen
-    pixels of a tile is computed.
+    Rows are in the order of the images and of the flat indices. In each tile only the bounding box
+    of the chosen pixels is computed.
     """
     return np.concatenate(
         [_gather(function, image, c) for image, c in zip(images, chosen, strict=True) if len(c)]
@@ -92,7 +92,7 @@ def _gather(
             (rows.start <= y) & (y < rows.stop) & (columns.start <= x) & (x < columns.stop)
         )
         if len(here):
-            box = _bounds(y[here]), _bounds(x[here])  # of a few strokes it is small
+            box = _bounds(y[here]), _bounds(x[here])  # small where pixels come from strokes
             maps = function(image, box)
             parts.append(maps[y[here] - box[0].start, x[here] - box[1].start])
             places.append(here)
@@ -107,7 +107,7 @@ def _bounds(places: np.ndarray) -> slice:
 
 
 def _draw(pools: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw `n` of all members of the pools, keeping each with its pool, in order."""
+    """Draw `n` members from all pools together; return the drawn members of each, in order."""
     sizes = np.array([len(pool) for pool in pools])
     total = int(sizes.sum())
     drawn = np.sort(rng.choice(total, n, replace=False)) if n < total else np.arange(total)

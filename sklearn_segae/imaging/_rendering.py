@@ -1,4 +1,4 @@
-"""Label maps, feature maps and boundaries as RGB pictures (H, W, 3) uint8."""
+"""Rendering of label maps, feature maps and boundaries as RGB pictures (H, W, 3) uint8."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from ._label_maps import find_boundaries
 
-# Okabe and Ito's palette, which color-blind people can tell apart.
+# The palette of Okabe and Ito, which is safe for color-blind readers.
 PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
-LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 
 
 def colors(n: int) -> np.ndarray:
-    """Return `n` distinct RGB colors (n, 3) uint8: the palette, then evenly turning hues."""
+    """Return `n` distinct RGB colors (n, 3) uint8: the palette, then hues by the golden ratio."""
     fixed = [tuple(bytes.fromhex(name)) for name in PALETTE]
     golden = 0.618034
     more = [colorsys.hsv_to_rgb(golden * i % 1, 0.55, 0.6 + 0.3 * (i % 2)) for i in range(n)]
@@ -23,7 +23,7 @@ def colors(n: int) -> np.ndarray:
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
-    """Show an image of any dtype and channels: its first three channels, or one as gray."""
+    """Return an image of any dtype as RGB: its first three channels, or the first one as gray."""
     channels = np.atleast_3d(image)
     channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
     if channels.dtype != np.uint8:
@@ -32,10 +32,10 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
-    """Show an image of any dtype and channels, none of them left out: (H, W, 3) uint8.
+    """Return an image of any dtype and number of channels as a picture (H, W, 3) uint8.
 
-    One channel is gray, two are magenta and green, three are colors as they are; of more, their
-    three principal components are.
+    One channel is shown in gray, two in magenta and green, three as RGB. More than three are
+    reduced to their three principal components.
     """
     channels = np.atleast_3d(image)
     n_channels = channels.shape[2]
@@ -44,26 +44,26 @@ def as_picture(image: np.ndarray) -> np.ndarray:
         return (255 * magenta_green).astype(np.uint8)
     if n_channels > 3:
         rows = channels.reshape(-1, n_channels).astype(np.float32)
-        _, axes = np.linalg.eigh(np.cov(rows.T))  # the last ones have the largest variance
+        _, axes = np.linalg.eigh(np.cov(rows.T))  # by increasing variance
         channels = (rows @ axes[:, :-4:-1]).reshape(*channels.shape[:2], 3)
     return to_rgb(channels)
 
 
 def as_gray(image: np.ndarray) -> np.ndarray:
-    """Show how bright an image is, so that colors can be laid over it: (H, W, 3) uint8."""
+    """Return the brightness of an image as a gray picture (H, W, 3) uint8."""
     brightness = as_picture(image) @ np.array(LUMA)
     return to_rgb(brightness.astype(np.uint8))
 
 
 def stretch(channels: np.ndarray) -> np.ndarray:
-    """Bring every channel to [0, 1], its lowest and highest percentile to the ends."""
+    """Map each channel linearly so that its percentiles 1 and 99 become 0 and 1, and clip it."""
     channels = channels.astype(np.float32)
     low, high = np.percentile(channels, (1, 99), axis=(0, 1))
     return np.clip((channels - low) / np.where(high > low, high - low, 1), 0, 1)
 
 
 def show_labels(labels: np.ndarray) -> np.ndarray:
-    """Give every label of a map its color; -1 is white."""
+    """Return a label map in colors; -1 is white."""
     palette = np.append(
         colors(int(labels.max()) + 1), np.array([[255, 255, 255]], np.uint8), axis=0
     )
@@ -71,21 +71,21 @@ def show_labels(labels: np.ndarray) -> np.ndarray:
 
 
 def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:
-    """Lay the colors of the labels over the image, and the borders on top in white."""
+    """Blend the colors of the labels with the image, and draw boundaries in white."""
     mixed = (1 - alpha) * to_rgb(image) + alpha * show_labels(labels)
     mixed[find_boundaries(labels)] = 255
     return mixed.astype(np.uint8)
 
 
 def show_borders(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Draw the borders between labels in yellow over the darkened image."""
+    """Draw the boundaries between labels in yellow over the darkened image."""
     picture = (0.6 * to_rgb(image)).astype(np.uint8)
     picture[find_boundaries(labels)] = (255, 230, 0)
     return picture
 
 
 def show_features(codes: np.ndarray, n_columns: int = 4, gap: int = 4) -> np.ndarray:
-    """Lay the components of a feature map (H, W, n) out as gray pictures, first one top left."""
+    """Arrange the components of a feature map (H, W, n) as a grid of gray pictures."""
     gray = (255 * stretch(codes)).astype(np.uint8)
     height, width, n = gray.shape
     n_columns = min(n, n_columns)

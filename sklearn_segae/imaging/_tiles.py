@@ -1,4 +1,4 @@
-"""Cut images into tiles with a halo: nothing above needs a whole image at once."""
+"""Tiles of images, with a halo."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from itertools import product
 
 import numpy as np
 
-TILE = 256  # side of the tiles that samples come from, in pixels
-ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
+TILE = 256  # side of the tiles that samples are drawn from, in pixels
+ROW_TILE = 2**14  # the same for rows, which are images of one pixel width
 
 
 def image_tiles(image: np.ndarray, side: int = TILE) -> Iterator[Tile]:
-    """Yield the tiles that an image is worked on in."""
+    """Yield the tiles that an image is processed in."""
     return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else side)
 
 
 Tile = tuple[slice, slice]
 
-STRIDE = 2  # pixels: what is read of an image, but not everywhere, lies on this grid in all tiles
+STRIDE = 2  # pixels; subsampled pixels lie on one grid in all tiles
 
 
 def tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
@@ -33,7 +33,7 @@ def tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
 
 
 def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Tile]:
-    """Yield tiles that lie evenly all over an image, `apart` * `side` pixels from each other."""
+    """Yield tiles spread evenly over an image, about `apart` * `side` pixels apart."""
     starts = (
         np.unique(
             np.linspace(0, max(0, size - side), max(2, round(size / (apart * side)))).astype(int)
@@ -50,9 +50,9 @@ def full_tile(shape: tuple[int, ...]) -> Tile:
 
 
 def some_tiles(shape: tuple[int, ...], side: int, n_most: float) -> list[Tile]:
-    """Return the whole image as one tile; of one with more pixels than that, about `n_most` tiles.
+    """Return the whole image as one tile, or about `n_most` evenly spread tiles if it is larger.
 
-    They lie evenly all over it.
+    Larger means more pixels than `n_most` tiles have.
     """
     excess = shape[0] * shape[1] / (n_most * side**2)
     if excess <= 1:
@@ -63,8 +63,8 @@ def some_tiles(shape: tuple[int, ...], side: int, n_most: float) -> list[Tile]:
 def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     """Return a copy of the tile with `halo` more pixels on every side, mirrored at the borders.
 
-    (H, W, C) -> (h + 2 * halo, w + 2 * halo, C). A tile may reach beyond the image; what is there
-    is the mirror image, so that neighboring tiles agree on every pixel they both see.
+    (H, W, C) -> (h + 2 * halo, w + 2 * halo, C). A tile may extend beyond the image, which is
+    mirrored there, so that neighboring tiles agree on every pixel they share.
     """
     rows = mirrored(tile[0].start - halo, tile[0].stop + halo, image.shape[0])
     columns = mirrored(tile[1].start - halo, tile[1].stop + halo, image.shape[1])
@@ -74,9 +74,9 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
 
 
 def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
-    """Return the tile with `reach` or more pixels on every side, as far as there are any.
+    """Return the tile padded by at least `reach` pixels on every side, clipped to the image.
 
-    It begins with a row and a column of the grid that all tiles share, every `STRIDE` pixels.
+    It begins at a multiple of `STRIDE`, the grid that all tiles share.
     """
     rows, columns = (
         slice(max(0, part.start - reach) // STRIDE * STRIDE, min(part.stop + reach, size))
@@ -86,7 +86,7 @@ def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
 
 
 def pixel_ranges(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]:
-    """Return the rows and columns of every `step`-th pixel of a tile, counted in a wider one."""
+    """Return every `step`-th row and column of a tile, relative to an enclosing tile."""
     rows, columns = (
         range(part.start - outer.start, part.stop - outer.start, step)
         for part, outer in zip(tile, within, strict=True)
@@ -95,7 +95,7 @@ def pixel_ranges(tile: Tile, within: Tile, step: int = 1) -> tuple[range, range]
 
 
 def clip_tile(tile: Tile, shape: tuple[int, ...]) -> Tile:
-    """Cut off what lies beyond the image."""
+    """Clip a tile to the image."""
     rows, columns = (
         slice(max(0, part.start), min(part.stop, size))
         for part, size in zip(tile, shape[:2], strict=True)
@@ -106,9 +106,9 @@ def clip_tile(tile: Tile, shape: tuple[int, ...]) -> Tile:
 def sample_tiles(
     images: Sequence[np.ndarray], side: int, n_tiles: int, rng: np.random.Generator
 ) -> list[tuple[int, Tile]]:
-    """Draw `n_tiles` (image index, tile) at random places, from large images more often.
+    """Draw `n_tiles` random (image index, tile), from images in proportion to their pixels.
 
-    A tile wider than its image is centered on it and reaches beyond the borders on both sides.
+    A tile wider than its image is centered on it and extends beyond both borders.
     """
     n_pixels = np.array([image.shape[0] * image.shape[1] for image in images], dtype=float)
     chosen = rng.choice(len(images), n_tiles, p=n_pixels / n_pixels.sum())
@@ -125,7 +125,7 @@ def _random_start(size: int, side: int, rng: np.random.Generator) -> int:
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:
-    """Return indices start..stop of a line of `size` pixels mirrored about its border pixels."""
+    """Return the indices start..stop of a line of `size` pixels mirrored at its end pixels."""
     if size == 1:
         return np.zeros(stop - start, dtype=int)
     period = 2 * (size - 1)

@@ -1,4 +1,4 @@
-"""Why a pixel got its label, and what a fitted segmenter or autoencoder knows."""
+"""Explanation of fitted segmenters and autoencoders."""
 
 from ._attribution import pixel_attribution
 from ._component_importance import component_importance

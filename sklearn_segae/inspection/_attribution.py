@@ -1,4 +1,4 @@
-"""Which pixels and channels decide about a label."""
+"""Attribution of labels to pixels and channels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from ..segmentation._segmenter import inside_segmenter
-from ._attribution_methods import ask_all, channel_values, integrate, occlusion
+from ._attribution_methods import channel_values, evaluate_all, integrate, occlusion
 from ._baselines import mean_window, other_windows
 from ._log_odds import (
     AttributionTarget,
@@ -22,8 +22,8 @@ from ._log_odds import (
 )
 
 COUNT = Interval(Integral, 1, None, closed="left")
-# Of the side of the receptive field, where the size of squares was left open: what smaller ones
-# hide is told by their neighbors, and noise does not cancel within them.
+# Default side of squares, relative to the receptive field. Pixels next to a smaller square contain
+# much of its information, and noise does not cancel within it.
 SQUARE = 1 / 3
 MIN_SQUARE = 3  # in pixels
 N_BASELINES = {"integrated_gradients": 32, "occlusion": 8}
@@ -54,75 +54,76 @@ def pixel_attribution(
     patch_size: int | None = None,
     random_state: Any = 0,
 ) -> Bunch:
-    """Tell which pixels and channels made a pixel this segment, rather than another one.
+    """Attribute the segment of a pixel to the pixels and channels of the image.
 
-    Explained are the log-odds of the segment against its other segment, that is the difference of
-    their log-probabilities, a mean over the pixels of a region. Of the label alone nothing could be
-    told but that it changes; of the probability next to nothing where it is near 1. The normalize
-    of the image is taken as given, and the absorption of small patches (`min_size`) is left out.
+    The explained quantity is the log-odds of the segment against another segment, that is, the
+    difference of their log-probabilities, averaged over the pixels of a region. Labels themselves
+    only change in steps, and probabilities near 1 hardly change. The normalization of the image is
+    held constant, and the merging of small regions (`min_size`) is left out.
 
     Parameters
     ----------
     segmenter : AESegmenter
-        A fitted one, to images, whose estimator has probabilities or distances.
+        A segmenter that was fitted to images and whose estimator has probabilities or distances.
     image : array (H, W) or (H, W, C)
-        Of any size.
+        An image of any size.
     pixel : (row, column) or array (H, W) of bool
-        The pixel, or the pixels of a region.
+        The pixel to explain, or a mask of the pixels of a region.
     segment : label, default=None
-        The segment to be explained. None: the likeliest.
+        The segment to explain. None is the most probable one.
     against : label, default=None
-        Its other segment. None: the likeliest other.
+        The segment to compare with. None is the most probable other one.
     method : {"auto", "integrated_gradients", "occlusion"}, default="auto"
-        "integrated_gradients" [1]_ follows gradients from a baseline to the image, along an arc on
-        which noise keeps its variance. It needs a :class:`~sklearn_segae.PixelEncoder` and, at the
-        end, k-means, a Gaussian mixture, a linear classifier, a :class:`~sklearn_segae.PixelHead`,
-        or refined borders. "occlusion" [2]_ replaces one square of one channel after the other by
-        the baseline; for any encoder and estimator, forests too. "auto" takes gradients where there
-        are some.
+        "integrated_gradients" [1]_ integrates gradients from a baseline to the image, along an arc
+        that preserves the variance of noise. It needs a :class:`~sklearn_segae.PixelEncoder`, and
+        as estimator k-means, a Gaussian mixture, a linear classifier, a
+        :class:`~sklearn_segae.PixelHead`, or refined boundaries. "occlusion" [2]_ replaces squares
+        of single channels by the baseline, for any encoder and estimator, including forests. "auto"
+        selects gradients if they are available.
     baseline : {"other_segment", "mean"}, default="other_segment"
-        What pixels are compared with. "other_segment": real places of this image that belong to the
-        other segment, so that what both have in common cancels; where there is none, as "mean".
-        "mean": the mean pixel of the image, a flat gray that textures are far from.
+        What the pixels are compared with. "other_segment": windows of this image in the other
+        segment, so that common properties cancel; if there are none, "mean" is used. "mean": the
+        mean pixel of the image, a constant that differs from any texture.
     n_baselines : int, default=None
-        Random places of the other segment; attributions are means over them. None: 32 by gradients,
-        8 by occlusion, which costs more for each. Of an image larger than nine tiles of 128 x 128
-        pixels, places come from nine such tiles, spread evenly, unless that segment is in none.
+        Number of random windows of the other segment that attributions are averaged over. None: 32
+        for gradients and 8 for occlusion, which is slower. In an image larger than nine tiles of
+        128 x 128 pixels, windows come from nine such tiles, spread evenly, unless none contains the
+        other segment.
     n_steps : int, default=4
-        Gradients on the way from each baseline to the image. "mean", a single baseline, gets as
-        many as all places together.
+        Number of gradients between each baseline and the image. "mean", a single baseline, gets as
+        many as all windows together.
     patch_size : int, default=None
-        The map holds attributions of squares with this side, in pixels, within which noise cancels.
-        None: a third of the side of the receptive field. By gradients, 1 is for single pixels; by
-        occlusion, squares overlap by half and what they were found to add is averaged.
+        Attributions are those of squares with this side, in pixels. Noise cancels within them.
+        None: a third of the side of the receptive field. With gradients, 1 gives single pixels.
+        With occlusion, squares overlap by half, and their attributions are averaged.
     random_state : int, RandomState instance or None, default=0
-        Chooses baselines.
+        Determines the baselines.
 
     Returns
     -------
-    why : Bunch
+    result : Bunch
         attribution : ndarray of shape (H', W', C), float32
-            Of all pixels that the label can depend on, in nats: positive where they speak for the
-            segment. By gradients they add up to `log_odds - baseline_log_odds`, but for what
-            `n_steps` leave out. What a square adds is spread evenly over its pixels.
+            Attributions, in nats, to all pixels that the label depends on; positive values are in
+            favor of the segment. With gradients they sum to `log_odds - baseline_log_odds`, up to
+            the error of `n_steps`. The attribution of a square is spread evenly over its pixels.
         channels : ndarray of shape (C,)
-            Shapley values [3]_ of the channels, by either method: what it adds to take a channel
-            as a whole from the image in place of the baseline, a mean over all orders in which the
-            channels can be exchanged, and over the baselines. They add up to `log_odds -
-            baseline_log_odds`, exactly. From six channels on, each baseline has one order, drawn at
-            random or the reverse of the last one's: one window a channel and baseline.
+            Shapley values [3]_ of the channels, for either method: the change from replacing a
+            channel of the baseline by that of the image, averaged over all orders in which
+            channels can be replaced, and over the baselines. They sum to `log_odds -
+            baseline_log_odds`. For six channels or more, each baseline has one order, drawn at
+            random or the reverse of the previous one.
         window : (slice, slice)
             Rows and columns of the image that `attribution` belongs to.
         pixels : ndarray of shape (H', W', C)
-            The image there.
+            The pixels of the window.
         region : ndarray of shape (H', W'), bool
-            The explained pixels.
+            Mask of the explained pixels.
         segment, against : labels
-            The explained one and its other segment.
+            The explained segment and the other one.
         log_odds, baseline_log_odds : float
-            Of the image, and the mean of the baselines.
+            Log-odds of the image, and their mean over the baselines.
         method : str
-            The one that was used.
+            The method that was used.
 
     Raises
     ------
@@ -142,46 +143,47 @@ def pixel_attribution(
        interpreting model predictions", NeurIPS 2017, arXiv:1705.07874.
     """
     image = np.asarray(image)
-    labeling, seen = _look(segmenter, image)
-    question = attribution_target(labeling, seen, _region(pixel, seen.shape))
+    labeling, seen = _inside(segmenter, image)
+    target = attribution_target(labeling, seen, _region(pixel, seen.shape))
     smooth = is_differentiable(labeling)
     method = _choose(method, smooth, labeling)
-    odds = (TorchLogOdds if smooth else LogOdds)(labeling, question)
+    odds = (TorchLogOdds if smooth else LogOdds)(labeling, target)
     odds.choose(segment, against)
     rng = check_random_state(random_state)
-    x = odds.tensor(question.window)
-    n_ways = N_BASELINES[method] if n_baselines is None else n_baselines
-    starts = _starts(odds, seen, baseline, n_ways, rng)
-    side = min(_usual_side(question) if patch_size is None else patch_size, *x.shape[-2:])
+    x = odds.tensor(target.window)
+    n = N_BASELINES[method] if n_baselines is None else n_baselines
+    starts = _starts(odds, seen, baseline, n, rng)
+    side = min(_default_side(target) if patch_size is None else patch_size, *x.shape[-2:])
     if method == "integrated_gradients":
-        found = integrate(odds, x, starts, n_steps * n_ways // len(starts), side)
+        found = integrate(odds, x, starts, n_steps * n // len(starts), side)
     else:
         found = occlusion(odds, x, starts, side)
     return Bunch(
         attribution=found[0].movedim(0, -1).float().cpu().numpy(),
         channels=channel_values(odds, x, starts, rng),
-        window=question.place,
-        pixels=np.atleast_3d(image)[question.place],
-        region=question.region,
+        window=target.place,
+        pixels=np.atleast_3d(image)[target.place],
+        region=target.region,
         segment=odds.labels[odds.segment],
         against=odds.labels[odds.other],
-        log_odds=float(ask_all(odds, x)[0]),
-        baseline_log_odds=float(ask_all(odds, starts).mean()),
+        log_odds=float(evaluate_all(odds, x)[0]),
+        baseline_log_odds=float(evaluate_all(odds, starts).mean()),
         method=method,
     )
 
 
-def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
+def _inside(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Return the fitted labeler of a segmenter, and the normalized image."""
     if getattr(segmenter, "rows_", False):
         raise ValueError(
-            "pixel_attribution explains images, but the segmenter was fitted with rows. Rows have "
-            "no neighbors: sklearn.inspection.permutation_importance tells of their columns."
+            "pixel_attribution explains images, but the segmenter was fitted with rows. Use "
+            "sklearn.inspection.permutation_importance for rows."
         )
     ((labeling, seen),) = inside_segmenter(segmenter, [image])
     if not hasattr(segmenter, "predict_proba"):
         raise ValueError(
             f"estimator={labeling.estimator!r} has neither probabilities nor distances, which "
-            "pixel_attribution explains. Choose another, KMeans for instance."
+            "pixel_attribution needs. Use another estimator, such as KMeans."
         )
     return labeling, seen
 
@@ -195,8 +197,8 @@ def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
     inside = given.shape == (2,) and given.dtype.kind in "iu" and (given >= 0).all()
     if not inside or given[0] >= height or given[1] >= width:
         raise ValueError(
-            f"pixel={pixel!r}, but one (row, column) of the {height} x {width} pixels is needed, "
-            "or a mask of that shape, bool, with at least one of them."
+            f"pixel={pixel!r} is not a pixel of an image of {height} x {width} pixels. Pass (row, "
+            "column), or a bool mask of that shape with at least one True."
         )
     region = np.zeros((height, width), bool)
     region[tuple(given)] = True
@@ -206,8 +208,8 @@ def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _choose(method: str, smooth: bool, labeling: Any) -> str:
     if method == "integrated_gradients" and not smooth:
         raise ValueError(
-            f"method='integrated_gradients' needs gradients, but there are none through "
-            f"{labeling.coder!r} and {labeling.estimator!r}. Pass method='occlusion'."
+            f"method='integrated_gradients' needs gradients, but {labeling.coder!r} and "
+            f"{labeling.estimator!r} have none. Pass method='occlusion'."
         )
     if method == "auto":
         return "integrated_gradients" if smooth else "occlusion"
@@ -222,10 +224,10 @@ def _starts(
     return torch.cat([odds.tensor(w) for w in windows or [mean_window(odds, seen)]])
 
 
-def _usual_side(question: AttributionTarget) -> int:
+def _default_side(target: AttributionTarget) -> int:
     """Return a third of the side of the receptive field of one pixel, in pixels."""
-    shape = question.window.shape[:2]
+    shape = target.window.shape[:2]
     field = max(
-        size - (part.stop - part.start) + 1 for size, part in zip(shape, question.tile, strict=True)
+        size - (part.stop - part.start) + 1 for size, part in zip(shape, target.tile, strict=True)
     )
     return min(max(MIN_SQUARE, round(SQUARE * field)), *shape)

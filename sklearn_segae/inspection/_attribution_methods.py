@@ -17,14 +17,15 @@ from ._log_odds import LogOdds
 
 # Values (m,) of coalitions (m, n_players), bool.
 Game = Callable[[np.ndarray], np.ndarray]
-FEW = 5  # players of whom all coalitions are asked, 32 at most
+FEW = 5  # players; up to so many, all coalitions are evaluated, at most 32
 
 
 def shapley_values(game: Game, order: np.ndarray) -> np.ndarray:
-    """Return what every player adds, (n_players,); together, what all of them add to none [1]_.
+    """Return the Shapley values (n_players,) [1]_, which sum to the value of all players.
 
-    Exact for `FEW` players. Of more, only one order of joining is asked: right in the mean over
-    many games of one kind and random orders, best each with its reverse [2]_; the sum is exact.
+    They are exact for up to `FEW` players. For more, only one order of joining is evaluated. The
+    mean over many random orders, best combined with their reverses [2]_, converges to the Shapley
+    values; their sum is always exact.
 
     References
     ----------
@@ -37,7 +38,7 @@ def shapley_values(game: Game, order: np.ndarray) -> np.ndarray:
 
 
 def draw_orders(n_players: int, n_orders: int, rng: np.random.RandomState) -> list[np.ndarray]:
-    """Return random orders, every second one the reverse of that before it."""
+    """Return random orders; every second one is the reverse of the previous one."""
     orders: list[np.ndarray] = []
     for i in range(n_orders):
         orders.append(orders[-1][::-1] if i % 2 else rng.permutation(n_players))
@@ -47,7 +48,8 @@ def draw_orders(n_players: int, n_orders: int, rng: np.random.RandomState) -> li
 def _of_all_coalitions(game: Game, n: int) -> np.ndarray:
     coalitions = np.array(list(product((False, True), repeat=n)))
     values, sizes = game(coalitions), coalitions.sum(1)
-    # A coalition that a player joins is as likely as its size is, 1 of n, among all of that size.
+    # All sizes of the coalition before a player joins are equally likely, and so are all coalitions
+    # of one size.
     joined = np.array([1 / (n * comb(n - 1, size - 1)) if size else 0 for size in sizes])
     left = np.array([1 / (n * comb(n - 1, size)) if size < n else 0 for size in sizes])
     return np.where(coalitions.T, joined * values, -left * values).sum(1)
@@ -63,20 +65,20 @@ def _in_order(game: Game, order: np.ndarray) -> np.ndarray:
     return added
 
 
-AT_ONCE = 8  # windows that a network sees at once
+AT_ONCE = 8  # windows per batch
 
 
 def integrate(odds: LogOdds, x: Tensor, starts: Tensor, n_steps: int, side: int) -> Tensor:
-    """Return integrated gradients (1, C, H, W), a mean over the ways from all starts (n, C, H, W).
+    """Return integrated gradients (1, C, H, W), averaged over all starts (n, C, H, W).
 
-    captum integrates over the position of every pixel on its way, 0 to 1. What the squares of this
-    side hold is spread over their pixels; the explained one is in the middle of a square.
+    captum integrates over the position of every pixel on its path, from 0 to 1. Attributions are
+    averaged over squares of the given side; the explained pixel is at the center of a square.
     """
 
-    def on_the_way(positions: Tensor, start: Tensor) -> Tensor:
+    def on_path(positions: Tensor, start: Tensor) -> Tensor:
         return odds(arc(positions, start, x))
 
-    gradients = require("captum.attr", "inspect").IntegratedGradients(on_the_way)
+    gradients = require("captum.attr", "inspect").IntegratedGradients(on_path)
     total = torch.zeros_like(x)
     for some in starts.split(AT_ONCE):
         found = gradients.attribute(
@@ -87,17 +89,17 @@ def integrate(odds: LogOdds, x: Tensor, starts: Tensor, n_steps: int, side: int)
             internal_batch_size=AT_ONCE,
         )
         total += found.detach().sum(0, keepdim=True).to(x)
-    middle = [(part.start + part.stop) // 2 for part in odds.question.tile]
-    return _evenly(total / len(starts), side, middle)
+    middle = [(part.start + part.stop) // 2 for part in odds.target.tile]
+    return _average_squares(total / len(starts), side, middle)
 
 
 def arc(positions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Return pixels between start and end, at positions of 0 to 1 on a quarter of an ellipse.
+    """Return pixels between start and end, at positions from 0 to 1 on a quarter of an ellipse.
 
-    Half-way along a straight line, noise has half of its variance: no image looks like that, and a
-    network that never saw such a thing attributes to noise. About the middle of both mean pixels,
-    the mean moves straight from one to the other, and what differs from it keeps its variance as
-    far as start and end are independent. Middles of local means gave the same shares.
+    Half-way along a straight line, noise has half of its variance, unlike the images that the
+    network was trained on, and attributions become noisy. On this ellipse, around the midpoint of
+    both mean pixels, the mean changes linearly, and deviations from it keep their variance if start
+    and end are independent. Ellipses around local means gave the same attributions.
     """
     middle = (_mean_pixel(start) + _mean_pixel(end)) / 2
     angle = positions * (pi / 2)
@@ -105,12 +107,12 @@ def arc(positions: Tensor, start: Tensor, end: Tensor) -> Tensor:
 
 
 def occlusion(odds: LogOdds, x: Tensor, starts: Tensor, side: int) -> Tensor:
-    """Return what squares of x add to the starts (n, C, H, W), over their pixels: (1, C, H, W)."""
-    occlusion = require("captum.attr", "inspect").Occlusion(odds)
+    """Return the attributions (1, C, H, W) of squares of x, averaged over starts (n, C, H, W)."""
+    captum_occlusion = require("captum.attr", "inspect").Occlusion(odds)
     step = max(1, side // 2)
     with torch.no_grad():
         found = [
-            occlusion.attribute(
+            captum_occlusion.attribute(
                 x,
                 (1, side, side),
                 strides=(1, step, step),
@@ -125,19 +127,19 @@ def occlusion(odds: LogOdds, x: Tensor, starts: Tensor, side: int) -> Tensor:
 def channel_values(
     odds: LogOdds, x: Tensor, starts: Tensor, rng: np.random.RandomState
 ) -> np.ndarray:
-    """Return the Shapley values of the channels, (C,), a mean over the starts (n, C, H, W)."""
+    """Return the Shapley values (C,) of the channels, averaged over starts (n, C, H, W)."""
 
     def game(start: Tensor, coalitions: np.ndarray) -> np.ndarray:
         own = torch.from_numpy(coalitions).to(x.device)[..., None, None]
-        return ask_all(odds, torch.where(own, x, start))
+        return evaluate_all(odds, torch.where(own, x, start))
 
     orders = draw_orders(x.shape[1], len(starts), rng)
     pairs = zip(starts, orders, strict=True)
     return np.mean([shapley_values(partial(game, start), order) for start, order in pairs], 0)
 
 
-def ask_all(odds: LogOdds, windows: Tensor) -> np.ndarray:
-    """Return the log-odds of all windows, some at a time."""
+def evaluate_all(odds: LogOdds, windows: Tensor) -> np.ndarray:
+    """Return the log-odds of all windows, computed in batches."""
     with torch.no_grad():
         return torch.cat([odds(some) for some in windows.split(AT_ONCE)]).cpu().double().numpy()
 
@@ -146,8 +148,8 @@ def _mean_pixel(windows: Tensor) -> Tensor:
     return windows.mean((-2, -1), keepdim=True)
 
 
-def _evenly(maps: Tensor, side: int, middle: list[int]) -> Tensor:
-    """Spread what squares of maps (1, C, H, W) hold over their pixels; one is about the middle."""
+def _average_squares(maps: Tensor, side: int, middle: list[int]) -> Tensor:
+    """Average maps (1, C, H, W) over squares, one of which is centered on `middle`."""
     height, width = maps.shape[-2:]
     top, left = (-(place - side // 2) % side for place in middle)
     beyond = (left, -(left + width) % side, top, -(top + height) % side)

@@ -1,4 +1,4 @@
-"""Baselines: what the pixels of an image are compared with."""
+"""Baselines that the pixels of an image are compared with."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, full_tile, read_tile, some_tiles
 from ._log_odds import LogOdds
 
-SIDE, N_TILES = 128, 9  # of what is labeled of a large image, to find its segments in it
-INSIDE = 0.5  # of the largest distance to a border: baselines show a segment, not its margin
+BASELINE_TILE_SIDE, N_TILES = (
+    128,
+    9,
+)  # tiles of a large image in which the other segment is searched for
+INSIDE = 0.5  # minimum distance of baselines to boundaries, relative to the largest distance
 
 
 def other_windows(
     odds: LogOdds, seen: np.ndarray, n: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
-    """Return random windows (H', W', C) whose region lies within the other segment; [] if none."""
-    parts = some_tiles(seen.shape, SIDE, N_TILES)
+    """Return random windows (H', W', C) in the other segment; [] if there are none."""
+    parts = some_tiles(seen.shape, BASELINE_TILE_SIDE, N_TILES)
     places = _inside_other(odds, seen, parts)
-    if not len(places) and len(parts) > 1:  # so rare that the tiles may have missed it
+    if not len(places) and len(parts) > 1:  # the tiles may have missed it
         places = _inside_other(odds, seen, [full_tile(seen.shape)])
     if not len(places):
         return []
@@ -31,13 +34,13 @@ def other_windows(
 
 def mean_window(odds: LogOdds, seen: np.ndarray) -> np.ndarray:
     """Return a window (H', W', C) of the mean pixel of the image."""
-    # An image may be a view, computed where it is sliced, that has no mean of its own.
+    # Lazy images have no method `mean`.
     mean = np.asarray(seen).mean((0, 1), dtype=np.float64)
-    return np.broadcast_to(mean, odds.question.window.shape)
+    return np.broadcast_to(mean, odds.target.window.shape)
 
 
 def _inside_other(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndarray:
-    """Return the pixels (n, 2) of some parts of an image that lie well inside the other segment."""
+    """Return the pixels (n, 2) of parts of an image that lie well inside the other segment."""
     label, depths = odds.labels[odds.other], []
     for tile in parts:
         other = odds.labeling.label_map(seen, TileRequest(within=tile)) == label
@@ -51,8 +54,8 @@ def _inside_other(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndar
 
 
 def _tiles_about(places: np.ndarray, odds: LogOdds) -> Iterator[Tile]:
-    """Yield tiles the size of a window, the middle of its region on each of the places."""
-    height, width = odds.question.window.shape[:2]
-    middle = [(part.start + part.stop) // 2 for part in odds.question.tile]
+    """Yield tiles of the size of the window whose regions are centered on the places."""
+    height, width = odds.target.window.shape[:2]
+    middle = [(part.start + part.stop) // 2 for part in odds.target.tile]
     for y, x in places - middle:
         yield slice(int(y), int(y) + height), slice(int(x), int(x) + width)

@@ -1,4 +1,4 @@
-"""Which components of the codes the labels hang on."""
+"""Importance of the components of codes for the labels."""
 
 from __future__ import annotations
 
@@ -40,41 +40,46 @@ def component_importance(
     n_pixels: int = 20_000,
     random_state: Any = None,
 ) -> Bunch:
-    """Shuffle components of the codes among pixels, and see what breaks.
+    """Measure how much labels change when components of the codes are shuffled among pixels.
 
-    As :func:`sklearn.inspection.permutation_importance` does [1]_, with pixels for samples. What
-    two components both tell is lost by neither shuffle alone: groups answer for that.
+    This is :func:`sklearn.inspection.permutation_importance` [1]_ with pixels as samples. Redundant
+    components have a low importance each; shuffle them together as groups.
 
     Parameters
     ----------
     segmenter : AESegmenter
-        A fitted one with `scope="dataset"`. Asked is its estimator; where borders are refined, the
-        last step, which sees other codes as well, is left out.
-    images : as in `AESegmenter.fit`; rows (n_samples, n_features) as well
+        A fitted segmenter with `scope="dataset"`. The refinement of boundaries, which uses other
+        codes as well, is left out.
+    images : as in `AESegmenter.fit`, including rows (n_samples, n_features)
     y : label maps, or array (n_samples,) for rows, default=None
-        None: importance is the share of pixels whose label changes. Given: what `metric` loses.
-        Pixels with -1 or an `ignore_label` play no role.
+        If given, importance is the decrease of `metric`; pixels with -1 or an `ignore_label` are
+        left out. None: importance is the share of pixels whose label changes.
     groups : dict of str to list of int, "blocks" or None, default=None
-        Components that are shuffled together, by name. "blocks" are the kinds of
-        features that the encoder puts side by side, with `features="multiscale"` jets of every
-        scale, wide and narrow learnt codes, and bands; where there is one kind alone, the codes one
-        by one, as None always has it.
+        Components to shuffle together, by name. "blocks" are the kinds of features of the encoder;
+        with `features="multiscale"` these are the jets of every scale, the wide and narrow learnt
+        codes, and bands. None, and "blocks" if there is only one kind, shuffles every component on
+        its own.
     metric : callable of (y_true, y_pred), default=None
-        Bigger is better. None is accuracy where labels have names, else the adjusted Rand index.
+        A metric whose larger values are better. None is accuracy if the segmenter predicts classes,
+        else the adjusted Rand index.
     n_repeats : int, default=5
-        Shuffles of each.
+        Number of shuffles of each group.
     n_pixels : int, default=20_000
-        Random pixels at most.
+        Maximum number of random pixels.
     random_state : int, RandomState instance or None, default=None
-        Chooses pixels and shuffles.
+        Determines pixels and shuffles.
 
     Returns
     -------
     importance : Bunch
         importances : ndarray of shape (n_groups, n_repeats)
+            Importances of every shuffle.
         importances_mean, importances_std : ndarray of shape (n_groups,)
+            Their mean and standard deviation over the shuffles.
         names : list of str
-        components : list of lists of int, the members of every group
+            Names of the groups.
+        components : list of lists of int
+            Components of every group.
 
     References
     ----------
@@ -119,15 +124,15 @@ def component_importance(
 
 
 class _Loss:
-    """What is lost when codes are spoilt."""
+    """Loss of score, or changed labels, for modified codes."""
 
     def __init__(
         self, labeling: PixelLabeler, codes: np.ndarray, truth: np.ndarray | None, metric: Any
     ) -> None:
         self.labeling = labeling
         self.truth = truth
-        has_names = labeling.names is not None or is_classifier(labeling.estimator)
-        self.metric = metric or (accuracy_score if has_names else adjusted_rand_score)
+        has_classes = labeling.names is not None or is_classifier(labeling.estimator)
+        self.metric = metric or (accuracy_score if has_classes else adjusted_rand_score)
         self.labels = labeling.labels_of(codes)
         self.score = 0.0 if truth is None else self.metric(truth, self.labels)
 
@@ -148,14 +153,14 @@ def _choose(
 
 
 def _shuffled(codes: np.ndarray, members: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-    """Shuffle components together among the rows."""
-    spoilt = codes.copy()
-    spoilt[:, members] = codes[rng.permutation(len(codes))][:, members]
-    return spoilt
+    """Return codes with the given components shuffled together among the rows."""
+    shuffled = codes.copy()
+    shuffled[:, members] = codes[rng.permutation(len(codes))][:, members]
+    return shuffled
 
 
 def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
-    """Return the members of every group, by name."""
+    """Return the components of every group, by name."""
     if isinstance(groups, Mapping):
         members = {str(name): [int(i) for i in own] for name, own in groups.items()}
         wrong = [i for own in members.values() for i in own if not 0 <= i < n]

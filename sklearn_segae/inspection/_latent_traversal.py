@@ -1,4 +1,4 @@
-"""What one component of a code means: decoded along it."""
+"""Decoded samples along one component of the codes."""
 
 from __future__ import annotations
 
@@ -14,29 +14,34 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None) -> Bunch:
-    """Decode a sample again and again, with one component of its code set to given values.
+    """Decode a sample with one component of its code set to several values.
 
     Parameters
     ----------
     estimator : AutoencoderTransformer or PixelEncoder
-        A fitted one. The former decodes with its network; the latter, whose codes are pooled,
-        with the best linear map to pixels: colors that a code brings along, not details.
+        A fitted estimator. An AutoencoderTransformer decodes with its network. The codes of a
+        PixelEncoder are pooled, and decoded by a linear map to pixels, which shows colors but no
+        details.
     x : array
         One sample, without the axis of samples: a row (n_features,), an image (H, W[, C]) or a
-        signal; for a PixelEncoder an image, whose pixels all get the value.
+        signal. For a PixelEncoder an image; the component is set for all of its pixels.
     component : int
-        The one that varies, 0 to `n_components` - 1.
+        The component to vary, 0 to `n_components` - 1.
     values : array-like of shape (n_values,), default=None
-        What it is set to. None: the quantiles 0.05, 0.25, 0.5, 0.75 and 0.95 of that
-        component, among samples of the fit or among the pixels of `x`.
+        Values of the component. None: its quantiles 0.05, 0.25, 0.5, 0.75 and 0.95 among the
+        training samples, or among the pixels of `x`.
 
     Returns
     -------
     traversal : Bunch
-        levels : ndarray of shape (n_values,), the values
-        decoded : ndarray of shape (n_values, ...), each like `x`, in its units
+        levels : ndarray of shape (n_values,)
+            The values.
+        decoded : ndarray of shape (n_values, ...)
+            Decoded samples of the shape and in the units of `x`.
         component : int
-        original : ndarray, `x` decoded from its own code
+            The component.
+        original : ndarray
+            `x` decoded from its own code.
 
     Examples
     --------
@@ -53,22 +58,22 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
     codes = np.array(estimator.transform(x[None]))
     n = codes.shape[-1]
     if not 0 <= component < n:
-        raise ValueError(f"component={component}, but codes have the components 0 to {n - 1}.")
+        raise ValueError(f"component={component} does not exist. Pass one of 0 to {n - 1}.")
     if values is None:
-        values = np.quantile(_usual(estimator, codes)[:, component], QUANTILES)
+        values = np.quantile(_reference_codes(estimator, codes)[:, component], QUANTILES)
     values = np.asarray(values, codes.dtype)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"values={values!r}, but a list of at least one finite number is needed.")
+        raise ValueError(f"values={values!r} is not a list of finite numbers. Pass at least one.")
     original = estimator.inverse_transform(codes).reshape(x.shape)
     decoded = []
-    for value in values:  # one by one: codes of a large image are many times as large
+    for value in values:  # one by one, because codes are larger than images
         codes[..., component] = value
         decoded.append(estimator.inverse_transform(codes).reshape(x.shape))
     return Bunch(levels=values, decoded=np.stack(decoded), component=component, original=original)
 
 
-def _usual(estimator: Any, codes: np.ndarray) -> np.ndarray:
-    """Return codes (n, n_components) that tell what is usual."""
+def _reference_codes(estimator: Any, codes: np.ndarray) -> np.ndarray:
+    """Return the codes (n, n_components) whose quantiles are the default values."""
     if isinstance(estimator, AutoencoderTransformer):
         return estimator._codes
     return codes.reshape(-1, codes.shape[-1])

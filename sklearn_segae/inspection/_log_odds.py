@@ -1,4 +1,4 @@
-"""What is explained about some pixels: the log-odds of a segment against another."""
+"""Log-odds of a segment against another one, as functions of the pixels of a window."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ..segmentation._boundary_refinement import LEAST_EVIDENCE, BoundaryRefiner
 from ..segmentation._labeler import PixelLabeler
 from ._torch_estimators import Head, torch_head
 
-LEAST_PROBABILITY = 1e-3  # of estimators that are asked for probabilities: a vote of 0 is no proof
+LEAST_PROBABILITY = 1e-3  # lower bound of predicted probabilities, as a forest may predict 0
 
 
 class AttributionTarget(NamedTuple):
-    """Pixels of an image, and all that their labels depend on.
+    """Pixels whose labels are explained, and the window of the image that these depend on.
 
-    Asked about are the log-odds of one segment against another, a mean over the pixels.
+    The explained quantity is the mean over the pixels of the log-odds of two segments.
     """
 
-    window: np.ndarray  # (H', W', C), the part of the image that is seen
-    place: Tile  # of the window in the image
-    tile: Tile  # of the pixels in the window
-    weights: np.ndarray  # (h, w) float32 of the pixels of the tile, 0 beside the region
+    window: np.ndarray  # (H', W', C), the part of the image that the labels depend on
+    place: Tile  # position of the window in the image
+    tile: Tile  # position of the pixels in the window
+    weights: np.ndarray  # (h, w) float32, weights of the pixels of the tile, 0 outside the region
 
     @property
     def region(self) -> np.ndarray:
-        """The pixels (H', W'), bool."""
+        """Mask (H', W') of the pixels in the window."""
         region = np.zeros(self.window.shape[:2], bool)
         region[self.tile] = self.weights > 0
         return region
@@ -42,10 +42,10 @@ class AttributionTarget(NamedTuple):
 def attribution_target(
     labeling: PixelLabeler, image: np.ndarray, region: np.ndarray
 ) -> AttributionTarget:
-    """Cut out what the labels of a region (H, W), bool, depend on."""
+    """Return the pixels of a region (H, W), bool, and the window that their labels depend on."""
     y, x = np.nonzero(region)
     tile = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
-    place = _seen(labeling, tile, image.shape)
+    place = _receptive_tile(labeling, tile, image.shape)
     inner = tuple(
         slice(t.start - p.start, t.stop - p.start) for t, p in zip(tile, place, strict=True)
     )
@@ -53,8 +53,8 @@ def attribution_target(
     return AttributionTarget(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
 
 
-def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
-    """Return the tile of all pixels that the labels of another depend on."""
+def _receptive_tile(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
+    """Return the tile of all pixels that the labels of a tile depend on."""
     coder, refiner, grid = labeling.coder, labeling.refiner, STRIDE
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
@@ -63,7 +63,7 @@ def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
         reach = coder.codes_.margin(coder.net_.module_)
     else:
         reach = coder.patch_size // 2
-    # What lies on a grid lies on it in the window as well.
+    # The window begins on the grid, so that its pixels lie on the same grid as in the image.
     rows, columns = (
         slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
         for part, size in zip(tile, shape[:2], strict=True)
@@ -72,20 +72,20 @@ def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
 
 
 class LogOdds:
-    """Mean log-odds of one segment against another, of any labeling: windows are asked one by one.
+    """Mean log-odds of a segment against another one, for any encoder and estimator.
 
-    Calling it with windows (N, C, H', W') returns (N,).
+    Calling it with windows (N, C, H', W') returns (N,). Windows are processed one by one.
     """
 
-    def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
+    def __init__(self, labeling: PixelLabeler, target: AttributionTarget) -> None:
         self.labeling = labeling
-        self.question = question
+        self.target = target
         self.labels = _labels(labeling)
         self.segment = self.other = 0  # columns
 
     def choose(self, segment: Any, other: Any) -> None:
-        """Set the two, each by label; None is the likeliest, and the likeliest other."""
-        logs = self.log_probabilities(self.tensor(self.question.window))
+        """Set both segments by label; None is the most probable one, or other one."""
+        logs = self.log_probabilities(self.tensor(self.target.window))
         mean = torch.einsum("nhwk,hw->k", logs, self._weights(logs)).detach().cpu().numpy()
         self.segment = int(mean.argmax()) if segment is None else self._column(segment, "segment")
         others = mean.copy()
@@ -93,8 +93,8 @@ class LogOdds:
         self.other = int(others.argmax()) if other is None else self._column(other, "against")
         if self.other == self.segment:
             raise ValueError(
-                f"segment {self.labels[self.segment]!r} is to be explained against itself. Pass "
-                f"another one of {self.labels.tolist()}, or fit with two segments or more."
+                f"against={self.labels[self.segment]!r} is the explained segment itself. Pass "
+                f"another one of {self.labels.tolist()}, or fit with at least two segments."
             )
 
     def tensor(self, window: np.ndarray) -> Tensor:
@@ -102,9 +102,9 @@ class LogOdds:
         return torch.from_numpy(window.astype(np.float32)).movedim(-1, 0)[None]
 
     def log_probabilities(self, x: Tensor) -> Tensor:
-        """(N, C, H', W') -> (N, h, w, k), but for a constant of every pixel."""
+        """(N, C, H', W') -> (N, h, w, k), up to a constant for every pixel."""
         windows = x.movedim(1, -1).cpu().numpy()
-        tile = self.question.tile
+        tile = self.target.tile
         found = np.stack([self.labeling.probabilities(window, tile) for window in windows])
         return torch.from_numpy(np.log(np.maximum(found, LEAST_PROBABILITY)))
 
@@ -115,26 +115,28 @@ class LogOdds:
         return (odds * self._weights(logs)).sum((1, 2))
 
     def _weights(self, logs: Tensor) -> Tensor:
-        return torch.from_numpy(self.question.weights).to(logs)
+        return torch.from_numpy(self.target.weights).to(logs)
 
     def _column(self, label: Any, name: str) -> int:
         found = np.flatnonzero(self.labels == label)
         if not len(found):
-            raise ValueError(f"{name}={label!r} is no segment. Pass one of {self.labels.tolist()}.")
+            raise ValueError(
+                f"{name}={label!r} is not a segment. Pass one of {self.labels.tolist()}."
+            )
         return int(found[0])
 
 
 class TorchLogOdds(LogOdds):
-    """The same, differentiable and for many windows at once; needs a PixelEncoder and a head."""
+    """Differentiable log-odds of batches of windows, for a PixelEncoder and a `torch_head`."""
 
-    def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
-        super().__init__(labeling, question)
-        encoder, refiner, window = labeling.coder, labeling.refiner, question.window
+    def __init__(self, labeling: PixelLabeler, target: AttributionTarget) -> None:
+        super().__init__(labeling, target)
+        encoder, refiner, window = labeling.coder, labeling.refiner, target.window
         self.codes = encoder.codes_ if refiner is None else encoder.codes_.with_narrow()
         self.network = copy.deepcopy(encoder.net_.module_).eval().requires_grad_(False)
         self.device = next(self.network.parameters()).device
-        step, tile = 1, question.tile
-        self.gathering: list[Tensor] = []  # from the grid to the pixels, down and across
+        step, tile = 1, target.tile
+        self.gathering: list[Tensor] = []  # weights from the grid to rows and columns of pixels
         if refiner is not None:
             step = refiner.step
             grid = refiner.around(tile, window.shape)
@@ -163,7 +165,7 @@ class TorchLogOdds(LogOdds):
         return super().tensor(window).to(self.device)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
-        """(N, C, H', W') -> (N, h, w, k), but for a constant of every pixel."""
+        """(N, C, H', W') -> (N, h, w, k), up to a constant for every pixel."""
         mean, spread = self.scale.to(x)
         rows, columns = self.mirrored
         seen = ((x - mean) / spread)[:, :, rows][..., columns]
@@ -177,19 +179,19 @@ class TorchLogOdds(LogOdds):
         return logs
 
     def _gather(self, logs: Tensor) -> Tensor:
-        """Do as `BoundaryRefiner.probabilities` does, but for the last normalization."""
+        """Interpolate as `BoundaryRefiner.probabilities`, without its normalization."""
         down, across = (weights.to(logs) for weights in self.gathering)
         evidence = logs.log_softmax(-1).clamp_min(LEAST_EVIDENCE)
         return torch.einsum("hi,nijk,wj->nhwk", down, evidence, across)
 
 
 def is_differentiable(labeling: PixelLabeler) -> bool:
-    """Tell whether there are gradients from labels to pixels."""
+    """Return whether labels are a differentiable function of the pixels."""
     return isinstance(labeling.coder, PixelEncoder) and _head(labeling) is not None
 
 
 def _labels(labeling: PixelLabeler) -> np.ndarray:
-    """Return the labels in the order of the columns of `Labeling.probabilities`."""
+    """Return the labels in the order of the columns of `PixelLabeler.probabilities`."""
     if labeling.names is not None:
         return np.unique(labeling.names.classes)
     return labeling.possible_segments()

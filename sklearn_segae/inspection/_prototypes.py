@@ -1,4 +1,4 @@
-"""The real patches that stand for each segment."""
+"""Prototypical patches of segments."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
 from ..segmentation._segmenter import inside_segmenter
 
-DISCOUNT = 0.8  # of the score for every better patch of the same image
-PROTOTYPE_TILE_SIDE = 128  # of the tiles that are looked at of a large image, in pixels
+DISCOUNT = 0.8  # factor of the score for every better patch of the same image
+PROTOTYPE_TILE_SIDE = 128  # minimum side of the tiles that are searched in a large image, in pixels
 
 
 @validate_params(
@@ -38,43 +38,49 @@ def segment_prototypes(
     size: int = 32,
     max_pixels: int | None = 2**18,
 ) -> Bunch:
-    """Find real patches that stand for each segment: typical, well inside, from several images.
+    """Find prototypical patches of each segment in images.
 
-    The score of a patch is the mean probability of the segment over its pixels (it lies inside, and
-    the estimator is sure), divided by 1 plus the squared distance of its mean code from that of
-    the segment, per component and in units of the variance within the segment (it is typical).
-    Patches do not overlap, and one from an image that gave better ones already counts for less:
-    0.8 of its score for each of them.
+    The score of a patch is the mean probability of the segment over its pixels, divided by 1 plus
+    the squared distance between the mean codes of the patch and of the segment, averaged over
+    components and in units of the variance within the segment. It is high for patches inside the
+    segment, of which the estimator is certain and which are typical. Patches do not overlap. To
+    select patches of several images, the score is multiplied by 0.8 for every better patch of the
+    same image.
 
     Parameters
     ----------
     segmenter : AESegmenter
-        A fitted one, with `scope="dataset"` if there are several images; fitted to images.
+        A segmenter that was fitted to images, with `scope="dataset"` if there are several images.
     images : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-        Where to look: those of the fit or others.
+        Images to search, which may differ from the training images.
     n_prototypes : int, default=4
-        Patches of each segment, at most.
+        Maximum number of patches of each segment.
     size : int, default=32
-        Side of the patches in pixels, no more than that of the images.
+        Side of the patches in pixels, at most that of the images.
     max_pixels : int or None, default=2**18
-        About so many are looked at of an image that has more, in tiles of at least 128 x 128 that
-        lie evenly all over it: a segment that is in none of them has no prototype. None: all.
+        Approximate number of pixels to search in larger images, in evenly spread tiles of at least
+        128 x 128 pixels. A segment that is in none of them has no prototype. None searches all.
 
     Returns
     -------
     prototypes : Bunch
-        Of m patches, in the order of the segments, best first:
+        The m patches, ordered by segment and decreasing score:
 
-        patches : ndarray of shape (m, size, size) or (m, size, size, C), copied from the images
-        segments : ndarray of shape (m,), the label each of them stands for
-        positions : ndarray of shape (m, 2), row and column of their top left pixels
+        patches : ndarray of shape (m, size, size) or (m, size, size, C)
+            Copies of the pixels.
+        segments : ndarray of shape (m,)
+            The segments.
+        positions : ndarray of shape (m, 2)
+            Row and column of the top left pixels.
         image_index : ndarray of shape (m,)
-        scores : ndarray of shape (m,), in [0, 1]
+            Indices of the images.
+        scores : ndarray of shape (m,)
+            Scores in [0, 1].
 
     Raises
     ------
     ValueError
-        If `size` exceeds the images, or labels mean nothing across images.
+        If `size` exceeds the side of an image, or if labels have no meaning across images.
 
     Examples
     --------
@@ -91,10 +97,10 @@ def segment_prototypes(
     checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
     _check(segmenter, checked, size)
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
-    seen = _predictions(segmenter, checked, parts, size)
+    maps = _predictions(segmenter, checked, parts, size)
     chosen = []
-    for segment in np.unique(np.concatenate([np.unique(own.labels) for own in seen])):
-        scores = _scores(segmenter, seen, segment, size)
+    for segment in np.unique(np.concatenate([np.unique(own.labels) for own in maps])):
+        scores = _scores(segmenter, maps, segment, size)
         found: list[Patch] = []
         for i in range(len(checked)):
             own = [(p.tile, score) for p, score in zip(parts, scores, strict=True) if p.image == i]
@@ -110,20 +116,20 @@ class Part(NamedTuple):
     tile: Tile
 
 
-class Seen(NamedTuple):
-    """What a segmenter says of a part of an image."""
+class PartMaps(NamedTuple):
+    """Labels, probabilities and codes of a part of an image."""
 
     labels: np.ndarray  # (H, W)
     probabilities: np.ndarray | None  # (H, W, k)
     codes: np.ndarray  # (H, W, F)
-    means: np.ndarray  # of the codes of all patches, by their top left pixels
+    means: np.ndarray  # mean codes of all patches, indexed by their top left pixels
 
 
 class Patch(NamedTuple):
-    """A patch that may stand for a segment."""
+    """A candidate patch of a segment."""
 
     score: float
-    rank: int  # among those of its image and segment, 0 is the best
+    rank: int  # rank within its image and segment; 0 is the best
     image: int
     position: tuple[int, int]
 
@@ -131,8 +137,8 @@ class Patch(NamedTuple):
 def _check(segmenter: Any, images: list[np.ndarray], size: int) -> None:
     if segmenter.scope == "image" and len(images) > 1:
         raise ValueError(
-            f"images holds {len(images)} images, but with scope='image' labels mean nothing across "
-            "images. Pass one image at a time, or fit with scope='dataset'."
+            f"images holds {len(images)} images, but with scope='image' labels have no meaning "
+            "across images. Pass one image at a time, or fit with scope='dataset'."
         )
     smallest = min(min(image.shape[:2]) for image in images)
     if size > smallest:
@@ -142,7 +148,7 @@ def _check(segmenter: Any, images: list[np.ndarray], size: int) -> None:
 
 
 def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iterator[Part]:
-    """Yield what is looked at of an image, each part with room for some patches."""
+    """Yield the parts of an image to search, each larger than some patches."""
     side = max(PROTOTYPE_TILE_SIDE, 2 * size)
     n_most = np.inf if max_pixels is None else max_pixels / side**2
     for tile in some_tiles(image.shape, side, n_most):
@@ -151,42 +157,42 @@ def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iter
 
 def _predictions(
     segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int
-) -> list[Seen]:
-    inside, told = inside_segmenter(segmenter, images), hasattr(segmenter, "predict_proba")
-    seen = []
+) -> list[PartMaps]:
+    inside, has_proba = inside_segmenter(segmenter, images), hasattr(segmenter, "predict_proba")
+    maps = []
     for i, tile in parts:
         (labeling, image), work = inside[i], TileRequest(within=tile)
         labels = labeling.label_map(image, work)
         if segmenter.min_size:
             labels = merge_small_regions(labels, segmenter.min_size)
-        probabilities = labeling.probability_map(image, work) if told else None
+        probabilities = labeling.probability_map(image, work) if has_proba else None
         codes = labeling.code_map(image, work)
-        seen.append(Seen(labels, probabilities, codes, _patch_means(codes, size)))
-    return seen
+        maps.append(PartMaps(labels, probabilities, codes, _patch_means(codes, size)))
+    return maps
 
 
-def _scores(segmenter: Any, seen: list[Seen], segment: Any, size: int) -> list[np.ndarray]:
-    """Return the scores of all patches of every part, by their top left pixels."""
-    own = np.concatenate([part.codes[part.labels == segment] for part in seen])
+def _scores(segmenter: Any, maps: list[PartMaps], segment: Any, size: int) -> list[np.ndarray]:
+    """Return the scores of all patches of every part, indexed by their top left pixels."""
+    own = np.concatenate([part.codes[part.labels == segment] for part in maps])
     center, variance = own.mean(0), own.var(0) + 1e-12
     scores = []
-    for part in seen:
-        sure = (part.labels == segment).astype(np.float32)
+    for part in maps:
+        probability = (part.labels == segment).astype(np.float32)
         if part.probabilities is not None:
-            sure = sure * part.probabilities[..., _column(segmenter, segment)]
-        apart = (part.means - center) ** 2 / variance
-        scores.append(_patch_means(sure[..., None], size)[..., 0] / (1 + apart.mean(2)))
+            probability = probability * part.probabilities[..., _column(segmenter, segment)]
+        distance = (part.means - center) ** 2 / variance
+        scores.append(_patch_means(probability[..., None], size)[..., 0] / (1 + distance.mean(2)))
     return scores
 
 
 def _column(segmenter: Any, segment: Any) -> int:
-    """Return where a label's probability stands."""
+    """Return the index of the probability of a label."""
     labels = getattr(segmenter, "classes_", None)
     return int(segment) if labels is None else int(np.searchsorted(labels, segment))
 
 
 def _patch_means(maps: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, F) -> (H - size + 1, W - size + 1, F)."""
+    """Return the means of all patches, (H, W, F) -> (H - size + 1, W - size + 1, F)."""
     means = ndimage.uniform_filter(maps, (size, size, 0))
     first = size // 2
     height, width = (side - size + 1 for side in maps.shape[:2])
@@ -196,7 +202,7 @@ def _patch_means(maps: np.ndarray, size: int) -> np.ndarray:
 def _best_of_image(
     scored: list[tuple[Tile, np.ndarray]], image: int, n: int, size: int
 ) -> Iterator[Patch]:
-    """Yield the best patches that do not overlap and have a pixel of the segment."""
+    """Yield the best patches that do not overlap and contain the segment."""
     corners = [(rows.start, columns.start) for (rows, columns), _ in scored]
     scores = [score.copy() for _, score in scored]
     for rank in range(n):
@@ -214,7 +220,7 @@ def _best_of_image(
 
 
 def _best(found: list[Patch], n: int) -> list[Patch]:
-    """Return the best of all images, best first."""
+    """Return the best patches of all images, best first."""
     chosen = sorted(found, key=lambda patch: -patch.score * DISCOUNT**patch.rank)[:n]
     return sorted(chosen, key=lambda patch: -patch.score)
 

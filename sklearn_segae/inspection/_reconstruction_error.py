@@ -1,4 +1,4 @@
-"""Where a trained network fails to reconstruct: what it has not learnt."""
+"""Reconstruction errors of a trained pixel encoder."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ..segmentation._segmenter import look_through
 from ..training._losses import LOSSES
 
-ERROR_TILE_SIDE = 128  # of the tiles, in pixels: every pixel has a patch of its own in memory
+ERROR_TILE_SIDE = 128  # side of the tiles in pixels; a patch for every pixel is held in memory
 
 
 def reconstruction_error(encoder: Any, images: Any) -> Any:
-    """Return how badly the patch around every pixel is reconstructed, by the trained network.
+    """Return the reconstruction error of the patch around every pixel.
 
-    Large where the network did not learn what is there: other colors, materials, damage. Large,
-    too, where there is more detail than it can tell, seen before or not: compare with the errors
-    of ordinary images, and if these are near 1 already, as with fine textures, trust it with
-    colors alone.
+    The error is large for structures that are rare in the training images, such as other colors,
+    materials or damage. It is also large for more detail than the network can represent: compare
+    with the errors of ordinary images. If those are near 1, as for fine textures, only unusual
+    colors can be detected.
 
     Parameters
     ----------
     encoder : PixelEncoder or AESegmenter
-        A fitted one, trained for at least one epoch; of a segmenter its `encoder_`.
-    images : as in `fit` of the encoder; images may have any size
+        An estimator trained for at least one epoch. For a segmenter, its `encoder_` is used.
+    images : as in `fit` of the encoder
+        Images of any size.
 
     Returns
     -------
     error : array (n, H, W), list of arrays (H, W), or array (n_samples,) for rows
-        The encoder's `loss`, mean over the channels and the patch about a pixel (9 x 9 pixels,
-        fewer if there are many channels), of channels in units of their standard deviations: a
-        squared error of 1 is what the mean of the image set would cost. float32.
+        The `loss` of the encoder, float32, averaged over the channels and the patch around a pixel
+        (9 x 9 pixels, fewer if there are many channels). Channels are in units of their standard
+        deviations, so that reconstruction by their means has a squared error of 1.
 
     Raises
     ------
     ValueError
-        If the network was never trained.
+        If the network was not trained.
 
     Examples
     --------
@@ -65,13 +66,14 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
         fitted, rows = encoder.encoder_, encoder.rows_
         if not isinstance(fitted, PixelEncoder):
             raise ValueError(
-                f"reconstruction_error needs the network of a PixelEncoder, but encoder={fitted!r}."
+                f"encoder={fitted!r} is not a PixelEncoder, whose network reconstruction_error "
+                "needs. Pass a segmenter with a PixelEncoder."
             )
         seen = look_through(encoder, images)
     if not fitted.n_iter_:
         raise ValueError(
-            "reconstruction_error needs a trained decoder, but max_epochs=0 left it as it was "
-            "drawn. Fit with max_epochs=1 or more."
+            "reconstruction_error needs a trained decoder, but max_epochs=0 did not train it. Fit "
+            "with max_epochs=1 or more."
         )
     maps = [_error_map(fitted, image) for image in seen]
     return maps[0][:, 0] if rows else like(images, maps)

@@ -26,9 +26,7 @@ from torch import Tensor
 
 from ..segmentation._pixel_head import PixelHead
 
-Head = Callable[
-    [Tensor], Tensor
-]  # codes (..., F) -> (..., k), log-probabilities but for a constant
+Head = Callable[[Tensor], Tensor]  # codes (..., F) -> log-probabilities (..., k) up to a constant
 
 CENTERS = (KMeans, MiniBatchKMeans)
 LINEAR = (
@@ -43,9 +41,9 @@ LINEAR = (
 
 
 def torch_head(estimator: Any, variance: float) -> Head | None:
-    """Return what tells the classes or clusters of a fitted estimator apart; None: no gradient.
+    """Return a fitted estimator as a differentiable function, or None if that is not possible.
 
-    `variance` is that of the clusters of k-means, which has none of its own.
+    `variance` is the variance within the clusters of k-means, which the estimator does not have.
     """
     if isinstance(estimator, Pipeline):
         return _after_scaling(estimator, variance)
@@ -96,7 +94,7 @@ def _mixture(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) ->
 
 
 def _full_covariances(mixture: GaussianMixture) -> np.ndarray:
-    """Return (k, F, F), whatever the type."""
+    """Return the covariances (k, F, F) of a mixture of any `covariance_type`."""
     k, n_features = mixture.means_.shape
     own = mixture.covariances_
     if mixture.covariance_type == "full":

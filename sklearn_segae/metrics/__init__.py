@@ -1,9 +1,9 @@
-"""Scores between label maps, over one contingency table, and scorers for model selection.
+"""Scores of label maps, and scorers for model selection.
 
 Label maps are integer arrays of any shape, or lists of them (images of different sizes). Scores of
-labels (accuracies, IoU, Dice) read these as one long map. Scores of regions (covering, Rand index,
-variation of information) go image by image, with one annotator or several. Pixels whose true label
-is -1 (unlabeled) or `ignore_label` count nowhere.
+labels (accuracies, IoU, Dice) pool the pixels of all maps. Scores of regions (covering, Rand index,
+variation of information) compare image by image, with one annotator or several. Pixels whose true
+label is -1 (unlabeled) or in `ignore_label` are left out.
 """
 
 from ._boundary import boundary_f1

@@ -8,30 +8,26 @@ from typing import Any
 import numpy as np
 
 from ..imaging._label_maps import find_boundaries
-from ._contingency import (
-    is_list,
-    shapes,
-    unlike_shapes,
-)
+from ._contingency import is_list, shapes, unlike_shapes
 
 
 def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
-    """Return how well the borders between segments agree, whatever the segments are called.
+    """Return the F1 score of the boundaries between segments, irrespective of the labels.
 
-    The harmonic mean of precision, the share of predicted border pixels with a true one nearby,
-    and recall, the share of true border pixels with a predicted one nearby [1]_.
+    It is the harmonic mean of precision, the share of predicted boundary pixels with a true one
+    nearby, and recall, the share of true boundary pixels with a predicted one nearby [1]_.
 
     Parameters
     ----------
     y_true, y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Label maps of equal shapes; their border pixels are pooled.
+        Label maps of equal shapes. The boundary pixels of all maps are pooled.
     tolerance : float, default=2
-        Greatest distance that is nearby, in pixels.
+        Maximum distance between matching boundary pixels, in pixels.
 
     Returns
     -------
     f1 : float
-        In [0, 1]; 1 if neither has a border.
+        In [0, 1]; 1 if there are no boundaries in either.
 
     References
     ----------
@@ -49,17 +45,9 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
     >>> boundary_f1(truth, 1 - truth, tolerance=0)
     1.0
     """
-    if shapes(y_true) != shapes(y_pred):
-        raise ValueError(unlike_shapes(y_true, y_pred))
-    if any(len(shape) != 2 for shape in shapes(y_true)):
-        raise ValueError(
-            f"y_true has shape {shapes(y_true)}, but borders are those of maps (H, W). Pass label "
-            "maps, not the labels of rows."
-        )
     if not isinstance(tolerance, Real) or not tolerance >= 0:
-        raise ValueError(f"tolerance={tolerance!r} is no distance in pixels. Pass 0 or more.")
-    single = not is_list(y_true) and np.ndim(y_true) == 2
-    pairs = [(y_true, y_pred)] if single else zip(y_true, y_pred, strict=True)
+        raise ValueError(f"tolerance={tolerance!r} is not a distance in pixels. Pass 0 or more.")
+    pairs = _pairs(y_true, y_pred)
     edges = [(find_boundaries(np.asarray(t)), find_boundaries(np.asarray(p))) for t, p in pairs]
     recalled = np.concatenate([_near(p, tolerance)[t] for t, p in edges])
     precise = np.concatenate([_near(t, tolerance)[p] for t, p in edges])
@@ -69,15 +57,28 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
     return 2 * precision * recall / max(precision + recall, 1e-12)
 
 
-def _near(edge: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return True where a border pixel is at most `tolerance` pixels away.
+def _pairs(y_true: Any, y_pred: Any) -> list[tuple[Any, Any]]:
+    """Return the true and the predicted label map of every image."""
+    if shapes(y_true) != shapes(y_pred):
+        raise ValueError(unlike_shapes(y_true, y_pred))
+    if any(len(shape) != 2 for shape in shapes(y_true)):
+        raise ValueError(
+            f"y_true has shape {shapes(y_true)}, but boundaries need label maps (H, W). Pass label "
+            "maps, not the labels of rows."
+        )
+    single = not is_list(y_true) and np.ndim(y_true) == 2
+    return [(y_true, y_pred)] if single else list(zip(y_true, y_pred, strict=True))
 
-    A disc moves over the border pixels, row by row of the disc: for the few pixels of a tolerance
-    that takes a tenth of the time of a distance transform.
+
+def _near(edge: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return True where a boundary pixel is at most `tolerance` pixels away.
+
+    This is a dilation by a disc, one row of the disc at a time. For small tolerances it takes a
+    tenth of the time of a distance transform.
     """
     height, width = edge.shape
     reach = int(min(tolerance, height + width))
-    # Whether a row of pixels holds a border is whether their running count grows along it.
+    # A run of pixels contains a boundary pixel if the cumulative count grows along it.
     count = np.pad(edge, ((reach, reach), (reach + 1, reach))).cumsum(1, dtype=np.int32)
     near = np.zeros_like(edge)
     for dy in range(-reach, reach + 1):

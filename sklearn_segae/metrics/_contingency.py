@@ -1,7 +1,7 @@
-"""From label maps to the table of the pixels that labels and segments share.
+"""Contingency tables of true labels and predicted segments.
 
-Label maps are integer arrays of any shape, or lists of them (images of different sizes), which
-count as one long map. Pixels whose true label is -1 (unlabeled) or `ignore_label` count nowhere.
+Label maps are integer arrays of any shape, or lists of them (images of different sizes), whose
+pixels are pooled. Pixels whose true label is -1 (unlabeled) or in `ignore_label` are left out.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from ..imaging._label_maps import IgnoreLabel, is_labeled
 
 
 class Table(NamedTuple):
-    """Names of the true labels and of the segments, and the pixels that they share."""
+    """Sorted true labels and segments, and the number of pixels that each pair shares."""
 
     classes: np.ndarray  # (n_labels,)
     segments: np.ndarray  # (n_segments,)
-    counts: csr_array  # (n_labels, n_segments), float64; sparse, for regions meet few others
+    counts: csr_array  # (n_labels, n_segments), float64; sparse, as most regions do not overlap
 
 
 def contingency(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Table:
-    """Count the pixels of every label in every segment."""
+    """Return the number of pixels of every label in every segment."""
     true, pred = labeled(y_true, y_pred, ignore_label)
-    classes, t = names_of(true)
-    segments, p = names_of(pred)
+    classes, t = unique_labels(true)
+    segments, p = unique_labels(pred)
     shape = len(classes), len(segments)
     cells = t * shape[1] + p
-    if shape[0] * shape[1] <= len(cells):  # counting is faster than sorting, empty cells cost too
+    if shape[0] * shape[1] <= len(cells):  # counting beats sorting if few cells are empty
         dense = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
         return Table(classes, segments, csr_array(dense.astype(float)))
     cells, counts = np.unique(cells, return_counts=True)
@@ -38,7 +38,7 @@ def contingency(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Table:
 
 
 def labeled(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> tuple[np.ndarray, np.ndarray]:
-    """Flat labels of the pixels that count."""
+    """Return the flat labels of the labeled pixels."""
     true, pred = flat(y_true), flat(y_pred)
     for name, labels in (("y_true", true), ("y_pred", pred)):
         check_whole_numbers(name, labels)
@@ -51,29 +51,29 @@ def labeled(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> tuple[np.nda
 
 
 def check_whole_numbers(name: str, labels: np.ndarray) -> None:
-    """Raise an error for labels that are not whole: NaN, probabilities, codes."""
+    """Raise an error for labels that are not integers, such as NaN or probabilities."""
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
         wrong = labels[labels != np.floor(labels)][0]
         raise ValueError(
-            f"{name} holds {wrong}, but labels are whole numbers. Pass label maps, with -1 where "
-            "there is no label."
+            f"{name} holds {wrong}, but labels are integers. Pass label maps, with -1 for "
+            "unlabeled pixels."
         )
 
 
 def shapes(y: Any) -> list[tuple[int, ...]]:
-    """Shapes of the single maps; a stack has those of its images."""
+    """Return the shapes of the label maps of all images."""
     if is_list(y) or np.ndim(y) > 2:
         return [np.shape(m) for m in y]
     return [np.shape(y)]
 
 
 def flat(y: Any) -> np.ndarray:
-    """Labels of all pixels, one image after the other."""
+    """Return the labels of the pixels of all images as one array."""
     return np.concatenate([np.ravel(m) for m in y]) if is_list(y) else np.ravel(y)
 
 
-def names_of(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted values of flat labels and, for every pixel, the index of its own."""
+def unique_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted unique labels, and the index of the label of every pixel."""
     if labels.size and np.can_cast(labels.dtype, np.int64):
         low, span = int(labels.min()), int(labels.max()) - int(labels.min())
         if span <= 8 * labels.size:  # counting is ten times faster than sorting
@@ -90,7 +90,7 @@ def is_list(y: Any) -> bool:
 
 
 def unlike_shapes(y_true: Any, y_pred: Any) -> str:
-    """Say what is wrong with maps of unlike shapes."""
+    """Return the error message for maps of different shapes."""
     return (
         f"y_true has shape {shapes(y_true)} and y_pred has {shapes(y_pred)}. "
         "Pass two label maps of the same images."
@@ -98,5 +98,8 @@ def unlike_shapes(y_true: Any, y_pred: Any) -> str:
 
 
 def nothing_labeled(n_pixels: int, ignore_label: IgnoreLabel) -> str:
-    """Say what is wrong with a truth that says nothing."""
-    return f"y_true has no labeled pixel: all {n_pixels} are -1 or ignore_label={ignore_label}."
+    """Return the error message for maps without labeled pixels."""
+    return (
+        f"y_true has no labeled pixel: all {n_pixels} are -1 or ignore_label={ignore_label}. Pass "
+        "labels of at least one pixel."
+    )

@@ -1,4 +1,4 @@
-"""Scores of labels: accuracy, IoU, Dice, after matching segments to labels or not."""
+"""Scores of labels: accuracy, IoU and Dice, with or without matching segments to labels."""
 
 from __future__ import annotations
 
@@ -8,33 +8,26 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..imaging._label_maps import IgnoreLabel, ignored_labels
-from ._contingency import (
-    Table,
-    contingency,
-    flat,
-    is_list,
-    labeled,
-    names_of,
-)
+from ._contingency import Table, contingency, flat, is_list, labeled, unique_labels
 
 
 def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> Any:
-    """Rename predicted segments to the true labels that they overlap most.
+    """Relabel predicted segments with the true labels that they overlap most.
 
-    One segment gets one label (the assignment with the most agreeing pixels [1]_); segments beyond
-    the number of labels get new ones above the highest.
+    Segments are assigned to labels one to one, such that the number of agreeing pixels is largest
+    [1]_. If there are more segments than labels, the others get new labels above the highest.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1. None for no other.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
     y_matched : as `y_pred`
-        The same segments under other names.
+        The same segments with other labels.
 
     References
     ----------
@@ -50,24 +43,24 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) 
     """
     classes, segments, counts = contingency(y_true, y_pred, ignore_label)
     rows, columns = linear_sum_assignment(counts.toarray(), maximize=True)
-    names = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
-    new_name = int(max(classes.max(), -1, *ignored_labels(ignore_label))) + 1
-    for segment in names_of(flat(y_pred))[0].tolist():
-        if segment not in names:
-            names[segment] = new_name
-            new_name += 1
-    return [_rename(m, names) for m in y_pred] if is_list(y_pred) else _rename(y_pred, names)
+    new = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
+    next_label = int(max(classes.max(), -1, *ignored_labels(ignore_label))) + 1
+    for segment in unique_labels(flat(y_pred))[0].tolist():
+        if segment not in new:
+            new[segment] = next_label
+            next_label += 1
+    return [_relabel(m, new) for m in y_pred] if is_list(y_pred) else _relabel(y_pred, new)
 
 
 def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
-    """Return the share of pixels whose predicted label is the true one, by name.
+    """Return the share of pixels whose predicted label equals the true one.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -76,7 +69,7 @@ def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
 
     See Also
     --------
-    matched_accuracy : For clusters, whose names mean nothing.
+    matched_accuracy : The accuracy of clusters, whose labels are arbitrary.
 
     Examples
     --------
@@ -89,14 +82,14 @@ def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
 
 
 def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
-    """Return the share of right pixels, after the best matching of segments to labels.
+    """Return the share of correct pixels after the best matching of segments to labels.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
-        Label maps of equal shapes. The names of the segments play no role.
+        Label maps of equal shapes. The values of the predicted labels do not matter.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -117,18 +110,18 @@ def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = No
 def mean_iou(
     y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: IgnoreLabel = None
 ) -> float:
-    """Return the mean over the true labels of intersection over union.
+    """Return the mean intersection over union of the true labels.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes.
     matched : bool, default=True
-        Match segments to labels first, one to one with the largest sum of intersections over
-        unions, as fits clusters; a label left without a segment counts 0. False compares equal
-        names, as fits classes.
+        Whether to match segments to labels one to one first, such that the sum of the scores is
+        largest, which suits clusters; a label without a segment scores 0. False compares equal
+        labels, which suits classes.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -152,23 +145,23 @@ def mean_iou(
 def dice_score(
     y_true: Any, y_pred: Any, *, matched: bool = True, ignore_label: IgnoreLabel = None
 ) -> float:
-    """Return the mean over the true labels of Dice's coefficient [1]_, the F1 score of a label.
+    """Return the mean Dice coefficient [1]_ of the true labels, which is their F1 score.
 
     Parameters
     ----------
     y_true, y_pred : array or list of arrays of int
         Label maps of equal shapes.
     matched : bool, default=True
-        Match segments to labels first, one to one with the largest sum of coefficients, as fits
-        clusters; a label left without a segment counts 0. False compares equal names, as fits
-        classes.
+        Whether to match segments to labels one to one first, such that the sum of the scores is
+        largest, which suits clusters; a label without a segment scores 0. False compares equal
+        labels, which suits classes.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
     dice : float
-        In [0, 1]; twice the shared pixels over the sum of both sizes.
+        In [0, 1]: twice the number of shared pixels, divided by the sum of both sizes.
 
     References
     ----------
@@ -190,7 +183,7 @@ def dice_score(
 
 
 def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
-    """Mean over the true labels of the overlap (n_labels, n_segments) with their own segments."""
+    """Return the mean over the true labels of the overlap (n_labels, n_segments)."""
     if matched:
         rows, columns = linear_sum_assignment(overlap, maximize=True)
     else:
@@ -198,6 +191,6 @@ def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
     return float(overlap[rows, columns].sum() / len(table.classes))
 
 
-def _rename(labels: Any, names: dict[int, int]) -> np.ndarray:
-    values, index = names_of(np.ravel(labels))
-    return np.array([names[v] for v in values.tolist()])[index].reshape(np.shape(labels))
+def _relabel(labels: Any, new: dict[int, int]) -> np.ndarray:
+    values, index = unique_labels(np.ravel(labels))
+    return np.array([new[v] for v in values.tolist()])[index].reshape(np.shape(labels))

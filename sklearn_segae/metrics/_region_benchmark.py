@@ -1,4 +1,4 @@
-"""The region benchmark of the Berkeley segmentation data, beside answers that look at nothing."""
+"""The region benchmark of the Berkeley segmentation data, with trivial segmentations."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..imaging._label_maps import IgnoreLabel
 from ._contingency import nothing_labeled
 from ._region_scores import Agreement, agreement, annotated_maps
 
-GRID_SIDES = 2, 4, 8  # cells along each side; the finest flatters the Rand index most
+GRID_SIDES = 2, 4, 8  # cells along each side of the grids
 
 
 @dataclass(frozen=True)
 class RegionScores:
-    """Scores at the best scale for all images (ODS) and at the best of every image (OIS).
+    """Scores at the best scale for all images (ODS) and at the best scale of every image (OIS).
 
     Parameters
     ----------
     covering_ods, covering_ois : float
-        Covering, more is better.
+        Covering; higher is better.
     pri_ods, pri_ois : float
-        Probabilistic Rand index, more is better.
+        Probabilistic Rand index; higher is better.
     vi_ods, vi_ois : float
-        Variation of information in bits, less is better.
+        Variation of information in bits; lower is better.
     scale : int
-        Index of the scale that gives `covering_ods`.
+        Index of the scale of `covering_ods`.
     """
 
     covering_ods: float
@@ -43,16 +43,16 @@ class RegionScores:
 
 @dataclass(frozen=True)
 class RegionBenchmark:
-    """What `region_benchmark` returns; printed, it is a table.
+    """Result of `region_benchmark`; its string is a table.
 
     Parameters
     ----------
     segmentation : RegionScores
-        Of the label maps that were given.
+        Scores of the segmentations.
     one_segment : RegionScores
-        Of maps that are one segment.
+        Scores of a single segment per image.
     blind_grid : RegionScores
-        Of grids of 2 x 2, 4 x 4 and 8 x 8 cells, the three scales of it.
+        Scores of grids of 2 x 2, 4 x 4 and 8 x 8 cells, which are its three scales.
     """
 
     segmentation: RegionScores
@@ -77,26 +77,26 @@ def region_benchmark(
 ) -> RegionBenchmark:
     """Score segmentations at several scales against several annotators [1]_.
 
-    Covering, probabilistic Rand index and variation of information, each at the scale that is best
-    for all images together (ODS) and at the best scale of every image (OIS). The Rand index
-    flatters many regions and the variation of information few, so that answers which do not look
-    at the image are scored too: compare with them.
+    Returns covering, probabilistic Rand index and variation of information, each at the scale that
+    is best for all images together (ODS) and at the best scale of every image (OIS). The Rand index
+    favors many regions and the variation of information few. Two trivial segmentations, which do
+    not depend on the images, are scored as well for comparison.
 
     Parameters
     ----------
     y_true : iterable of arrays (H, W) or of lists of arrays (H, W), of int
-        For every image its label map, or those of its annotators.
+        The label map of every image, or a list of the maps of its annotators.
     y_scales : iterable of lists of arrays (H, W), of int
-        For every image its segmentations, from the first scale to the last: equally many for all,
-        such as `[tree.cut(n_segments=k) for k in (2, 4, 8, 16)]`. A generator will do, so that
-        no more than the maps of one image need to be in memory.
+        The segmentations of every image at all scales, the same number for each image, such as
+        `[tree.cut(n_segments=k) for k in (2, 4, 8, 16)]`. With a generator, only the maps of one
+        image are in memory at a time.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
     benchmark : RegionBenchmark
-        With the scores `segmentation`, `one_segment` and `blind_grid`; `print` shows a table.
+        The scores `segmentation`, `one_segment` and `blind_grid`; `print` shows a table.
 
     See Also
     --------
@@ -126,28 +126,33 @@ def region_benchmark(
             shorter = "y_true" if truth is None else "y_scales"
             raise ValueError(f"{shorter} ends after {i} images. Pass both for the same images.")
         n_scales, n_pixels = n_scales or len(maps), n_pixels + np.size(maps[:1])
-        if len(maps) == 0 or len(maps) != n_scales:
-            raise ValueError(
-                f"y_scales has {len(maps)} scales for image {i} and {n_scales} for the first. "
-                "Pass the same number for every image, at least one."
-            )
-        if np.ndim(maps[0]) != 2:
-            raise ValueError(
-                f"y_scales[{i}][0] has shape {np.shape(maps[0])}, but is one label map (H, W) of "
-                "an image. Pass for every image a list of its maps, one for each scale."
-            )
+        _check_scales(i, maps, n_scales)
         truths = annotated_maps(truth, maps[0], ignore_label)
-        answers = maps, *_blind_answers(*np.shape(maps[0]))
-        for row, scales in zip(rows.values(), answers, strict=True):
-            if truths:
-                row.append([agreement(truths, labels, ignore_label) for labels in scales])
+        if not truths:
+            continue
+        segmentations = maps, *_trivial_segmentations(*np.shape(maps[0]))
+        for row, scales in zip(rows.values(), segmentations, strict=True):
+            row.append([agreement(truths, labels, ignore_label) for labels in scales])
     if not rows["segmentation"]:
         raise ValueError(nothing_labeled(n_pixels, ignore_label))
     return RegionBenchmark(**{name: _best_scales(row) for name, row in rows.items()})
 
 
-def _blind_answers(height: int, width: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """One segment, and grids, as segmentations of one and of several scales."""
+def _check_scales(i: int, maps: Any, n_scales: int) -> None:
+    if len(maps) == 0 or len(maps) != n_scales:
+        raise ValueError(
+            f"y_scales has {len(maps)} scales for image {i} and {n_scales} for the first. "
+            "Pass the same number for every image, at least one."
+        )
+    if np.ndim(maps[0]) != 2:
+        raise ValueError(
+            f"y_scales[{i}][0] has shape {np.shape(maps[0])}, but one label map (H, W) is needed. "
+            "Pass for every image a list of its maps, one for each scale."
+        )
+
+
+def _trivial_segmentations(height: int, width: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return one segment, at a single scale, and grids, at several scales."""
     y, x = np.indices((height, width))
     grids = [(y * n // height) * n + x * n // width for n in GRID_SIDES]
     return [np.zeros((height, width), int)], grids

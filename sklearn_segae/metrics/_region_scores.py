@@ -1,6 +1,6 @@
-"""Scores of partitions: how well regions agree, image by image, with one annotator or several.
+"""Scores of partitions: agreement of regions, image by image, with one annotator or several.
 
-A region is all pixels of one label; its name means nothing, neither outside its image.
+A region is the set of all pixels of one label in one image. The value of the label does not matter.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from ._contingency import contingency, is_list, nothing_labeled, shapes, unlike_
 
 
 class Agreement(NamedTuple):
-    """One label map against the annotators of its image."""
+    """Agreement of a label map with the annotators of its image."""
 
-    covered: float  # pixels, each times the overlap of its region, over all annotators
-    area: float  # pixels, over all annotators
+    covered: float  # sum over pixels of the overlap of their regions, over all annotators
+    area: float  # number of pixels, over all annotators
     rand: float  # mean over the annotators
     variation: float  # mean over the annotators, in bits
 
 
 def covering(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
-    """Return how well the best predicted region covers a true one, on average over pixels.
+    """Return the covering of the true regions by predicted ones.
 
-    Every true region counts its largest intersection over union with any predicted region,
-    weighted by its area; regions of all annotators and images are pooled [1]_.
+    It is the mean, weighted by area, of the largest intersection over union of every true region
+    with any predicted region. Regions of all annotators and images are pooled [1]_.
 
     Parameters
     ----------
     y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Predicted label maps. What a segment is called plays no role.
+        Predicted label maps. The values of the labels do not matter.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -65,20 +65,20 @@ def covering(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> f
 def probabilistic_rand_index(
     y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
 ) -> float:
-    """Return the share of pairs of pixels that prediction and annotators treat alike.
+    """Return the share of pairs of pixels on which prediction and annotators agree.
 
-    A pair is treated alike if both put it into one region, or both into two [1]_: the Rand index,
-    as a mean over the annotators of an image, and then over images. It flatters: two maps of many
-    regions agree on most pairs by chance. Read it beside :func:`covering`.
+    They agree on a pair if both put it into one region, or both into different regions [1]_. This
+    Rand index is averaged over the annotators of an image, and then over images. Two maps of many
+    regions agree on most pairs by chance: consider :func:`covering` as well.
 
     Parameters
     ----------
     y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Predicted label maps. What a segment is called plays no role.
+        Predicted label maps. The values of the labels do not matter.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -104,20 +104,20 @@ def probabilistic_rand_index(
 def variation_of_information(
     y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
 ) -> float:
-    """Return the bits that one map leaves unknown about the other, there and back.
+    """Return the variation of information between true and predicted label maps, in bits.
 
-    H(true | pred) + H(pred | true), a distance between partitions [1]_: 0 for equal ones, less is
-    better. A mean over the annotators of an image, and then over images. A single segment is
-    hard to beat: it leaves no more unknown than the truth is rich. Read it beside :func:`covering`.
+    It is H(true | pred) + H(pred | true), a distance between partitions [1]_, 0 for equal ones, and
+    is averaged over the annotators of an image, and then over images. Lower is better. A single
+    segment scores well if there are few true regions: consider :func:`covering` as well.
 
     Parameters
     ----------
     y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Predicted label maps. What a segment is called plays no role.
+        Predicted label maps. The values of the labels do not matter.
     ignore_label : int, sequence of int or None, default=None
-        A true label that counts nowhere, besides -1.
+        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def variation_of_information(
 
 
 def agreement(truths: list[Any], labels: Any, ignore_label: IgnoreLabel) -> Agreement:
-    """Compare a label map with what the annotators of its image drew."""
+    """Compare a label map with those of the annotators of its image."""
     tables = [contingency(truth, labels, ignore_label).counts for truth in truths]
     return Agreement(
         covered=sum(map(_covered, tables)),
@@ -154,7 +154,7 @@ def agreement(truths: list[Any], labels: Any, ignore_label: IgnoreLabel) -> Agre
 def annotated_maps(truth: Any, labels: Any, ignore_label: IgnoreLabel) -> list[np.ndarray]:
     """Return the maps of the annotators of one image that have a labeled pixel."""
     if len(truth) == 0:
-        raise ValueError("y_true has an image without an annotator. Pass a label map of it.")
+        raise ValueError("y_true holds no label map for an image. Pass at least one for each.")
     several = np.ndim(truth[0]) == np.ndim(labels)
     maps = [np.asarray(m) for m in truth] if several else [np.asarray(truth)]
     for m in maps:
@@ -178,14 +178,14 @@ def _images(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Iterator[tup
     if len(y_true) != len(y_pred):
         raise ValueError(
             f"y_true is of {len(y_true)} images and y_pred of {len(y_pred)}. "
-            "Pass for every image one true label map, or a list of its annotators'."
+            "Pass for every image one true label map, or a list of those of its annotators."
         )
     for truth, labels in zip(y_true, y_pred, strict=True):
         yield annotated_maps(truth, labels, ignore_label), np.asarray(labels)
 
 
 def _covered(counts: csr_array) -> float:
-    """Sum over true regions of their pixels times their best intersection over union."""
+    """Return the sum over true regions of area times largest intersection over union."""
     areas, shared = counts.sum(1), counts.tocoo()
     i, j = shared.coords
     shared.data = shared.data / (areas[i] + counts.sum(0)[j] - shared.data)
@@ -193,14 +193,14 @@ def _covered(counts: csr_array) -> float:
 
 
 def _rand(counts: csr_array) -> float:
-    """Share of pairs of pixels that are alike; pairs in one region are sums of squares."""
+    """Return the share of pairs of pixels that agree, from sums of squares of areas."""
     n = counts.sum()
     unlike = ((counts.sum(1) ** 2).sum() + (counts.sum(0) ** 2).sum()) / 2 - (counts.data**2).sum()
     return float(1 - unlike / (n * (n - 1) / 2)) if n > 1 else 1.0
 
 
 def _variation(counts: csr_array) -> float:
-    """2 H(true, pred) - H(true) - H(pred) in bits, with n H = n log n - sum c log c."""
+    """Return 2 H(true, pred) - H(true) - H(pred) in bits, with n H = n log n - sum c log c."""
     true, pred, both = (c @ np.log2(c) for c in (counts.sum(1), counts.sum(0), counts.data))
-    # Rounding may leave a map a little less than nothing away from itself.
+    # Because of rounding, the distance of a map to itself may be slightly negative.
     return max(0.0, float(true + pred - 2 * both) / float(counts.sum()))

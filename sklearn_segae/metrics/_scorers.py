@@ -1,4 +1,4 @@
-"""Scorers of label maps, for scikit-learn's model selection."""
+"""Scorers of label maps for model selection in scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from ..imaging._label_maps import IgnoreLabel, is_labeled
 from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlike_shapes
 
-# The lowest value of any of scikit-learn's bounded scores, and of its bounded losses with a minus.
-# Finite, for one infinite or missing fold would spoil the means of a search.
+# The lowest value of the bounded scores of scikit-learn, and of its negated bounded losses. It is
+# finite, because the mean over folds would be lost if one were infinite or NaN.
 WORST = -1.0
 AVERAGES = StrOptions({"pooled", "image"})
 
@@ -29,10 +29,10 @@ def make_segmentation_scorer(
     average: str = "pooled",
     greater_is_better: bool = True,
 ) -> SegmentationScorer:
-    """Make a scorer of any metric of two flat label arrays.
+    """Make a scorer from a metric of two flat label arrays.
 
-    Where one segment is left and the metric cannot cope (it raises `ValueError`, or is NaN), the
-    score is -1, as low as scikit-learn's bounded scores go, so that a search goes on.
+    If there is a single predicted segment and the metric raises `ValueError` or returns NaN, the
+    score is -1, the lowest value of the bounded scores of scikit-learn, so that a search goes on.
 
     Parameters
     ----------
@@ -40,23 +40,24 @@ def make_segmentation_scorer(
         `metric(y_true, y_pred) -> float`, for instance
         :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`.
     ignore_label : int, sequence of int or None, default=None
-        A true label whose pixels are left out, besides -1.
+        True labels of pixels to leave out, in addition to -1.
     average : {"pooled", "image"}, default="pooled"
-        Over all pixels at once, or per image and then the mean over the images that have
-        labeled pixels (for label maps that mean something within their image alone).
+        "pooled" scores all pixels at once. "image" scores every image and returns the mean over
+        the images with labeled pixels, for labels that only have a meaning within their image.
     greater_is_better : bool, default=True
-        False makes the scorer return minus the metric.
+        If False, the scorer returns the negated metric.
 
     Returns
     -------
     scorer : callable
-        `scorer(estimator, X, y) -> float`, for `scoring=` of scikit-learn's model selection.
-        A `ScoringMonitor` takes it by a name, `scoring={"ari": scorer}`.
+        `scorer(estimator, X, y) -> float`, for `scoring=` in scikit-learn. `ScoringMonitor` needs
+        a dictionary, `scoring={"ari": scorer}`.
 
     Raises
     ------
     ValueError
-        By the scorer, if no pixel is labeled or if `average="image"` meets the labels of rows.
+        When the scorer is called, if no pixel is labeled, or if `average="image"` and `y` holds
+        labels of rows.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def make_segmentation_scorer(
 
 
 class SegmentationScorer:
-    """What `make_segmentation_scorer` returns: a picklable `scorer(estimator, X, y)`."""
+    """The scorer returned by `make_segmentation_scorer`, which can be pickled."""
 
     def __init__(
         self,
@@ -87,8 +88,8 @@ class SegmentationScorer:
         """Score the label maps that the estimator predicts for `X`."""
         if y is None:
             raise ValueError(
-                "y=None, but this scorer compares with true labels. Pass y, or a scorer that "
-                "needs none: make_unsupervised_scorer, make_stability_scorer."
+                "y=None, but this scorer needs true labels. Pass y, or use "
+                "make_unsupervised_scorer or make_stability_scorer."
             )
         y_pred = labels_of(estimator, X)
         if self.average == "pooled":
@@ -124,12 +125,12 @@ class SegmentationScorer:
 
 
 def to_number(metric: Any, score: Any) -> float:
-    """Return what a metric returned, if that is one number."""
+    """Return the value of a metric as a float; raise an error if it is not one number."""
     if np.ndim(score) > 0 or not isinstance(score, Real | np.ndarray):
         name = getattr(metric, "__name__", repr(metric))
         raise TypeError(
-            f"metric={name} returned {score!r:.60}, but one number is needed. Where it has an "
-            "`average`, pass a functools.partial that sets it."
+            f"metric={name} returned {score!r:.60}, but one number is needed. If it has a "
+            "parameter `average`, set it with functools.partial."
         )
     return float(score)
 
@@ -138,17 +139,17 @@ def labels_of(estimator: Any, X: Any) -> Any:
     """Return the labels that an estimator predicts."""
     if not hasattr(estimator, "predict"):
         raise TypeError(
-            f"estimator={estimator!r:.80} has no predict, and so no labels to score. Pass an "
+            f"estimator={estimator!r:.80} has no predict, so there are no labels to score. Pass an "
             "AESegmenter, or a pipeline that ends with one."
         )
     return estimator.predict(X)
 
 
 def check_maps(y: Any) -> None:
-    """Refuse the labels of rows, where scores of single images are asked for."""
+    """Raise an error for labels of rows, which cannot be scored image by image."""
     if holds_rows(y):
         raise ValueError(
-            f"average='image' needs label maps, and y is of {len(y)} rows. "
+            f"average='image' needs label maps, but y holds the labels of {len(y)} rows. "
             "Pass average='pooled' for rows, or images with their label maps."
         )
 

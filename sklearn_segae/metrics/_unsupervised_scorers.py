@@ -1,4 +1,4 @@
-"""Scorers for searches without labels: how well codes part into segments, and how stably."""
+"""Scorers for searches without labels: separation of the codes, stability of the segments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.utils.random import sample_without_replacement
 from ._contingency import flat, shapes
 from ._scorers import AVERAGES, WORST, check_maps, holds_rows, labels_of, to_number
 
-# Losses have no upper bound (Davies-Bouldin's index passes 1 easily), but a search needs a number.
+# Losses such as the Davies-Bouldin index have no upper bound, but a search needs a number.
 WORST_LOSS = -1e6
 
 
@@ -38,47 +38,49 @@ def make_unsupervised_scorer(
     greater_is_better: bool = True,
     random_state: Any = 0,
 ) -> UnsupervisedScorer:
-    """Make a scorer that needs no labels, of any metric of codes and predicted labels.
+    """Make a scorer without true labels from a metric of codes and predicted labels.
 
-    Where the sample holds one segment, there is nothing to compare: the score is -1, below any
+    If the sample has a single segment, the metric is undefined. The score is then -1, the lowest
     silhouette, or -1e6 with `greater_is_better=False`, so that a search goes on.
 
     Parameters
     ----------
     metric : callable
-        `metric(codes, labels) -> float`, codes (n, k) and labels (n,): for instance
+        `metric(codes, labels) -> float` of codes (n, k) and labels (n,), for instance
         :func:`~sklearn.metrics.silhouette_score`,
         :func:`~sklearn.metrics.calinski_harabasz_score`, or with `greater_is_better=False`
         :func:`~sklearn.metrics.davies_bouldin_score`.
     n_pixels : int or None, default=2000
-        So many random pixels at most are looked at, with "image" of every image: silhouettes take
-        quadratic time. None takes all.
+        Maximum number of random pixels to score, of every image if `average="image"`: silhouettes
+        take quadratic time. None uses all pixels.
     average : {"pooled", "image"}, default="pooled"
-        Over all images at once, or per image and then the mean, for `scope="image"`.
+        "pooled" scores all images at once. "image" scores every image and returns the mean, for
+        `scope="image"`.
     greater_is_better : bool, default=True
-        False makes the scorer return minus the metric.
+        If False, the scorer returns the negated metric.
     random_state : int, RandomState instance or None, default=0
-        Draws the pixels. With an int they are the same for all candidates of a search.
+        Determines the pixels. With an int they are the same for all candidates of a search.
 
     Returns
     -------
     scorer : callable
-        `scorer(estimator, X, y=None) -> float`, for `scoring=` of scikit-learn's model selection.
-        The estimator needs `transform` and `predict`.
+        `scorer(estimator, X, y=None) -> float`, for `scoring=` in scikit-learn. The estimator
+        needs `transform` and `predict`.
 
     Raises
     ------
     TypeError
-        By the scorer, if the estimator has no `transform`.
+        When the scorer is called, if the estimator has no `transform`.
 
     See Also
     --------
-    make_stability_scorer : Compares encoders fairly, too.
+    make_stability_scorer : A scorer that can also compare encoders.
 
     Notes
     -----
-    These metrics measure distances between codes. Compare numbers of segments or clusterers on the
-    codes of one encoder; codes that part well may well part something else than you look for.
+    These metrics measure distances between codes. Use them to compare numbers of segments or
+    clusterers on the codes of one encoder. Well separated clusters may still differ from the
+    segments of interest.
 
     Examples
     --------
@@ -100,39 +102,40 @@ def make_stability_scorer(
     average: str = "pooled",
     random_state: Any = 0,
 ) -> StabilityScorer:
-    """Make a scorer of how little the segments depend on images and seed; it needs no labels.
+    """Make a scorer of the stability of segments under other images and seeds, without labels.
 
-    A twin of the estimator, with other seeds, is fitted to the held-out data; the score is how well
-    the two agree there, whatever they call their segments. So segments have to be found again in
-    other images [1]_ [2]_, and a fit of the twin is paid for every fold. Where one segment is left,
-    which any two segmenters agree on, the score is -1.
+    A clone of the estimator with other seeds is fitted to the held-out data. The score is the
+    agreement of the labels of both on these data [1]_ [2]_, which costs an additional fit for every
+    fold. If either has a single segment, on which any two segmenters agree, the score is -1.
 
     Parameters
     ----------
     metric : callable, default=adjusted_rand_score
-        `metric(labels, labels) -> float` of two flat label arrays that does not mind names and is
-        corrected for chance, so that many segments are no worse a priori than few.
+        `metric(labels, labels) -> float` of two flat label arrays. It should be invariant to
+        permutations of the labels and corrected for chance, so that it does not favor numbers of
+        segments.
     average : {"pooled", "image"}, default="pooled"
-        Over all pixels at once, or per image and then the mean, for `scope="image"`.
+        "pooled" scores all pixels at once. "image" scores every image and returns the mean, for
+        `scope="image"`.
     random_state : int, RandomState instance or None, default=0
-        Draws the seed that replaces every `random_state` of the twin.
+        Determines the seed that replaces every `random_state` of the clone.
 
     Returns
     -------
     scorer : callable
-        `scorer(estimator, X, y=None) -> float`, for `scoring=` of scikit-learn's model selection.
+        `scorer(estimator, X, y=None) -> float`, for `scoring=` in scikit-learn.
 
     See Also
     --------
-    make_unsupervised_scorer : Silhouettes and the like; no further fits.
+    make_unsupervised_scorer : A scorer from metrics such as silhouettes, without further fits.
 
     Notes
     -----
-    Give it halves, `cv=KFold(2, shuffle=True)`, for a twin from few images is the less stable one.
-    With :class:`~sklearn_segae.model_selection.SingleSplit` both see the same images, and seeds
-    alone differ. Too few segments are often as stable as the right number: of candidates that
-    score alike, take that with the most segments. `y`, where it is given, is handed to the twin's
-    `fit`.
+    Use two folds, `cv=KFold(2, shuffle=True)`, because a clone fitted to few images is less stable.
+    With :class:`~sklearn_segae.model_selection.SingleSplit` both are fitted to the same images and
+    only the seeds differ. Too few segments are often as stable as the right number: among
+    candidates of similar score, select the one with the most segments. `y`, if given, is passed to
+    the `fit` of the clone.
 
     References
     ----------
@@ -161,7 +164,7 @@ def make_stability_scorer(
 
 
 class UnsupervisedScorer:
-    """What `make_unsupervised_scorer` returns: a picklable `scorer(estimator, X, y=None)`."""
+    """The scorer returned by `make_unsupervised_scorer`, which can be pickled."""
 
     def __init__(
         self,
@@ -178,11 +181,11 @@ class UnsupervisedScorer:
         self.random_state = random_state
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Score the segments that the estimator makes of `X` by the codes of their pixels."""
+        """Score the segments that the estimator predicts for `X` by the codes of their pixels."""
         if not hasattr(estimator, "transform"):
             raise TypeError(
-                f"estimator={estimator!r} has no transform, and so no codes to judge labels by. "
-                "Pass an AESegmenter, or any estimator with transform and predict."
+                f"estimator={estimator!r} has no transform, so there are no codes to score. Pass "
+                "an AESegmenter, or any estimator with transform and predict."
             )
         labels = labels_of(estimator, X)
         if self.average == "pooled":
@@ -201,7 +204,7 @@ class UnsupervisedScorer:
         )
 
     def _choose(self, n_all: int) -> np.ndarray:
-        """Sorted flat indices of the pixels that are looked at."""
+        """Return the sorted flat indices of the pixels to score."""
         n_pixels = n_all if self.n_pixels is None else min(self.n_pixels, n_all)
         rng = check_random_state(self.random_state)
         return np.sort(sample_without_replacement(n_all, n_pixels, random_state=rng))
@@ -216,7 +219,7 @@ class UnsupervisedScorer:
 
 
 class StabilityScorer:
-    """What `make_stability_scorer` returns: a picklable `scorer(estimator, X, y=None)`."""
+    """The scorer returned by `make_stability_scorer`, which can be pickled."""
 
     def __init__(self, metric: Callable[..., float], average: str, random_state: Any) -> None:
         self.metric = metric
@@ -224,22 +227,22 @@ class StabilityScorer:
         self.random_state = random_state
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Compare the labels of `X` with those of a twin that is fitted to `X`."""
-        # Not 0 itself, too often the estimator's own, nor what is drawn first, its encoder's then.
+        """Compare the labels of `X` with those of a clone that is fitted to `X`."""
+        # The second draw: 0 is often the seed of the estimator, and the first draw of its encoder.
         seed = int(check_random_state(self.random_state).randint(2**31, size=2)[1])
-        ours = labels_of(estimator, X)
-        theirs = labels_of(_reseeded(estimator, seed).fit(X, y), X)
+        own = labels_of(estimator, X)
+        other = labels_of(_reseeded(estimator, seed).fit(X, y), X)
         if self.average == "pooled":
-            return self._agreement(ours, theirs)
-        check_maps(ours)
-        pairs = zip(ours, theirs, strict=True)
+            return self._agreement(own, other)
+        check_maps(own)
+        pairs = zip(own, other, strict=True)
         return float(np.mean([self._agreement(*pair) for pair in pairs]))
 
-    def _agreement(self, ours: Any, theirs: Any) -> float:
-        ours, theirs = flat(ours), flat(theirs)
-        if (ours == ours[0]).all() or (theirs == theirs[0]).all():
+    def _agreement(self, own: Any, other: Any) -> float:
+        own, other = flat(own), flat(other)
+        if (own == own[0]).all() or (other == other[0]).all():
             return WORST
-        return to_number(self.metric, self.metric(ours, theirs))
+        return to_number(self.metric, self.metric(own, other))
 
     def __repr__(self) -> str:
         name = getattr(self.metric, "__name__", repr(self.metric))
@@ -250,7 +253,7 @@ class StabilityScorer:
 
 
 def _codes(estimator: Any, X: Any, labels: Any, chosen: np.ndarray) -> np.ndarray:
-    """Codes (n, k) of the pixels with the flat indices `chosen`."""
+    """Return the codes (n, k) of the pixels with the flat indices `chosen`."""
     if holds_rows(labels):
         return np.asarray(estimator.transform(X))[chosen]
     return np.concatenate(list(_codes_of_images(estimator, X, labels, chosen)))
@@ -259,7 +262,7 @@ def _codes(estimator: Any, X: Any, labels: Any, chosen: np.ndarray) -> np.ndarra
 def _codes_of_images(
     estimator: Any, X: Any, labels: Any, chosen: np.ndarray
 ) -> Iterator[np.ndarray]:
-    # One image at a time: the codes of all pixels of all images may not fit into memory.
+    # One image at a time, because the codes of all images may not fit into memory.
     ends = np.cumsum([height * width for height, width in shapes(labels)])
     parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
     for i, part in enumerate(parts):
@@ -269,6 +272,6 @@ def _codes_of_images(
 
 
 def _reseeded(estimator: Any, seed: int) -> Any:
-    """Clone, with other seeds."""
+    """Return a clone with another seed for every `random_state`."""
     seeds = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
     return clone(estimator).set_params(**dict.fromkeys(seeds, seed))

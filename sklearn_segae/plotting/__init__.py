@@ -1,7 +1,7 @@
-"""Display classes, as scikit-learn has them: computed once, drawn by `plot(ax=)`.
+"""Display classes in the style of scikit-learn, drawn by `plot(ax=...)`.
 
-Colors are those of Okabe and Ito, maps are "cividis": both can be told apart by the color-blind.
-matplotlib is loaded when something is drawn.
+Segments have the colors of Okabe and Ito, and maps the colormap "cividis": both are safe for
+color-blind readers. matplotlib is imported when something is drawn.
 """
 
 from ._autoencoder_displays import LatentTraversalDisplay, LossCurveDisplay, ReconstructionDisplay

@@ -1,4 +1,4 @@
-"""Pictures of what an autoencoder learnt: losses, reconstructions, what its codes mean."""
+"""Displays of losses, reconstructions and latent traversals."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ REASONS = {
     "max_epochs": "max_epochs was reached",
     "loss_threshold": "the loss reached loss_threshold",
     "no_improvement": "no more improvement",
-    "callback": "a callback ended it",
+    "callback": "stopped by a callback",
     "interrupted": "interrupted",
 }
 
 
 class LossCurveDisplay:
-    """Losses of training and validation over the epochs, and why training ended.
+    """Training and validation losses over the epochs, and the reason why training stopped.
 
     Parameters
     ----------
     loss_curve : list of float
+        Training loss of every epoch.
     validation_loss_curve : list of float, default=None
+        Validation loss of every epoch.
     stop_reason : str, default=None
+        The `stop_reason_` of an estimator, shown in the title.
     loss_threshold : float, default=None
+        Loss at which training stops, shown as a line.
 
     Attributes
     ----------
     figure_, ax_ : matplotlib Figure and Axes
+        Where the losses are drawn.
     lines_ : list of matplotlib lines
+        The curves.
 
     Examples
     --------
@@ -58,12 +64,12 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the losses of a fit.
+        """Draw the losses of a fitted estimator.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer, PixelEncoder, PixelHead or AESegmenter
-            A fitted one; of a segmenter its encoder's losses.
+            A fitted estimator. The losses of a segmenter are those of its encoder.
         **options : as in `plot`
 
         Returns
@@ -73,7 +79,10 @@ class LossCurveDisplay:
         check_is_fitted(estimator)
         trained = getattr(estimator, "encoder_", estimator)
         if not hasattr(trained, "loss_curve_"):
-            raise ValueError(f"{trained!r} has no losses: it was not trained epoch by epoch.")
+            raise ValueError(
+                f"{trained!r} has no losses: it was not trained in epochs. Pass an estimator with "
+                "loss_curve_."
+            )
         display = cls(
             trained.loss_curve_,
             validation_loss_curve=getattr(trained, "validation_loss_curve_", None),
@@ -91,7 +100,7 @@ class LossCurveDisplay:
         stop_reason: str | None = None,
         **options: Any,
     ) -> Self:
-        """Draw losses that are there already; parameters as in the class and in `plot`."""
+        """Draw given losses; parameters as in the class and in `plot`."""
         display = cls(
             loss_curve, validation_loss_curve=validation_loss_curve, stop_reason=stop_reason
         )
@@ -103,9 +112,9 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None creates a figure.
         name : str, default=None
-            Of the net, for the legend.
+            Name of the network for the legend.
 
         Returns
         -------
@@ -135,12 +144,12 @@ class LossCurveDisplay:
 
 
 class ReconstructionDisplay:
-    """Samples above their reconstructions, and the absolute difference below.
+    """Samples, their reconstructions, and the absolute differences, one below the other.
 
     Parameters
     ----------
     originals, reconstructions : ndarray of shape (n, H, W), (n, H, W, C) or (n, n_features)
-        Images are shown as pictures, rows and signals as curves.
+        Images are drawn as pictures, rows and signals as curves.
 
     Attributes
     ----------
@@ -153,13 +162,14 @@ class ReconstructionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, **options: Any) -> Self:
-        """Encode and decode samples.
+        """Encode and decode samples, and draw the reconstructions.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer or PixelEncoder
-            A fitted one; of the latter, the best linear map from codes to pixels decodes.
-        X : as in its `transform`; all of it is drawn
+            A fitted estimator. Codes of a PixelEncoder are decoded by a linear map to pixels.
+        X : array or list
+            Samples as in `transform`. All of them are drawn.
         **options : as in `plot`
 
         Returns
@@ -171,7 +181,7 @@ class ReconstructionDisplay:
 
     @classmethod
     def from_predictions(cls, originals: Any, reconstructions: Any, **options: Any) -> Self:
-        """Draw reconstructions that are there already; parameters as in the class and `plot`."""
+        """Draw given reconstructions; parameters as in the class and in `plot`."""
         return cls(originals, reconstructions).plot(**options)
 
     def plot(self, *, ax: Any = None) -> Self:
@@ -180,7 +190,7 @@ class ReconstructionDisplay:
         Parameters
         ----------
         ax : Axes, or one for each panel, default=None
-            Where to draw; one is divided. None: a new figure.
+            Axes to draw on; a single one is subdivided. None creates a figure.
 
         Returns
         -------
@@ -226,12 +236,12 @@ class ReconstructionDisplay:
 
 
 class LatentTraversalDisplay:
-    """One sample, decoded with one component of its code at several values.
+    """A sample decoded with several values of one component of its code.
 
     Parameters
     ----------
     traversal : Bunch
-        From :func:`~sklearn_segae.inspection.latent_traversal`.
+        Result of :func:`~sklearn_segae.inspection.latent_traversal`.
 
     Attributes
     ----------
@@ -245,7 +255,7 @@ class LatentTraversalDisplay:
     def from_estimator(
         cls, estimator: Any, x: Any, component: int, values: Any = None, **options: Any
     ) -> Self:
-        """Decode along a component, and draw; parameters as in `latent_traversal` and `plot`."""
+        """Compute and draw a traversal; parameters as in `latent_traversal` and `plot`."""
         return cls(latent_traversal(estimator, x, component, values)).plot(**options)
 
     def plot(self, *, ax: Any = None) -> Self:
@@ -254,7 +264,7 @@ class LatentTraversalDisplay:
         Parameters
         ----------
         ax : Axes, or one for each value, default=None
-            Where to draw; one is divided. None: a new figure.
+            Axes to draw on; a single one is subdivided. None creates a figure.
 
         Returns
         -------
@@ -263,7 +273,7 @@ class LatentTraversalDisplay:
         decoded, values = np.asarray(self.traversal.decoded, float), self.traversal.levels
         self.figure_, self.axes_ = panels(1, len(values), ax, size=1.7)
         self.ax_ = self.axes_[0, 0]
-        low, high = decoded.min(), decoded.max()  # one scale for all: the change is what counts
+        low, high = decoded.min(), decoded.max()  # a common scale shows the change
         for ax_, x, value in zip(self.axes_[0], decoded, values, strict=True):
             if x.ndim >= 2 and min(x.shape[:2]) > 1:
                 _draw_on_own_scale(ax_, (x - low) / max(high - low, 1e-12))
@@ -276,7 +286,7 @@ class LatentTraversalDisplay:
 
 
 def _draw_on_own_scale(ax: Any, x: np.ndarray) -> None:
-    """Show numbers of [0, 1] as they are, without stretching each picture by itself."""
+    """Draw numbers in [0, 1] without stretching the contrast of each picture."""
     if x.ndim == 2 or x.shape[2] == 1:
         draw_picture(ax, x.reshape(x.shape[:2]), cmap="gray", vmin=0, vmax=1)
     elif x.shape[2] == 3:
@@ -286,6 +296,6 @@ def _draw_on_own_scale(ax: Any, x: np.ndarray) -> None:
 
 
 def _name_row(ax: Any, text: str) -> None:
-    """Write left of a picture, whose axis is off."""
+    """Write text to the left of a picture."""
     options = {"ha": "right", "va": "center", "rotation": 90, "fontsize": "medium"}
     ax.text(-0.06, 0.5, text, transform=ax.transAxes, **options)

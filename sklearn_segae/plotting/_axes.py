@@ -1,4 +1,4 @@
-"""Axes for displays: panels, pictures, scale bars, legends."""
+"""Panels, pictures, scale bars and legends of displays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..imaging._rendering import PALETTE, as_picture, colors
 
 PANEL = 2.6  # width of a panel in inches
 TITLE, BAR = 0.3, 0.9  # height of a title, width of a color bar
-SEQUENTIAL = "cividis"  # dark to bright, blue to yellow, for every kind of color vision
+SEQUENTIAL = "cividis"  # safe for color-blind readers
 DIVERGING = "PuOr_r"  # violet below 0, orange above it
-SHARE = 0.25  # of the width of a picture that a scale bar has at most
+SHARE = 0.25  # maximum length of a scale bar, relative to the width of the picture
 LINES = [f"#{PALETTE[i]}" for i in (0, 5)]  # blue and vermilion
 
 
@@ -27,10 +27,11 @@ def panels(
     aspect: float = 1.0,
     n_bars: int = 0,
 ) -> tuple[Any, np.ndarray]:
-    """Return a figure and axes (n_rows, n_columns): new ones, or within or of those given.
+    """Return a figure and axes (n_rows, n_columns).
 
-    One given axes is divided, many are used one by one. `size` is the width of a new one in inches,
-    `aspect` its height over its width; there is room for `n_bars` color bars beside them.
+    `ax` is None for a new figure, one axes to subdivide, or an array of axes to use. `size` is the
+    width of new axes in inches, `aspect` the ratio of height to width, and `n_bars` the number of
+    color bars to leave room for.
     """
     n = n_rows * n_columns
     if ax is None:
@@ -47,9 +48,7 @@ def panels(
     if len(given) == n:
         return given[0].figure, given.reshape(n_rows, n_columns)
     if len(given) > 1:
-        raise ValueError(
-            f"ax holds {len(given)} axes, but {n} panels are to be drawn. Pass 1 or {n}."
-        )
+        raise ValueError(f"ax holds {len(given)} axes, but {n} panels are needed. Pass 1 or {n}.")
     outer = given[0]
     outer.set_axis_off()
     grid = outer.get_subplotspec().subgridspec(n_rows, n_columns)
@@ -57,38 +56,40 @@ def panels(
 
 
 def rows_of(n: int, n_columns: int | None) -> tuple[int, int]:
-    """Return rows and columns of panels for n things."""
+    """Return the numbers of rows and columns for n panels."""
     n_columns = min(n, n_columns or 4)
     return -(-n // n_columns), n_columns
 
 
 def aspect_of(image: np.ndarray) -> float:
-    """Return height over width."""
+    """Return the ratio of height to width."""
     return image.shape[0] / image.shape[1]
 
 
 def blank(axes: np.ndarray) -> None:
-    """Take frames and ticks off axes."""
+    """Remove frames and ticks from axes."""
     for ax in axes.ravel():
         ax.set_axis_off()
 
 
 def draw_picture(ax: Any, image: np.ndarray, title: str = "", **options: Any) -> Any:
-    """Show an image of any channels, or with `cmap` a map of numbers, one pixel as one square."""
+    """Draw an image with any number of channels, or, with `cmap`, a map of numbers."""
     ax.set_axis_off()
     if title:
         ax.set_title(title, fontsize="medium")
     picture = image if "cmap" in options else as_picture(image)
-    # Large pictures are averaged down; small ones are not smeared.
+    # "antialiased" averages large pictures and does not blur small ones.
     return ax.imshow(picture, interpolation="antialiased", **options)
 
 
 def draw_scale_bar(ax: Any, width: int, pixel_size: float | None, units: str) -> None:
-    """Draw a bar of a round length at the bottom left; nothing without the size of a pixel."""
+    """Draw a scale bar of a round length at the bottom left, if the pixel size is given."""
     if pixel_size is None:
         return
     if not pixel_size > 0:
-        raise ValueError(f"pixel_size={pixel_size!r}, but a pixel has a side above 0, in `units`.")
+        raise ValueError(
+            f"pixel_size={pixel_size!r} is not positive. Pass the side of a pixel in `units`."
+        )
     length = round_length(SHARE * width * pixel_size)
     effects = require("matplotlib.patheffects", "plot")
     outline = [effects.withStroke(linewidth=3.5, foreground="black")]
@@ -103,13 +104,13 @@ def draw_scale_bar(ax: Any, width: int, pixel_size: float | None, units: str) ->
 
 
 def round_length(longest: float) -> float:
-    """Return the largest 1, 2 or 5 times a power of ten that is not longer."""
+    """Return the largest number of the form 1, 2 or 5 times a power of ten up to `longest`."""
     power = 10.0 ** np.floor(np.log10(longest))
     return float(power * max(step for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9)))
 
 
 def draw_legend(figure: Any, ax: Any, names: Sequence[str], own_figure: bool) -> Any:
-    """Draw the names of segments beside their colors: below the figure, or right of one axes."""
+    """Draw a legend of the segments below the figure, or to the right of given axes."""
     patch = require("matplotlib.patches", "plot").Patch
     palette = colors(len(names)) / 255
     handles = [
@@ -123,27 +124,26 @@ def draw_legend(figure: Any, ax: Any, names: Sequence[str], own_figure: bool) ->
 
 
 def draw_color_bar(figure: Any, mappable: Any, axes: Any, label: str) -> Any:
-    """Say what the colors of a map mean."""
+    """Draw a color bar beside axes."""
     return figure.colorbar(mappable, ax=axes, label=label, aspect=15)
 
 
 def legend_texts(labels: Sequence[Any], display_labels: Any, prefix: str) -> list[str]:
-    """Return a name for every label: from a mapping, from a list in their order, or the label."""
+    """Return the text of every label, from `display_labels` (mapping or list) or the label."""
     if display_labels is None:
         return [f"{prefix}{label}" for label in labels]
     if isinstance(display_labels, Mapping):
         return [str(display_labels.get(label, f"{prefix}{label}")) for label in labels]
     if len(display_labels) != len(labels):
         raise ValueError(
-            f"display_labels={display_labels!r} holds {len(display_labels)} names, but there are "
-            f"the labels {list(labels)}. "
-            "Pass as many, or a dict from label to name."
+            f"display_labels={display_labels!r} holds {len(display_labels)} texts, but the labels "
+            f"are {list(labels)}. Pass one for each, or a dict from label to text."
         )
     return [str(name) for name in display_labels]
 
 
 def as_list(X: Any, n_channels: int | None) -> list[np.ndarray]:
-    """Return images one by one: of a stack, of a list, or of one image (H, W) or (H, W, C)."""
+    """Return a stack, a list, or one image (H, W) or (H, W, C) as a list of images."""
     if isinstance(X, list | tuple):
         return [np.asarray(image) for image in X]
     X = np.asarray(X)

@@ -1,4 +1,4 @@
-"""Pictures of reasons: patches that stand for segments, pixels that made a label."""
+"""Displays of prototypes and attributions."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from ._axes import (
 
 
 class PrototypeDisplay:
-    """Patches that stand for each segment, a row of them for every one.
+    """Prototypical patches of each segment, in one row per segment.
 
     Parameters
     ----------
     prototypes : Bunch
-        From :func:`~sklearn_segae.inspection.segment_prototypes`.
+        Result of :func:`~sklearn_segae.inspection.segment_prototypes`.
     display_labels : dict of label to str, or list of str in the order of the labels, default=None
+        Texts of the segments. None shows the labels.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ class PrototypeDisplay:
     def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
         """Draw; parameters as in `SegmentationDisplay.plot`.
 
-        Frames have the colors of the segments there, if all labels occur.
+        The colors of the frames are those of that display, if all labels occur.
         """
         found = self.prototypes
         labels = np.unique(found.segments)
@@ -69,7 +70,7 @@ class PrototypeDisplay:
         n_most = max(map(len, members))
         self.figure_, self.axes_ = panels(len(labels), n_most, ax, size=1.3)
         self.ax_ = self.axes_[0, 0]
-        pictures = _alike(found.patches)
+        pictures = _pictures(found.patches)
         names = legend_texts(labels.tolist(), self.display_labels, "segment ")
         palette = colors(len(labels)) / 255
         for name, own, color, row in zip(names, members, palette, self.axes_, strict=True):
@@ -85,16 +86,16 @@ class PrototypeDisplay:
 
 
 class AttributionDisplay:
-    """An image, which of its pixels made one of them its segment, and how much every channel did.
+    """An image, the attribution of a label to its pixels, and the attribution to its channels.
 
     Parameters
     ----------
     attribution : Bunch
-        From :func:`~sklearn_segae.inspection.pixel_attribution`.
+        Result of :func:`~sklearn_segae.inspection.pixel_attribution`.
     channel_names : list of str, default=None
-        None counts them.
+        Names of the channels. None numbers them.
     display_labels : dict of label to str, default=None
-        Of segments.
+        Texts of the segments. None shows the labels.
 
     Attributes
     ----------
@@ -121,7 +122,7 @@ class AttributionDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Explain a pixel, and draw why.
+        """Compute and draw the attribution of the label of a pixel.
 
         Parameters
         ----------
@@ -137,36 +138,36 @@ class AttributionDisplay:
         return cls(found, channel_names=channel_names, display_labels=display_labels).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:
-        """Draw the part of the window where nearly all of the attribution is.
+        """Draw the part of the window that holds nearly all of the attribution.
 
         Parameters
         ----------
         ax : Axes, or one for each panel, default=None
-            Where to draw; one is divided. None: a new figure.
+            Axes to draw on; a single one is subdivided. None creates a figure.
 
         Returns
         -------
         self : AttributionDisplay
         """
-        why = self.attribution
-        # Sums over the channels; the strongest hundredth of the pixels may be off the scale.
-        total = why.attribution.sum(2)
-        place = _where_it_matters(total)
-        total, region = total[place], why.region[place]
-        n_panels = 2 if why.attribution.shape[2] == 1 else 3
+        found = self.attribution
+        # Sums over the channels; one percent of the pixels may exceed the color scale.
+        total = found.attribution.sum(2)
+        window = _relevant_part(total)
+        total, region = total[window], found.region[window]
+        n_panels = 2 if found.attribution.shape[2] == 1 else 3
         self.figure_, self.axes_ = panels(
             1, n_panels, ax, size=3, aspect=aspect_of(total), n_bars=1
         )
         self.ax_, heat, *rest = self.axes_.ravel()
-        segment, rival = (self._name(label) for label in (why.segment, why.against))
-        draw_picture(self.ax_, as_picture(why.pixels)[place], f"why {segment}")
+        segment, other = (self._text(label) for label in (found.segment, found.against))
+        draw_picture(self.ax_, as_picture(found.pixels)[window], segment)
         limit = max(float(np.percentile(np.abs(total), 99)), 1e-12)
-        found = draw_picture(
-            heat, total, f"rather than {rival}", cmap=DIVERGING, vmin=-limit, vmax=limit
+        heat_map = draw_picture(
+            heat, total, f"against {other}", cmap=DIVERGING, vmin=-limit, vmax=limit
         )
         for panel in (self.ax_, heat):
             _mark(panel, region)
-        draw_color_bar(self.figure_, found, heat, "nats a pixel")
+        draw_color_bar(self.figure_, heat_map, heat, "nats per pixel")
         for bars in rest:
             self._draw_channels(bars)
         return self
@@ -182,15 +183,15 @@ class AttributionDisplay:
         ax.set_xlabel("log-odds (nats)")
         ax.spines[["top", "right"]].set_visible(False)
 
-    def _name(self, label: Any) -> str:
+    def _text(self, label: Any) -> str:
         prefix = "" if isinstance(label, str) else "segment "
         return legend_texts(
             [label], {} if self.display_labels is None else self.display_labels, prefix
         )[0]
 
 
-def _where_it_matters(total: np.ndarray) -> tuple[slice, slice]:
-    """Return the part of a window that holds nearly all of the attribution, and a margin."""
+def _relevant_part(total: np.ndarray) -> tuple[slice, slice]:
+    """Return the part of a window that holds 99 % of the attribution, with a margin."""
     parts = []
     for axis in (1, 0):
         mass = np.cumsum(np.abs(total).sum(axis))
@@ -200,8 +201,8 @@ def _where_it_matters(total: np.ndarray) -> tuple[slice, slice]:
     return parts[0], parts[1]
 
 
-def _alike(patches: np.ndarray) -> list[np.ndarray]:
-    """Show patches on one scale: between them, differences of brightness count."""
+def _pictures(patches: np.ndarray) -> list[np.ndarray]:
+    """Return patches as pictures with a common scale of brightness."""
     m, height, width = patches.shape[:3]
     sheet = as_picture(np.reshape(patches, (m * height, width, -1)))
     return list(sheet.reshape(m, height, width, 3))
@@ -215,7 +216,7 @@ def _frame(ax: Any, color: Any) -> None:
 
 
 def _mark(ax: Any, region: np.ndarray) -> None:
-    """Draw a cross around one pixel, or the outline of many."""
+    """Draw a cross at a single pixel, or the outline of a region."""
     y, x = np.nonzero(region)
     if len(y) == 1:
         ax.plot(x, y, "+", color="white", markersize=13, markeredgewidth=3)

@@ -1,4 +1,4 @@
-"""Pictures of what a segmenter says about images: labels, doubts, features, region trees."""
+"""Displays of label maps, uncertainty, feature maps and region trees."""
 
 from __future__ import annotations
 
@@ -27,22 +27,24 @@ from ._axes import (
 
 
 class SegmentationDisplay:
-    """Label maps over their images, with borders and a legend.
+    """Label maps over their images, with boundaries and a legend.
 
     Parameters
     ----------
     images : list of ndarray of shape (H, W) or (H, W, C)
+        The images.
     label_maps : list of ndarray of shape (H, W)
-        -1 is unlabeled, and white.
+        Their label maps; -1 is unlabeled, and white.
     display_labels : dict of label to str, or list of str in the order of the labels, default=None
-        For the legend. None: the labels themselves.
+        Texts of the legend. None shows the labels.
     labels : sequence, default=None
-        All labels that there are, so that colors stay the same. None: those that occur.
+        All possible labels, which determine the colors. None: the labels that occur.
 
     Attributes
     ----------
     figure_, ax_, axes_ : matplotlib Figure, Axes of the first image, ndarray of all Axes
     legend_ : matplotlib Legend or None
+        The legend, if there is one.
 
     Examples
     --------
@@ -73,12 +75,12 @@ class SegmentationDisplay:
     def from_estimator(
         cls, segmenter: Any, X: Any, *, display_labels: Any = None, **options: Any
     ) -> Self:
-        """Segment one image, a stack or a list of images, and draw what comes out.
+        """Segment one image, a stack or a list of images, and draw the label maps.
 
         Parameters
         ----------
         segmenter : AESegmenter
-            A fitted one.
+            A fitted estimator.
         X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
         display_labels : as in the class, default=None
         **options : as in `plot`
@@ -99,7 +101,7 @@ class SegmentationDisplay:
     def from_predictions(
         cls, X: Any, labels: Any, *, display_labels: Any = None, **options: Any
     ) -> Self:
-        """Draw label maps that are there already.
+        """Draw given label maps.
 
         Parameters
         ----------
@@ -133,19 +135,21 @@ class SegmentationDisplay:
         Parameters
         ----------
         ax : Axes, or one for each image, default=None
-            Where to draw; one for several images is divided. None: a new figure.
+            Axes to draw on; a single one is subdivided. None creates a figure.
         alpha : float, default=0.4
-            Of the colors of the labels, in [0, 1].
+            Opacity of the colors of the labels, in [0, 1].
         color : bool, default=False
-            Show images in their own colors, too, which mix with those of the labels; else in gray.
+            Whether to draw images in color below the labels, instead of in gray.
         legend : bool, default=True
+            Whether to draw a legend.
         titles : list of str, default=None
-            One for each image.
+            Title of every image.
         n_columns : int, default=None
-            Panels side by side; None is four at most.
+            Number of columns of panels. None: at most four.
         pixel_size : float, default=None
-            Side of a pixel in `units`, for a scale bar. None: no bar.
+            Side of a pixel in `units`, for a scale bar. None draws no scale bar.
         units : str, default="µm"
+            Unit of `pixel_size`.
 
         Returns
         -------
@@ -180,15 +184,16 @@ class SegmentationDisplay:
 
 
 class UncertaintyDisplay:
-    """Maps of doubt beside their images.
+    """Uncertainty maps below their images.
 
     Parameters
     ----------
     images : list of ndarray of shape (H, W) or (H, W, C)
+        The images.
     maps : list of ndarray of shape (H, W)
-        0 is sure.
+        Their uncertainty maps; 0 is certain.
     measure : str, default="entropy"
-        What the numbers are.
+        The measure of the uncertainty.
 
     Attributes
     ----------
@@ -210,15 +215,16 @@ class UncertaintyDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, *, measure: str = "entropy", **options: Any
     ) -> Self:
-        """Ask a segmenter how unsure its labels are, or its encoder what it does not know.
+        """Compute and draw the uncertainty of labels, or reconstruction errors.
 
         Parameters
         ----------
         estimator : AESegmenter, or PixelEncoder for "reconstruction_error"
-            A fitted one.
+            A fitted estimator.
         X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
         measure : {"entropy", "margin", "least_confidence", "reconstruction_error"}, \
 default="entropy"
+            The measure of `AESegmenter.uncertainty`, or the error of the encoder.
         **options : as in `plot`
 
         Returns
@@ -239,7 +245,7 @@ default="entropy"
             2, len(self.images), ax, aspect=aspect_of(self.maps[0]), n_bars=1
         )
         self.ax_ = self.axes_[0, 0]
-        # A hundredth of the pixels may be brighter than that: single ones do not dim the others.
+        # The 99th percentile, so that single pixels do not determine the scale.
         highest = max(float(np.percentile(own, 99)) for own in self.maps)
         if self.measure != "reconstruction_error":
             highest = 1.0
@@ -252,22 +258,23 @@ default="entropy"
 
 
 class FeatureMapDisplay:
-    """Components of the codes of an image, side by side.
+    """Components of the codes of an image.
 
     Parameters
     ----------
     maps : ndarray of shape (H, W, n_components)
-    coherence : array of shape (n_components,), default=None
-        Autocorrelation of every component, for the titles.
+        The codes.
+    autocorrelation : array of shape (n_components,), default=None
+        Spatial autocorrelation of every component, for the titles.
 
     Attributes
     ----------
     figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes
     """
 
-    def __init__(self, maps: np.ndarray, *, coherence: Any = None) -> None:
+    def __init__(self, maps: np.ndarray, *, autocorrelation: Any = None) -> None:
         self.maps = maps
-        self.coherence = coherence
+        self.autocorrelation = autocorrelation
 
     @classmethod
     def from_estimator(cls, estimator: Any, image: Any, **options: Any) -> Self:
@@ -276,7 +283,7 @@ class FeatureMapDisplay:
         Parameters
         ----------
         estimator : PixelEncoder or AESegmenter
-            A fitted one.
+            A fitted estimator.
         image : array (H, W) or (H, W, C)
         **options : as in `plot`
 
@@ -287,9 +294,9 @@ class FeatureMapDisplay:
         check_is_fitted(estimator)
         (maps,) = estimator.transform([np.asarray(image)])
         encoder = getattr(estimator, "encoder_", estimator)
-        coherence = getattr(encoder, "autocorrelation_", None)
-        told = coherence is not None and len(coherence) == maps.shape[2]
-        return cls(maps, coherence=coherence if told else None).plot(**options)
+        values = getattr(encoder, "autocorrelation_", None)
+        known = values is not None and len(values) == maps.shape[2]
+        return cls(maps, autocorrelation=values if known else None).plot(**options)
 
     def plot(self, *, ax: Any = None, n_components: int = 16, n_columns: int | None = None) -> Self:
         """Draw.
@@ -297,10 +304,11 @@ class FeatureMapDisplay:
         Parameters
         ----------
         ax : Axes, or one for each component, default=None
+            Axes to draw on; a single one is subdivided. None creates a figure.
         n_components : int, default=16
-            The first so many, at most.
+            Maximum number of components; the first ones are drawn.
         n_columns : int, default=None
-            Panels side by side; None is four at most.
+            Number of columns of panels. None: at most four.
 
         Returns
         -------
@@ -316,27 +324,28 @@ class FeatureMapDisplay:
             own = self.maps[..., i]
             low, high = np.percentile(own, (1, 99))
             title = f"code {i}"
-            if self.coherence is not None:
-                title += f", coherence {self.coherence[i]:.2f}"
+            if self.autocorrelation is not None:
+                title += f", autocorrelation {self.autocorrelation[i]:.2f}"
             draw_picture(self.axes_.ravel()[i], own, cmap=SEQUENTIAL, vmin=low, vmax=high)
             self.axes_.ravel()[i].set_title(title, fontsize="small")
         return self
 
 
 class RegionTreeDisplay:
-    """An image, the strength of all borders in it, and segmentations that cut the tree.
+    """An image, the strength of its boundaries, and segmentations from its region tree.
 
     Parameters
     ----------
     image : ndarray of shape (H, W) or (H, W, C)
+        The image.
     tree : RegionTree
-        Of that image.
+        Its region tree.
 
     Attributes
     ----------
     figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes
     cuts_ : list of ndarray of shape (H, W)
-        The label maps that were drawn.
+        The label maps that are drawn.
     """
 
     def __init__(self, image: np.ndarray, tree: RegionTree) -> None:
@@ -350,7 +359,7 @@ class RegionTreeDisplay:
         Parameters
         ----------
         segmenter : AESegmenter
-            A fitted one, with `scope="image"`.
+            A fitted segmenter with `scope="image"`.
         image : array (H, W) or (H, W, C)
         **options : as in `plot`
 
@@ -374,8 +383,9 @@ class RegionTreeDisplay:
         Parameters
         ----------
         ax : Axes, or one for each panel, default=None
+            Axes to draw on; a single one is subdivided. None creates a figure.
         n_segments : sequence of int, default=(4, 12)
-            Cuts with so many segments, whatever the strength of borders.
+            Numbers of segments of the segmentations, whatever the strength of the boundaries.
         pixel_size, units : as in `SegmentationDisplay.plot`
 
         Returns

@@ -1,4 +1,4 @@
-"""The graph of neighboring regions, and how it shrinks: weakest border first."""
+"""The graph of neighboring regions, and hierarchical merging of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ._watershed import neighbors
 
-AREA_EXPONENT = 0.07  # small regions join a little sooner: .05 to .15 do as well
+AREA_EXPONENT = 0.07  # small regions merge slightly earlier; .05 to .15 score the same
 
 
 class RegionGraph:
@@ -21,12 +21,12 @@ class RegionGraph:
 
     Attributes
     ----------
-    first, second : ndarray of shape (n_borders,)
-        The regions on either side, first < second.
-    length : ndarray of shape (n_borders,)
-        In pairs of pixels.
+    first, second : ndarray of shape (n_edges,)
+        The regions on both sides of every boundary, first < second.
+    length : ndarray of shape (n_edges,)
+        Length of every boundary, in pairs of pixels.
     area : ndarray of shape (n_regions,)
-        In pixels.
+        Area of every region, in pixels.
     """
 
     def __init__(self, regions: np.ndarray) -> None:
@@ -41,42 +41,42 @@ class RegionGraph:
         self.length = np.bincount(self._border)
 
     def gradient(self, tensor: np.ndarray) -> np.ndarray:
-        """Average the gradient across every border, of a structure tensor (3, H, W)."""
+        """Return the mean gradient across every boundary, given a structure tensor (3, H, W)."""
         flat = tensor.reshape(3, -1)
         yy, xx, xy = (flat[:, self._p] + flat[:, self._q]) / 2
         y, x = self._normals()
         return self._mean(np.sqrt(np.maximum(yy * y**2 + xx * x**2 + 2 * xy * x * y, 0)))
 
     def _normals(self) -> tuple[np.ndarray, np.ndarray]:
-        """Direction (y, x) across the border, at each of its pairs of pixels."""
+        """Return the direction (y, x) across the boundary for each pair of pixels."""
         width = self.regions.shape[1]
         (y, x), (y2, x2) = np.divmod(self._p, width), np.divmod(self._q, width)
         below = y2 - y  # 1 or 0
         y, x = (y + y2) / 2, (x + x2) / 2
         my, mx = self._mean(y), self._mean(x)
-        # Second moments of the line between the pixels, a piece of length 1 for every pair.
+        # Second moments of the line between the pixels, which has length 1 for every pair.
         covariance = self._mean(x * y) - mx * my
         spread = self._mean(x**2 - y**2) - mx**2 + my**2 + self._mean(2 * below - 1) / 12
-        angle = np.arctan2(2 * covariance, spread) / 2  # of the line
+        angle = np.arctan2(2 * covariance, spread) / 2  # of the boundary
         return np.cos(angle)[self._border], -np.sin(angle)[self._border]
 
     def _mean(self, values: np.ndarray) -> np.ndarray:
-        """Average over every border what is known of its pairs of pixels."""
+        """Return the mean over the pairs of pixels of every boundary."""
         return np.bincount(self._border, values, len(self.length)) / self.length
 
 
-def merge(borders: RegionGraph, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join the pair of the least cost, again and again: (n - 1, 2) merges, (n - 1,) heights."""
-    growing = _Growing(borders, strength)
-    costs = [(growing.cost(i, j), i, j) for i, j in _pairs(borders)]
+def merge(graph: RegionGraph, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Merge the pair of least cost repeatedly; return merges (n - 1, 2) and heights (n - 1,)."""
+    growing = _Growing(graph, strength)
+    costs = [(growing.cost(i, j), i, j) for i, j in _pairs(graph)]
     heapq.heapify(costs)
     merges: list[tuple[int, int]] = []
     heights: list[float] = []
     while costs:
         cost, i, j = heapq.heappop(costs)
-        if not growing.has(i, j):  # one of them joined another before
+        if not growing.has(i, j):  # one of them has already been merged
             continue
-        new = len(borders.area) + len(merges)
+        new = len(graph.area) + len(merges)
         for neighbor in growing.join(i, j, new):
             heapq.heappush(costs, (growing.cost(neighbor, new), neighbor, new))
         merges.append((i, j))
@@ -85,13 +85,13 @@ def merge(borders: RegionGraph, strength: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 class _Growing:
-    """Areas of the regions there are, and length and total strength of the borders they share."""
+    """Areas of the current regions, length and total strength of their boundaries."""
 
-    def __init__(self, borders: RegionGraph, strength: np.ndarray) -> None:
-        self.areas = dict(enumerate(borders.area.tolist()))
+    def __init__(self, graph: RegionGraph, strength: np.ndarray) -> None:
+        self.areas = dict(enumerate(graph.area.tolist()))
         self.shared: dict[int, dict[int, tuple[float, float]]] = {i: {} for i in self.areas}
-        totals = (borders.length * strength).tolist()
-        for (i, j), *border in zip(_pairs(borders), borders.length.tolist(), totals, strict=True):
+        totals = (graph.length * strength).tolist()
+        for (i, j), *border in zip(_pairs(graph), graph.length.tolist(), totals, strict=True):
             self.shared[i][j] = self.shared[j][i] = (border[0], border[1])
 
     def has(self, i: int, j: int) -> bool:
@@ -102,7 +102,7 @@ class _Growing:
         return total / length * min(self.areas[i], self.areas[j]) ** AREA_EXPONENT
 
     def join(self, i: int, j: int, new: int) -> list[int]:
-        """Make one of two, and return its neighbors."""
+        """Merge two regions, and return the neighbors of the new one."""
         self.areas[new] = self.areas.pop(i) + self.areas.pop(j)
         joint, other = self.shared.pop(i), self.shared.pop(j)
         del joint[j], other[i]
@@ -117,5 +117,5 @@ class _Growing:
         return list(joint)
 
 
-def _pairs(borders: RegionGraph) -> list[tuple[int, int]]:
-    return list(zip(borders.first.tolist(), borders.second.tolist(), strict=True))
+def _pairs(graph: RegionGraph) -> list[tuple[int, int]]:
+    return list(zip(graph.first.tolist(), graph.second.tolist(), strict=True))

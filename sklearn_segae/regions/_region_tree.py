@@ -1,4 +1,4 @@
-"""RegionTree: all segmentations of an image, coarse to fine, in one tree of merges."""
+"""RegionTree: a hierarchy of segmentations of an image."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from scipy.sparse.csgraph import connected_components
 
 from ._watershed import neighbors
 
-FLOOR = 3.3  # leaves 12 segments of a photograph on average, 3 to 25
+FLOOR = 3.3  # gives photographs 12 segments on average, 3 to 25
 
 
 class RegionTree:
-    """Regions of an image that join, weakest border first, until one is left.
+    """Hierarchy of regions of an image, merged in the order of the strength of their boundaries.
 
-    A cut at any height is a segmentation of connected regions, and every finer cut refines it.
+    A cut at any height is a segmentation into connected regions. Every finer cut refines it.
 
     Parameters
     ----------
     regions : ndarray of shape (H, W)
         Numbers 0 to n - 1 of the finest regions, int32.
     merges : ndarray of shape (n - 1, 2)
-        The two that join in step t, and are number n + t from then on.
+        The two regions that are merged in step t, which gives region n + t.
     heights : ndarray of shape (n - 1,)
-        Strength of the border at which they join, increasing, float32; about 1 for a typical border
+        Strength of the boundary between them, increasing, float32; about 1 for a typical boundary
         between fine regions.
 
     Attributes
@@ -34,12 +34,12 @@ class RegionTree:
     regions, merges, heights : ndarray
         As above.
     n_regions : int
-        Number n of finest regions.
+        Number n of the finest regions.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_segae.regions._region_tree import RegionTree
+    >>> from sklearn_segae.regions import RegionTree
     >>> tree = RegionTree(np.array([[0, 1, 2]]), np.array([[0, 1], [2, 3]]), np.array([1.0, 4.0]))
     >>> tree.cut(threshold=2)
     array([[0, 0, 1]], dtype=int32)
@@ -54,7 +54,7 @@ class RegionTree:
 
     @property
     def n_regions(self) -> int:
-        """Number of finest regions."""
+        """Number of the finest regions."""
         return len(self.merges) + 1
 
     def __repr__(self) -> str:
@@ -68,30 +68,30 @@ class RegionTree:
         *,
         min_strength: float = FLOOR,
     ) -> np.ndarray:
-        """Label connected segments: a number of them, or all that strong borders part.
+        """Cut the tree into a number of segments, or at a strength of boundaries.
 
         Parameters
         ----------
         n_segments : int, default=None
-            At most so many: borders weaker than `min_strength` part none, so that a plain image
-            gets fewer. None: as many as `min_strength` leaves.
+            Maximum number of segments. There are fewer if fewer boundaries reach
+            `min_strength`. None: as many as `min_strength` gives.
         threshold : float, default=None
-            Part at all borders stronger than this, however many segments that makes. Excludes
-            `n_segments`, and `min_strength` has no say.
+            Keep exactly the boundaries stronger than this, whatever the number of segments.
+            Excludes `n_segments`; `min_strength` is then ignored.
         min_strength : float, default=3.3
-            Weakest border that may part two segments. The default was tuned on photographs; 0 gives
-            exactly `n_segments`, or `n_regions` if these are fewer.
+            Minimum strength of boundaries between segments. The default was tuned on photographs;
+            0 gives exactly `n_segments`, or `n_regions` if that is smaller.
 
         Returns
         -------
         labels : ndarray of shape (H, W)
-            0 to k - 1, int32, in no order that means anything.
+            Connected segments 0 to k - 1, int32, in arbitrary order.
 
         Raises
         ------
         ValueError
-            If `n_segments` is below 1, `threshold` or `min_strength` negative, or both of
-            `n_segments` and `threshold` given.
+            If `n_segments` is below 1, if `threshold` or `min_strength` is negative, or if both
+            `n_segments` and `threshold` are given.
         """
         _check_cut(n_segments, threshold, min_strength)
         if threshold is not None:
@@ -100,10 +100,11 @@ class RegionTree:
         return self._after(max(n_weak, self.n_regions - (n_segments or self.n_regions)))
 
     def contours(self) -> np.ndarray:
-        """Return the height, float32 (H, W), at which a pixel joins its right and lower neighbor.
+        """Return the ultrametric contour map [1]_ of the tree, float32 (H, W).
 
-        The higher of both, 0 inside a finest region: an ultrametric contour map [1]_. Its pixels
-        above a threshold are the borders of `cut(threshold=threshold)`.
+        It holds the height at which a pixel is merged with its right and its lower neighbor, the
+        higher of both, and 0 inside the finest regions. Pixels above a threshold are the
+        boundaries of `cut(threshold=threshold)`.
 
         References
         ----------
@@ -118,7 +119,7 @@ class RegionTree:
         return result.reshape(self.regions.shape)
 
     def _after(self, n_merges: int) -> np.ndarray:
-        """Label maps after the first merges."""
+        """Return the label map after the first merges."""
         n_nodes = self.n_regions + n_merges
         joined = np.repeat(np.arange(self.n_regions, n_nodes), 2)
         ends = self.merges[:n_merges].ravel(), joined
@@ -126,13 +127,15 @@ class RegionTree:
         return connected_components(graph, directed=False)[1].astype(np.int32)[self.regions]
 
     def _joining(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Heights at which pairs of different regions join."""
+        """Return the heights at which pairs of different regions are merged."""
         n = self.n_regions
         keys, pair = np.unique(first.astype(np.int64) * n + second, return_inverse=True)
         a, b = np.divmod(keys, n)
         parent = np.arange(2 * n - 1)
         parent[self.merges.ravel()] = np.repeat(np.arange(n, 2 * n - 1), 2)
-        while (a != b).any():  # a parent's number is higher: the lower of both climbs
+        while (
+            a != b
+        ).any():  # parents have higher numbers: replace the lower of both by its parent
             a, b = np.where(a < b, parent[a], a), np.where(b < a, parent[b], b)
         return self.heights[a - n][pair]
 
@@ -141,12 +144,12 @@ def _check_cut(n_segments: Any, threshold: Any, min_strength: Any) -> None:
     if n_segments is not None and threshold is not None:
         raise ValueError(
             f"n_segments={n_segments!r} and threshold={threshold!r} exclude each other. "
-            "Give one; cut(n_segments, min_strength=...) bounds both number and strength."
+            "Pass one; cut(n_segments, min_strength=...) bounds both number and strength."
         )
     if n_segments is not None and not (isinstance(n_segments, Integral) and int(n_segments) >= 1):
         raise ValueError(
             f"n_segments={n_segments!r} is not a whole number of at least 1. "
-            "Leave it out to get as many segments as the strength of borders asks for."
+            "Leave it out to let the strength of the boundaries determine the number."
         )
     heights = (
         {"min_strength": min_strength}

@@ -1,4 +1,4 @@
-"""Region trees of images, by the colors and the codes of a fitted encoder."""
+"""Region trees of images from the colors and codes of a fitted encoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..encoding._codes import FeatureSettings
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._tiles import full_tile
-from ._boundary_strength import PHOTOGRAPHS, border_strength, typical_gradients
+from ._boundary_strength import PHOTOGRAPHS, boundary_strength, typical_gradients
 from ._region_graph import RegionGraph, merge
 from ._region_tree import RegionTree
 from ._watershed import fine_regions
@@ -21,45 +21,45 @@ def region_tree(
     units: Sequence[float] | np.ndarray = PHOTOGRAPHS,
     seed: int = 0,
 ) -> RegionTree:
-    """Build the tree of an image from its colors, and from codes that tell textures apart.
+    """Build the region tree of an image from its colors and, if given, codes of its textures.
 
     Parameters
     ----------
     colors : ndarray of shape (H, W, c)
-        Whitened principal colors, float32: of unit variance over a set of images.
+        Whitened principal colors, float32, with unit variance over a set of images.
     codes : ndarray of shape (H, W, K), default=None
-        Of every pixel, float32, pooled over a standard deviation of about 2 pixels.
+        Code of every pixel, float32, pooled with a standard deviation of about 2 pixels.
     units : sequence of 2 floats, default=(0.53, 0.49)
-        What `typical_gradients` found for the set. The default is that of photographs.
+        `typical_gradients` of the set. The default is that of photographs.
     seed : int, default=0
-        Seeds the k-means that reads colors and codes as words.
+        Seed of the k-means that quantizes colors and codes.
 
     Returns
     -------
     tree : RegionTree
-        With at most 1500 regions: larger images get larger ones.
+        A tree of at most 1500 regions, which are larger in larger images.
     """
     regions = fine_regions(colors)
-    borders = RegionGraph(regions)
-    if not len(borders.length):
+    graph = RegionGraph(regions)
+    if not len(graph.length):
         return RegionTree(regions, np.empty((0, 2)), np.empty(0))
-    strength = border_strength(borders, colors, codes, units, seed)
-    return RegionTree(regions, *merge(borders, strength))
+    strength = boundary_strength(graph, colors, codes, units, seed)
+    return RegionTree(regions, *merge(graph, strength))
 
 
 TREE_FEATURES = FeatureSettings("texture", pooling=2.0, whitening=1.0)
-N_TYPICAL = 15  # images that tell what gradients are typical
+N_TYPICAL = 15  # images that typical gradients are measured on
 
 
 class TreeBuilder:
-    """Reads images as `region_tree` wants them.
+    """Builds region trees of images with a fitted encoder.
 
     Parameters
     ----------
     encoder : PixelEncoder
-        Fitted to images.
+        Encoder that was fitted to the images.
     images : sequence of arrays (H, W, C)
-        Those that it was fitted to.
+        The images.
     """
 
     def __init__(self, encoder: PixelEncoder, images: Sequence[np.ndarray]) -> None:
@@ -67,6 +67,6 @@ class TreeBuilder:
         self.units = typical_gradients(map(encoder.colors, images[:N_TYPICAL])).tolist()
 
     def tree(self, image: np.ndarray, seed: int) -> RegionTree:
-        """(H, W, C) -> its tree."""
+        """Return the region tree of an image (H, W, C)."""
         codes = self.encoder.encode_tile(image, full_tile(image.shape))
         return region_tree(self.encoder.colors(image), codes, self.units, seed)

@@ -1,4 +1,4 @@
-"""Fine regions of an image: the watershed of its color gradient."""
+"""Fine regions of an image, by a watershed of its color gradient."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from scipy import ndimage
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-FINE_WEIGHT = 1 / 0.7  # of gradients at sigma 1, which are weaker than those at sigma 2
-MARKER_SIGMA = 3.0  # in pixels: a photograph has about one minimum in 360 pixels then
-MOST_REGIONS = 1500  # the eigenvectors of so many take a second
+FINE_WEIGHT = 1 / 0.7  # weight of gradients at sigma 1, which are weaker than those at sigma 2
+MARKER_SIGMA = 3.0  # in pixels; gives photographs about one minimum per 360 pixels
+MOST_REGIONS = 1500  # the eigenvectors of their graph take a second
 TIE_BREAK = 0.1  # weight of the lower of two neighboring levels
-DECIMALS = 6  # of a gradient of colors of unit variance: less is rounding noise
+DECIMALS = 6  # smaller differences of gradients, of colors of unit variance, are rounding errors
 
 
 def fine_regions(colors: np.ndarray) -> np.ndarray:
-    """Part an image into small connected regions, int32 (H, W), whose borders follow edges.
+    """Divide an image into small connected regions, int32 (H, W), whose boundaries follow edges.
 
-    Every region is the basin of one marker, see `find_markers`. An image without any gradient is
-    one region.
+    Every region is the basin of one marker, see `find_markers`. A constant image is one region.
     """
     gradient = FINE_WEIGHT * gradient_magnitude(color_tensor(colors, 1))
     gradient += gradient_magnitude(color_tensor(colors, 2))
@@ -26,9 +25,9 @@ def fine_regions(colors: np.ndarray) -> np.ndarray:
 
 
 def smooth(maps: np.ndarray, sigma: float) -> np.ndarray:
-    """Average (H, W, c) over Gaussian neighborhoods, or the part of them inside the image.
+    """Smooth a map (H, W, c) by a Gaussian, normalized by its weight inside the image.
 
-    To continue the image beyond its borders would repeat their noise, and cost .01 of covering.
+    Padding would repeat the noise of the border pixels; it lowers the covering by .01.
     """
     inside = np.ones((*maps.shape[:2], 1), maps.dtype)
     total, weight = (
@@ -41,10 +40,10 @@ def smooth(maps: np.ndarray, sigma: float) -> np.ndarray:
 def color_tensor(colors: np.ndarray, sigma: int) -> np.ndarray:
     """Return the structure tensor (3, H, W) of smoothed colors (H, W, c): yy, xx and xy.
 
-    From differences over `sigma` pixels either way, so that its square root is a contrast, in
-    units of the colors, rather than a slope.
+    It is computed from differences over `sigma` pixels in both directions, so that its square root
+    is a contrast in units of the colors rather than a slope.
     """
-    # Less one of its pixels, a plain image is 0, and stays so exactly.
+    # Subtracting one pixel makes a constant image exactly 0.
     smoothed = smooth(colors - colors[0, 0], sigma)
     padded = np.pad(smoothed, ((sigma, sigma), (sigma, sigma), (0, 0)), "edge")
     rows, columns = padded[:, sigma:-sigma], padded[sigma:-sigma]
@@ -60,15 +59,15 @@ def gradient_magnitude(tensor: np.ndarray) -> np.ndarray:
 
 
 def find_markers(gradient: np.ndarray, n_most: int = MOST_REGIONS) -> np.ndarray:
-    """Give the minima of a blurred gradient (H, W) the numbers 1, 2, ..., and 0 elsewhere.
+    """Return the minima of a blurred gradient (H, W), numbered from 1; other pixels are 0.
 
-    Blurred by `MARKER_SIGMA`; by more in images that have over `n_most` minima, which keeps the
-    cost of what follows in bounds however large an image is.
+    The standard deviation of the blur is `MARKER_SIGMA`, and larger in images of more than `n_most`
+    minima, to bound the cost of the following steps.
     """
     sigma = MARKER_SIGMA
     while True:
         blurred = ndimage.gaussian_filter(gradient, sigma).round(DECIMALS)
-        # Pixels of a plateau that touch at corners alone are two markers: regions are connected.
+        # Pixels of a plateau that only touch at a corner are two markers: regions are 4-connected.
         markers, n = ndimage.label(ndimage.minimum_filter(blurred, 3) == blurred)
         if n <= n_most:
             return markers
@@ -76,10 +75,9 @@ def find_markers(gradient: np.ndarray, n_most: int = MOST_REGIONS) -> np.ndarray
 
 
 def watershed(gradient: np.ndarray, markers: np.ndarray) -> np.ndarray:
-    """Grow a connected region from every marker: they meet where the gradient is high.
+    """Grow a connected region from every marker, (H, W), (H, W) -> int32 (H, W).
 
-    (H, W), (H, W) -> int32 (H, W). A watershed cut [1]_: the minimum spanning forest that is
-    rooted in the markers.
+    This is a watershed cut [1]_: the minimum spanning forest rooted in the markers.
 
     References
     ----------
@@ -87,11 +85,11 @@ def watershed(gradient: np.ndarray, markers: np.ndarray) -> np.ndarray:
        and the drop of water principle", IEEE Transactions on Pattern Analysis and Machine
        Intelligence 31, 2009, doi:10.1109/TPAMI.2008.173.
     """
-    root = gradient.size  # above all markers: as a tree has one root, so a forest has a node more
+    root = gradient.size  # an additional node, which turns the forest into a tree
     heads = np.unique(markers, return_index=True)[1][-markers.max() :]
     p, q = neighbors(gradient.shape)
     inside = (markers.ravel()[p] > 0) & (markers.ravel()[q] > 0)
-    # Cheaper than any step: first all heads hang on the root, then all markers on their heads.
+    # Lower than all other weights: heads are joined to the root, then markers to their heads.
     weights = np.where(inside, 0.5, _steps(gradient, p, q))
     weights = np.concatenate([weights, np.full(len(heads), 0.25)])
     ends = np.concatenate([p, heads]), np.concatenate([q, np.full(len(heads), root)])
@@ -101,7 +99,7 @@ def watershed(gradient: np.ndarray, markers: np.ndarray) -> np.ndarray:
 
 
 def neighbors(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return flat indices of all pixels that have one to the right or below, and of those."""
+    """Return the flat indices of both pixels of all horizontal and vertical pairs."""
     index = np.arange(shape[0] * shape[1]).reshape(shape)
     p = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
     q = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
@@ -109,9 +107,9 @@ def neighbors(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps(gradient: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Cost of going from one pixel to the next, at least 1: the higher of both levels.
+    """Return the weight of every pair of pixels, at least 1: the higher of both gradients.
 
-    Their lower one decides between ways over the same ridge, which would be taken at random.
+    The lower one breaks ties between paths over the same ridge.
     """
     level = 1 + gradient.ravel() / max(gradient.max(), np.finfo(gradient.dtype).tiny)
     first, second = level[p], level[q]

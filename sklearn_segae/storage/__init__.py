@@ -1,4 +1,4 @@
-"""Images and label maps that stay on disk and are read and written in pieces."""
+"""Images and label maps on disk that are read and written in pieces."""
 
 from ._out_of_core import create_labels, open_image
 

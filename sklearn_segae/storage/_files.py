@@ -1,4 +1,4 @@
-"""Files: images and label maps as PNG, JPEG, TIFF and npy; whole files or none."""
+"""Reading and writing of images and label maps as PNG, JPEG, TIFF and npy files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ._formats import READABLE
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Return one image (H, W) or (H, W, C); the alpha channel of a PNG is dropped."""
+    """Read one image (H, W) or (H, W, C); the alpha channel of a PNG is dropped."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:
         image = _read(path)
-    except Exception as error:  # readers raise whatever they like
+    except Exception as error:  # readers raise errors of many types
         known = ", ".join(READABLE)
         raise ValueError(
             f"{path}: not a readable image ({first_line(error)}). Known formats: {known}."
@@ -33,7 +33,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write a picture or a label map; the file is complete or not there at all."""
+    """Write a picture or a label map, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as partial:
         write_array(partial, image)
@@ -41,21 +41,21 @@ def write_image(path: Path, image: np.ndarray) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`; what was written there takes its place if nothing went wrong.
+    """Yield a temporary path; move what was written there to `path` if no error occurred.
 
-    It may be a folder, as a zarr array is.
+    It may be a folder, as zarr arrays are.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}. Make it first.")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield partial
-        if path.is_dir():  # which a folder alone replaces, and only an empty one
+        if path.is_dir():  # `os.replace` needs a folder and an empty target
             if not partial.is_dir():
                 raise ValueError(f"{path} is a folder. Pass the path of a file in it.")
             shutil.rmtree(path)
         os.replace(partial, path)
-    except OSError as error:  # a full disk, for instance
+    except OSError as error:  # for instance a full disk
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"{reason}. Nothing was changed", str(path)) from error
     finally:
@@ -65,9 +65,9 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def to_path(path: Any) -> Path:
-    """Return a path as such, or say that it is none."""
+    """Return a Path, or raise an error for other types."""
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path={path!r:.60} is no path. Pass a str or a pathlib.Path.")
+        raise TypeError(f"path={path!r:.60} is not a path. Pass a str or a pathlib.Path.")
     return Path(path)
 
 
@@ -76,18 +76,18 @@ def _read(path: Path) -> np.ndarray:
         return np.load(path, allow_pickle=False)
     if path.suffix.lower() in (".tif", ".tiff"):
         return require("tifffile", "io").imread(path)
-    # One reader by name: on a broken file imageio would try all, and leave them open.
+    # A named reader: for a broken file imageio would try all, and leave it open.
     return require("imageio.v3", "io").imread(path, plugin="pillow")
 
 
 def write_array(path: Path, image: np.ndarray) -> None:
-    """Write an array in the format that the suffix names, at once, where it is seen."""
+    """Write an array to `path` itself, in the format of its suffix."""
     if path.suffix.lower() == ".npy":
-        with path.open("wb") as file:  # given a name, numpy may append to it
+        with path.open("wb") as file:  # given a path, numpy may append a suffix
             np.save(file, image)
     elif path.suffix.lower() in (".tif", ".tiff"):
         is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
-        # Channels belong to pixels: not said, an image would be written as a page for every row.
+        # Without this, an image with channels would be written as a page for every row.
         layout = {"planarconfig": "contig"} if image.ndim == 3 else {}
         kind = "rgb" if is_rgb else "minisblack"
         require("tifffile", "io").imwrite(
@@ -101,5 +101,5 @@ def write_array(path: Path, image: np.ndarray) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says first, or what it is."""
+    """Return the first line of an error message, or the type of the error."""
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,4 +1,4 @@
-"""Label maps as files: read as labels, not as pictures; written whole, large ones tile by tile."""
+"""Reading and writing of label map files; large ones are written tile by tile."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from ._formats import LOSSY, STACKABLE, TIFF
 from ._out_of_core import TiledTiff, create_labels
 from ._pages import Pages
 
-Tell = Callable[[np.ndarray], None]  # of some of the labels
+Notify = Callable[[np.ndarray], None]  # receives parts of the labels
 Predict = Callable[[Any, Any], Any]  # (image, out or None) -> label map (H, W)
 
 
-class Watched:
-    """A writable array that tells what is written into it."""
+class NotifyingArray:
+    """A writable array that passes on all values written to it."""
 
-    def __init__(self, target: Any, tell: Tell) -> None:
+    def __init__(self, target: Any, notify: Notify) -> None:
         self.target = target
-        self.tell = tell
+        self.notify = notify
         self.shape, self.dtype = tuple(target.shape), np.dtype(target.dtype)
 
     def __setitem__(self, key: tuple[slice, slice], values: np.ndarray) -> None:
-        """Write some rows and columns."""
+        """Write rows and columns."""
         self.target[key] = values
         release(self.target)
-        self.tell(values)
+        self.notify(values)
 
 
 def check_label_format(path: Path, pages: Pages) -> None:
-    """Raise an error before any work if a label map of these images cannot be that file."""
+    """Raise an error if a label map of these images cannot be written to a file."""
     known = (".png", ".bmp", *STACKABLE)
     suffix = path.suffix.lower()
     if suffix not in known:
-        why = "loses labels" if suffix in LOSSY else "is no format of label maps"
+        why = "loses labels" if suffix in LOSSY else "is not a label map format"
         raise ValueError(f"{path}: {suffix or 'no suffix'} {why}. Use {', '.join(known)}.")
     if pages.stacked and suffix not in STACKABLE:
         raise ValueError(
@@ -52,7 +52,7 @@ def check_label_format(path: Path, pages: Pages) -> None:
         require("zarr", "scale")
     if pages.geo_tags and suffix not in TIFF:
         warnings.warn(
-            f"{path}: will not have the georeference of {pages.path}. A TIFF keeps it.",
+            f"{path}: will not have the georeference of {pages.path}. Use .tif to keep it.",
             stacklevel=2,
         )
 
@@ -63,34 +63,37 @@ def write_labels(
     images: Sequence[Any],
     predict: Predict,
     dtype: Any,
-    tell: Tell,
+    notify: Notify,
     in_tiles: bool = True,
 ) -> None:
-    """Predict the label maps of a file's images and write them, as one file or not at all.
+    """Predict the label maps of the images of a file and write them, completely or not at all.
 
     Parameters
     ----------
     path : Path
-        Its suffix is the format.
-    pages, images : Pages and its images
-        One that stays on disk is written tile by tile, if the format allows it.
+        The suffix determines the format.
+    pages : Pages
+        The image file. If its image stays on disk, the label map is written tile by tile, if the
+        format allows it.
+    images : sequence of array-like
+        The images of the file.
     predict : callable
-        `predict(image, out) -> label map`, into `out` unless that is None.
+        `predict(image, out) -> label map`, written to `out` unless that is None.
     dtype : dtype
-        That all labels fit into.
-    tell : callable
-        Is told of all labels, part by part.
+        Type that holds all labels.
+    notify : callable
+        Called with all labels, part by part.
     in_tiles : bool, default=True
-        False if `predict` needs the whole of a label map.
+        False if `predict` needs the whole label map at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix.lower()
     with written_whole(path) as partial:
         if in_tiles and pages.stored and not pages.stacked and suffix in STACKABLE:
             out = _create(partial, images[0].shape[:2], np.dtype(dtype), pages.geo_tags)
-            predict(images[0], Watched(out, tell))
+            predict(images[0], NotifyingArray(out, notify))
             return
-        maps = _maps(images, predict, dtype, tell)
+        maps = _maps(images, predict, dtype, notify)
         if suffix in TIFF:
             _write_tiff(partial, maps, pages.geo_tags)
         elif suffix in STACKABLE:
@@ -108,10 +111,12 @@ def _create(
     return create_labels(path, shape, dtype)
 
 
-def _maps(images: Sequence[Any], predict: Predict, dtype: Any, tell: Tell) -> Iterator[np.ndarray]:
+def _maps(
+    images: Sequence[Any], predict: Predict, dtype: Any, notify: Notify
+) -> Iterator[np.ndarray]:
     for image in images:
         labels = np.asarray(predict(image, None)).astype(dtype)
-        tell(labels)
+        notify(labels)
         yield labels
 
 
@@ -119,13 +124,13 @@ def _for_picture(path: Path, labels: np.ndarray) -> np.ndarray:
     low, high = labels.min(), labels.max()
     if low < 0 or high >= 2**16:
         raise ValueError(
-            f"{path}: holds labels 0 to 65535, but there are labels {low} to {high}. Use .tif."
+            f"{path}: can hold labels 0 to 65535, but labels range from {low} to {high}. Use .tif."
         )
     return as_stored(labels)
 
 
 def _write_tiff(path: Path, maps: Iterator[np.ndarray], geo_tags: list[tuple[Any, ...]]) -> None:
-    """Write pages as they come: no more than one of them is held."""
+    """Write one page at a time, so that only one is in memory."""
     with require("tifffile", "io").TiffWriter(path) as file:
         for labels in maps:
             file.write(
@@ -138,9 +143,9 @@ def _write_tiff(path: Path, maps: Iterator[np.ndarray], geo_tags: list[tuple[Any
 
 
 def read_labels(path: Path) -> list[np.ndarray]:
-    """Return the label maps (H, W) in a file, as integers: one, or one a page."""
+    """Read the integer label maps (H, W) of a file, one for each page."""
     if path.suffix.lower() in LOSSY:
-        raise ValueError(f"{path}: JPEG changes labels. Give label maps as PNG, TIFF, npy or zarr.")
+        raise ValueError(f"{path}: JPEG changes labels. Use PNG, TIFF, npy or zarr for label maps.")
     labels = _read(path)
     if labels.ndim == 3 and labels.shape[2] <= 4 and path.suffix.lower() not in STACKABLE:
         labels = _gray(path, labels)
@@ -151,13 +156,15 @@ def read_labels(path: Path) -> list[np.ndarray]:
     if labels.dtype.kind == "f" and (labels == np.round(labels)).all():
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in "biu":
-        raise ValueError(f"{path}: holds {labels.dtype}, but labels are integers.")
+        raise ValueError(
+            f"{path}: holds {labels.dtype}, but labels are integers. Convert it first."
+        )
     labels = labels.astype(np.uint8) if labels.dtype.kind == "b" else labels
     return [labels] if labels.ndim == 2 else list(labels)
 
 
 def _gray(path: Path, picture: np.ndarray) -> np.ndarray:
-    """Return the one channel of a label map that was saved as a picture."""
+    """Return the only channel of a label map that was saved as a gray picture."""
     if (picture == picture[..., :1]).all():
         return picture[..., 0]
     raise ValueError(
@@ -173,7 +180,7 @@ def _read(path: Path) -> np.ndarray:
         return read_image(path)
     try:
         with require("PIL.Image", "io").open(path) as picture:
-            if picture.mode == "P":  # the indices are the labels; its colors only show them
+            if picture.mode == "P":  # the indices of the palette are the labels
                 return np.array(picture)
     except ImportError:
         raise

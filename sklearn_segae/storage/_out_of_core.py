@@ -1,4 +1,4 @@
-"""Images and label maps that stay on disk and are read and written in pieces."""
+"""Images and label maps on disk that are read and written in pieces."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from ..imaging._lazy_images import release
 from ._files import read_image
 from ._formats import TIFF
 
-SIDE = 512  # of the pieces that label maps are stored in, in pixels
+CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
 
 
 def open_image(path: str | os.PathLike[str]) -> Any:
-    """Open an image without reading it.
+    """Open an image on disk without reading it.
 
     Parameters
     ----------
     path : path
-        A zarr array (a directory), a TIFF or a npy file: these are read where they are sliced, a
-        TIFF best if it is tiled. A TIFF of several pages is a stack. Other formats are read.
+        A zarr array (a directory), a TIFF or an npy file. These are read when they are sliced;
+        slicing a TIFF is fastest if it is tiled. A TIFF of several pages is a stack. Files of
+        other formats are read completely.
 
     Returns
     -------
     image : array-like of shape (H, W) or (H, W, C)
-        Give a list of them to `fit` and `predict`.
+        `fit` and `predict` accept lists of such images.
 
     Examples
     --------
@@ -59,22 +60,22 @@ def open_image(path: str | os.PathLike[str]) -> Any:
 def create_labels(
     path: str | os.PathLike[str], shape: tuple[int, int], dtype: Any = np.int32
 ) -> Any:
-    """Create a label map on disk, to be written by `predict(images, out=[labels])`.
+    """Create a label map on disk, for instance for `predict(images, out=[labels])`.
 
     Parameters
     ----------
     path : path
-        Ending in .zarr, .tif, .tiff or .npy; what is there is replaced. A TIFF is a BigTIFF in
-        tiles, uncompressed.
+        A path that ends in .zarr, .tif, .tiff or .npy; an existing file is replaced. A TIFF is
+        an uncompressed tiled BigTIFF.
     shape : (int, int)
         Height and width in pixels.
     dtype : dtype, default=int32
-        Of integers; "uint8" has room for segments 0 to 255.
+        An integer type; "uint8" holds segments 0 to 255.
 
     Returns
     -------
     labels : writable array-like of shape (H, W)
-        0 everywhere, and on disk as soon as it is written.
+        All 0. Assignments to slices are written to disk at once.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def create_labels(
     """
     path, dtype = Path(path), np.dtype(dtype)
     if path.suffix.lower() == ".zarr":
-        chunks = tuple(min(SIDE, size) for size in shape)
+        chunks = tuple(min(CHUNK_SIDE, size) for size in shape)
         zarr = require("zarr", "scale")
         return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True)
     if path.suffix.lower() in TIFF:
@@ -95,24 +96,24 @@ def create_labels(
     if path.suffix.lower() == ".npy":
         return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     raise ValueError(
-        f"{path}: a label map cannot be written to it in pieces. Pass a path that ends in .zarr, "
-        ".tif, .tiff or .npy."
+        f"{path}: label maps in this format cannot be written in pieces. Pass a path that ends in "
+        ".zarr, .tif, .tiff or .npy."
     )
 
 
 class TiledTiff:
-    """A label map in an uncompressed tiled TIFF, written where it is sliced.
+    """A label map in an uncompressed tiled TIFF, written when slices are assigned.
 
     Parameters
     ----------
     path : Path
-        Replaced.
+        The file, replaced if it exists.
     shape : (int, int)
-        In pixels.
+        Height and width in pixels.
     dtype : numpy.dtype
-        Of integers.
+        An integer type.
     extra_tags : sequence of tuple, default=()
-        As tifffile's `extratags`: a georeference, say.
+        The `extratags` of tifffile, for instance a georeference.
     """
 
     def __init__(
@@ -130,18 +131,18 @@ class TiledTiff:
             path,
             shape=self.shape,
             dtype=dtype,
-            tile=(SIDE, SIDE),
+            tile=(CHUNK_SIDE, CHUNK_SIDE),
             bigtiff=True,
             photometric="minisblack",
             extratags=extra_tags,
         )
-        with tifffile.TiffFile(path) as file:  # its tiles follow each other without gaps
+        with tifffile.TiffFile(path) as file:  # its tiles are contiguous
             offset = file.pages[0].dataoffsets[0]
-        grid = tuple(-(-size // SIDE) for size in shape)
-        self._tiles = np.memmap(path, dtype, "r+", offset, (*grid, SIDE, SIDE))
+        grid = tuple(-(-size // CHUNK_SIDE) for size in shape)
+        self._tiles = np.memmap(path, dtype, "r+", offset, (*grid, CHUNK_SIDE, CHUNK_SIDE))
 
     def __setitem__(self, key: tuple[slice, slice], values: Any) -> None:
-        """Write some rows and columns, given by their bounds."""
+        """Write rows and columns."""
         rows, columns = (
             slice(*part.indices(size)[:2]) for part, size in zip(key, self.shape, strict=True)
         )
@@ -153,11 +154,11 @@ class TiledTiff:
 
 
 def _pieces(part: slice) -> Iterator[tuple[int, slice, slice]]:
-    """Yield the tiles that a part of a line of pixels is in: number, what there, what of it."""
-    for i in range(part.start // SIDE, -(-part.stop // SIDE)):
-        start, stop = max(part.start, i * SIDE), min(part.stop, (i + 1) * SIDE)
+    """Yield the tiles that a range overlaps: index, slice of the tile, slice of the range."""
+    for i in range(part.start // CHUNK_SIDE, -(-part.stop // CHUNK_SIDE)):
+        start, stop = max(part.start, i * CHUNK_SIDE), min(part.stop, (i + 1) * CHUNK_SIDE)
         yield (
             i,
-            slice(start - i * SIDE, stop - i * SIDE),
+            slice(start - i * CHUNK_SIDE, stop - i * CHUNK_SIDE),
             slice(start - part.start, stop - part.start),
         )

@@ -1,4 +1,4 @@
-"""The images in a file: pages of a TIFF, of a stack or of a zarr array; in memory, unless large."""
+"""The images in a file: pages of a TIFF, images of a stack."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from ._files import first_line, read_image
 from ._formats import TIFF, is_zarr
 from ._out_of_core import open_image
 
-LARGE = 2**27  # bytes of a file's pixels: below, they are read; above, opened where they are
-CHANNELS = "SC"  # tifffile's letters for samples of a pixel and for channels
+LARGE = 2**27  # bytes; larger files stay on disk
+CHANNELS = "SC"  # letters of tifffile for samples of a pixel and for channels
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)  # GeoTIFF 1.1, and RPC coefficients
 
 
 class Pages(NamedTuple):
-    """What is in an image file, before it is read."""
+    """Description of an image file, before its pixels are read."""
 
     path: Path
     n_pages: int
-    stacked: bool  # whether label maps of it have an axis of pages, be it of length 1
-    stored: bool  # whether the images stay on disk, and are read where they are sliced
-    geo_tags: list[tuple[Any, ...]]  # as tifffile's `extratags`
+    stacked: bool  # whether label maps have an axis of pages, possibly of length 1
+    stored: bool  # whether images stay on disk and are read when they are sliced
+    geo_tags: list[tuple[Any, ...]]  # the `extratags` of tifffile
     load: Callable[[], list[Any]]  # images (H, W) or (H, W, C), of one size
 
 
-class Turned:
-    """One image (H, W[, C]) of an array with axes in another order, read where it is sliced.
+class TransposedImage:
+    """One image (H, W[, C]) of an array with axes in another order, read when it is sliced.
 
     Parameters
     ----------
     source : array-like
-        Has `shape`, `dtype` and slicing.
-    place : sequence of int or None
-        The index of every axis; None for rows, columns and channels.
+        An object with `shape`, `dtype` and slicing.
+    index : sequence of int or None
+        The index along every axis; None for rows, columns and channels.
     order : sequence of int
-        Where rows, columns and perhaps channels are among the axes that are left.
+        Positions of rows, columns and, if there are any, channels among the remaining axes.
     """
 
-    def __init__(self, source: Any, place: Sequence[int | None], order: Sequence[int]) -> None:
+    def __init__(self, source: Any, index: Sequence[int | None], order: Sequence[int]) -> None:
         self.source = source
-        self.place = tuple(place)
+        self.index = tuple(index)
         self.order = tuple(order)
-        kept = [size for size, i in zip(source.shape, place, strict=True) if i is None]
+        kept = [size for size, i in zip(source.shape, index, strict=True) if i is None]
         self.shape = tuple(kept[i] for i in order)
         self.dtype = np.dtype(source.dtype)
         self.ndim = len(self.shape)
 
     def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
-        """Read some rows and columns."""
+        """Read rows and columns."""
         slices = [slice(None)] * self.ndim
         for axis, part in zip(self.order, key, strict=False):
             slices[axis] = part
         left = iter(slices)
-        part = self.source[tuple(next(left) if i is None else i for i in self.place)]
+        part = self.source[tuple(next(left) if i is None else i for i in self.index)]
         return np.moveaxis(np.asarray(part), self.order, range(self.ndim))
 
 
 def open_pages(path: Path, limit: int = LARGE) -> Pages:
-    """Look at the images of a file; those of more than `limit` bytes will stay on disk."""
+    """Describe the images of a file; files of more than `limit` bytes stay on disk."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file.")
     if path.suffix.lower() in TIFF and path.is_file():
@@ -87,7 +87,7 @@ def _open_array(path: Path) -> Any:
         return open_image(path)
     except (ImportError, FileNotFoundError):
         raise
-    except Exception as error:  # of a zarr group, or of a broken file
+    except Exception as error:  # a zarr group, or a broken file
         raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
 
 
@@ -101,7 +101,7 @@ def _open_tiff(path: Path, limit: int) -> Pages:
         raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
     if others:
         warnings.warn(
-            f"{path}: only its first {len(series.pages)} pages are read; the others are of another "
+            f"{path}: only its first {len(series.pages)} pages are read; the others have another "
             "size or type.",
             stacklevel=2,
         )
@@ -136,25 +136,35 @@ def _pages(
     limit: int,
     geo_tags: list[tuple[Any, ...]],
 ) -> Pages:
-    """Part an array into images: axes of rows, of columns, perhaps of channels; others are pages.
-
-    An axis of tifffile's letter "S" or "C" holds channels, the last of them if there are two.
-    """
+    """Split an array into images (H, W[, C]); axes beside rows, columns and channels are pages."""
     if "Y" not in axes or "X" not in axes or 0 in array.shape:
-        raise ValueError(f"{path}: has shape {array.shape} and axes {axes}, which is no image.")
-    channels = max(axes.rfind(letter) for letter in CHANNELS)
-    kept = [axes.index("Y"), axes.index("X"), *([channels] if channels >= 0 else [])]
+        raise ValueError(
+            f"{path}: has shape {array.shape} and axes {axes}, but an image has rows Y and columns "
+            "X. Convert it first."
+        )
+    kept = _image_axes(axes)
     others = [i for i in range(len(axes)) if i not in kept]
     order = [sorted(kept).index(axis) for axis in kept]
     stored = _n_bytes(array) > limit
 
     def load() -> list[Any]:
         source, images = read(), []
-        for index in product(*(range(array.shape[i]) for i in others)):
-            place = dict(zip(others, index, strict=True))
-            view = Turned(source, [place.get(i) for i in range(len(axes))], order)
+        for page in product(*(range(array.shape[i]) for i in others)):
+            index: list[int | None] = [None] * len(axes)
+            for axis, i in zip(others, page, strict=True):
+                index[axis] = i
+            view = TransposedImage(source, index, order)
             images.append(view if stored else np.ascontiguousarray(view[:, :]))
         return images
 
     n_pages = prod(array.shape[i] for i in others)
     return Pages(path, n_pages, bool(others), stored, geo_tags, load)
+
+
+def _image_axes(axes: str) -> list[int]:
+    """Return the axes of rows, columns and, if there are any, channels.
+
+    `axes` has a letter of tifffile for every axis. The last axis "S" or "C" holds channels.
+    """
+    channels = max(axes.rfind(letter) for letter in CHANNELS)
+    return [axes.index("Y"), axes.index("X"), *([channels] if channels >= 0 else [])]

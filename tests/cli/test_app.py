@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from sklearn_segae import __version__
+from sklearn_segae import AESegmenter, PixelEncoder, __version__
 from sklearn_segae.cli._app import main, repeat_options
+from sklearn_segae.cli._options import Features, Scope
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import matched_accuracy, mean_iou, pixel_accuracy
 from sklearn_segae.storage import open_image
@@ -527,7 +528,10 @@ def test_strokes_of_a_folder_go_with_its_images(segae, photos, tmp_path):
     """`annotate` takes folders and globs, too: one map of strokes is too few for three images."""
     write_image(tmp_path / "p0.png", np.uint8(photos[2][0]))
     code, _, err = segae("annotate", photos[0] / "p*.png", "--labels", tmp_path)
-    assert (code, err) == (1, "segae: y holds 1 label maps, but X holds 3 images.\n")
+    assert (code, err) == (
+        1,
+        "segae: y holds 1 label maps, but X holds 3 images. Pass one for every image.\n",
+    )
 
 
 def test_version_and_completion(segae):
@@ -552,3 +556,13 @@ def test_options_of_many_values():
         *("--truth", "b", "--truth", "c"),
         *("--json", "d"),
     ]
+
+
+def test_option_values_are_those_of_the_estimators():
+    """The command has lists of its own, as importing estimators takes seconds: they are equal."""
+    for values, estimator, name in (
+        (Features, PixelEncoder, "features"),
+        (Scope, AESegmenter, "scope"),
+    ):
+        (constraint,) = estimator._parameter_constraints[name]
+        assert set(values) == constraint.options

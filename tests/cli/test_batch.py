@@ -56,13 +56,13 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("command", "options", "why"),
     [
-        ("segment", ("-o", "x.doc"), "x.doc: .doc is no format of label maps"),
+        ("segment", ("-o", "x.doc"), "x.doc: .doc is not a label map format"),
         ("segment", ("-o", "x.jpg"), "x.jpg: .jpg loses labels. Use .png, .bmp, .tif"),
         ("predict", ("-o", "x.jpg"), "x.jpg: .jpg loses labels. Use .png, .bmp, .tif"),
-        ("segment", ("-o", "x.png", "--overlay", "y.npy"), "y.npy: .npy is no format of pictures"),
-        ("predict", ("-o", "x.png", "--overlay", "y.doc"), "y.doc: .doc is no format of pictures"),
-        ("segment", ("-o", "x.png", "--format", "npy"), "x.png: is no .npy file"),
-        ("fit", ("-o", "x.png"), "x.png: .png is a format of images, not of models. Use .segae."),
+        ("segment", ("-o", "x.png", "--overlay", "y.npy"), "y.npy: .npy is not a picture format"),
+        ("predict", ("-o", "x.png", "--overlay", "y.doc"), "y.doc: .doc is not a picture format"),
+        ("segment", ("-o", "x.png", "--format", "npy"), "x.png: is not a .npy file"),
+        ("fit", ("-o", "x.png"), "x.png: .png is an image format, not a model format. Use .segae."),
         ("both", ("-o", "x.png"), "--out x.png: is one file, but there are 2 images"),
         ("both", ("-o", "x", "--overlay", "y.png"), "--overlay y.png: is one file, but there are"),
     ],
@@ -93,7 +93,7 @@ def test_folders_of_others(folder, command):
     """Where nothing can be written, nothing is learnt."""
     (folder / "closed").mkdir(mode=0o500)
     out = {"demo": "closed/d", "fit": "closed/x.segae"}.get(command, "closed/x.png")
-    assert refusal(folder, command, "-o", out).endswith("closed.")
+    assert refusal(folder, command, "-o", out).endswith("closed is not writable.")
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,13 @@ def test_images_are_compared_as_rows(rng):
     ("call", "message"),
     [
         (lambda X: two_sample_accuracy(X, X[:3]), "real holds 5 samples, but generated holds 3"),
-        (lambda X: two_sample_accuracy(X, X[:, :1]), "generated has 1 numbers a sample, but real"),
+        (
+            lambda X: two_sample_accuracy(X, X[:, :1]),
+            "generated has 1 numbers per sample, but real",
+        ),
         (lambda X: novelty(X, X * np.nan, X), "real contains NaN"),
-        (lambda X: coverage(X, X), r"n_neighbors=5, but every one of 5 real samples has 1 to 4"),
-        (lambda X: coverage(X, X, 0), r"n_neighbors=0, but every one"),
+        (lambda X: coverage(X, X), r"n_neighbors=5, but each of the 5 real samples has 4"),
+        (lambda X: coverage(X, X, 0), r"n_neighbors=0, but each"),
         (lambda X: mode_coverage(KNeighborsClassifier(), X), "not fitted"),
     ],
 )

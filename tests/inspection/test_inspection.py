@@ -102,7 +102,7 @@ def check_log_odds(fitted, image, pixel):
     first, second = (column[odds.labels[i]] for i in (odds.segment, odds.other))
     assert p[first] == p.max()
     if p[second] > 1e-6:  # else rounded away
-        found = float(odds(odds.tensor(odds.question.window)))
+        found = float(odds(odds.tensor(odds.target.window)))
         assert found == pytest.approx(np.log(p[first] / p[second]), abs=0.02, rel=0.01)
 
 
@@ -259,7 +259,7 @@ def test_places_of_a_rival_come_from_tiles_of_a_large_image(scene):
     windows = other_windows(odds, large, 5, np.random.RandomState(0))
     assert len(windows) == 5
     assert sum((r.stop - r.start) * (c.stop - c.start) for r, c in asked) <= 9 * 128**2
-    middle = tuple((part.start + part.stop) // 2 for part in odds.question.tile)
+    middle = tuple((part.start + part.stop) // 2 for part in odds.target.tile)
     assert all(window[middle][DECIDES] < 1 for window in windows)
     rare = np.full_like(large, 1.5)
     rare[300:308, 300:308] = 0  # between the tiles
@@ -347,14 +347,14 @@ def test_attribution_refuses_what_it_cannot_explain(by_color, scene):
     for pixel in ((48, 0), (-1, 0), (1, 2, 3), np.zeros((48, 48), bool)):
         with pytest.raises(ValueError, match="pixel="):
             pixel_attribution(by_color, image, pixel)
-    with pytest.raises(ValueError, match="segment=7 is no segment"):
+    with pytest.raises(ValueError, match="segment=7 is not a segment"):
         pixel_attribution(by_color, image, (1, 1), 7)
     with pytest.raises(ValueError, match="'method' parameter of pixel_attribution"):
         pixel_attribution(by_color, image, (1, 1), method="guess")
     for name in ("n_baselines", "n_steps", "patch_size"):
         with pytest.raises(ValueError, match=f"'{name}' parameter .* Got 0"):
             pixel_attribution(by_color, image, (1, 1), **{name: 0})
-    with pytest.raises(ValueError, match="against itself"):
+    with pytest.raises(ValueError, match="is the explained segment itself"):
         pixel_attribution(by_color, image, (1, 1), 1, against=1)
     rows = segmenter(encoder="passthrough").fit(image.reshape(-1, 3))
     with pytest.raises(ValueError, match="explains images"):

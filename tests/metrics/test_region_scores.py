@@ -210,5 +210,5 @@ def test_maps_that_do_not_fit_are_refused(score):
         score([a, b], a)  # the second annotator saw another image
     with pytest.raises(ValueError, match="y_true is of 3 images and y_pred of 2"):
         score([a] * 3, [a] * 2)
-    with pytest.raises(ValueError, match="without an annotator"):
+    with pytest.raises(ValueError, match="holds no label map for an image"):
         score([[a], []], [a, a])

@@ -292,7 +292,9 @@ def test_rows_are_scored_by_their_flat_labels():
 
     assert scorer(model, X, y) == 1
     assert importances.importances_mean.argmax() == 1
-    with pytest.raises(ValueError, match="average='image' needs label maps, and y is of 80 rows"):
+    with pytest.raises(
+        ValueError, match="average='image' needs label maps, but y holds the labels of 80 rows"
+    ):
         make_segmentation_scorer(accuracy_score, average="image")(model, X, y)
 
 

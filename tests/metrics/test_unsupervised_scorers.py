@@ -281,5 +281,5 @@ def test_impossible_parameters_are_refused():
 def test_rows_have_no_images(scorer):
     """Averages over images of rows are refused."""
     X = rows_of_clusters(0, 3)
-    with pytest.raises(ValueError, match="needs label maps, and y is of 120 rows"):
+    with pytest.raises(ValueError, match="needs label maps, but y holds the labels of 120 rows"):
         scorer(rows_segmenter(2).fit(X), X)

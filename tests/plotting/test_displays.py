@@ -143,7 +143,7 @@ def test_several_images_are_panels(segmenter, halves):
 
 def test_names_have_to_fit(halves):
     """One name too few is an error that says so."""
-    with pytest.raises(ValueError, match="holds 1 names"):
+    with pytest.raises(ValueError, match="holds 1 texts"):
         SegmentationDisplay.from_predictions(halves[0][0], halves[1][0], display_labels=["only"])
 
 
@@ -279,7 +279,7 @@ def test_attributions_are_drawn_where_they_are(segmenter, halves):
     shown = np.abs(display.axes_[0, 1].images[0].get_array()).sum()
     assert shown > 0.95 * np.abs(why.attribution).sum()
     names = {display.ax_.get_title(), display.axes_[0, 1].get_title()}
-    assert names in ({"why dark", "rather than bright"}, {"why bright", "rather than dark"})
+    assert names in ({"dark", "against bright"}, {"bright", "against dark"})
     color = np.repeat(why.attribution, 3, axis=2)
     why.update(attribution=color, channels=color.sum((0, 1)))
     bars = AttributionDisplay(why, channel_names=["r", "g", "b"]).plot().axes_[0, 2]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_segae.regions._boundary_strength import (
-    border_strength,
+    boundary_strength,
     gradient_strength,
     joint_distribution,
     negative_pmi,
@@ -19,10 +19,10 @@ BLOCKS = np.arange(36).reshape(6, 6).repeat(8, 0).repeat(8, 1)  # 36 squares of 
 HALVES = (np.arange(48) >= 24).astype(int)[None].repeat(48, 0)  # left and right
 
 
-def crosses(borders):
+def crosses(graph):
     """True for borders between the halves."""
-    left = borders.first % 6 < 3
-    return left != (borders.second % 6 < 3)
+    left = graph.first % 6 < 3
+    return left != (graph.second % 6 < 3)
 
 
 def noise(seed=0, channels=2):
@@ -31,32 +31,32 @@ def noise(seed=0, channels=2):
 
 def test_strength_is_a_number_for_every_border():
     """Strengths are finite and not negative, in any number of channels, with codes and without."""
-    borders = RegionGraph(BLOCKS)
+    graph = RegionGraph(BLOCKS)
     for channels in (1, 3, 7):
         for codes in (None, noise(1, 4)):
-            strength = border_strength(borders, noise(0, channels), codes)
-            assert strength.shape == borders.length.shape
+            strength = boundary_strength(graph, noise(0, channels), codes)
+            assert strength.shape == graph.length.shape
             assert np.isfinite(strength).all()
             assert (strength >= 0).all()
 
 
 def test_a_step_is_stronger_than_plain_borders():
     """Where color changes, a border is the strongest."""
-    borders = RegionGraph(BLOCKS)
+    graph = RegionGraph(BLOCKS)
     colors = HALVES[..., None] + 0.1 * noise()
 
-    strength = border_strength(borders, colors.astype(np.float32))
+    strength = boundary_strength(graph, colors.astype(np.float32))
 
-    assert strength[crosses(borders)].min() > 3 * strength[~crosses(borders)].max()
+    assert strength[crosses(graph)].min() > 3 * strength[~crosses(graph)].max()
 
 
 def test_gradients_are_in_units():
     """Twice the contrast is twice the strength, twice the unit half of it."""
-    borders = RegionGraph(BLOCKS)
-    once = gradient_strength(borders, noise(), (1, 1))
+    graph = RegionGraph(BLOCKS)
+    once = gradient_strength(graph, noise(), (1, 1))
 
-    np.testing.assert_allclose(gradient_strength(borders, 2 * noise(), (1, 1)), 2 * once, rtol=1e-5)
-    np.testing.assert_allclose(gradient_strength(borders, noise(), (2, 2)), once / 2, rtol=1e-5)
+    np.testing.assert_allclose(gradient_strength(graph, 2 * noise(), (1, 1)), 2 * once, rtol=1e-5)
+    np.testing.assert_allclose(gradient_strength(graph, noise(), (2, 2)), once / 2, rtol=1e-5)
 
 
 def test_typical_gradients_make_a_strength_of_one():
@@ -81,11 +81,11 @@ def test_words_that_go_together_do_not_surprise():
     """A pattern of two colors is one thing, as long as they meet everywhere on it."""
     rng = np.random.default_rng(0)
     words = rng.integers(0, 2, (48, 48)) + 2 * HALVES  # 0 and 1 mix left, 2 and 3 right
-    borders = RegionGraph(BLOCKS)
+    graph = RegionGraph(BLOCKS)
 
-    value = negative_pmi(borders, words)
+    value = negative_pmi(graph, words)
 
-    assert value[crosses(borders)].min() > 10 * value[~crosses(borders)].max()
+    assert value[crosses(graph)].min() > 10 * value[~crosses(graph)].max()
 
 
 def test_one_word_surprises_nobody():
@@ -105,10 +105,10 @@ def test_surprise_ignores_the_numbers_of_words():
 
 def test_joint_distribution_is_one():
     """Probabilities are positive, symmetric and sum to 1, as shares do in every region."""
-    borders = RegionGraph(BLOCKS)
-    shares = word_shares(borders, np.random.default_rng(0).integers(0, 5, (48, 48)))
+    graph = RegionGraph(BLOCKS)
+    shares = word_shares(graph, np.random.default_rng(0).integers(0, 5, (48, 48)))
 
-    joint = joint_distribution(borders, shares)
+    joint = joint_distribution(graph, shares)
 
     np.testing.assert_allclose(shares.sum(1), 1)
     np.testing.assert_allclose(joint, joint.T)
@@ -129,34 +129,34 @@ def test_words_are_few_and_told_apart():
 
 def test_eigenvectors_close_gaps():
     """A gap in an outline is stronger than it would be without the outline."""
-    borders = RegionGraph(np.arange(144).reshape(12, 12).repeat(4, 0).repeat(4, 1))
-    outline = np.flatnonzero((borders.first % 12 == 5) & (borders.second % 12 == 6))
-    plain = np.full(len(borders.length), 0.1)
+    graph = RegionGraph(np.arange(144).reshape(12, 12).repeat(4, 0).repeat(4, 1))
+    outline = np.flatnonzero((graph.first % 12 == 5) & (graph.second % 12 == 6))
+    plain = np.full(len(graph.length), 0.1)
     outlined = plain.copy()
     outlined[outline] = 1.5
     gap = outline[6]
     outlined[gap] = 0.1
 
-    before, after = spectral_distance(borders, plain), spectral_distance(borders, outlined)
+    before, after = spectral_distance(graph, plain), spectral_distance(graph, outlined)
 
     assert after[gap] > 1.5 * before[gap]
 
 
 def test_eigenvectors_stay_finite_behind_strong_borders():
     """Regions that nothing ties to the others part from them, by a finite number."""
-    borders = RegionGraph(BLOCKS)
-    distance = spectral_distance(borders, np.where(crosses(borders), 1e4, 0.1))
+    graph = RegionGraph(BLOCKS)
+    distance = spectral_distance(graph, np.where(crosses(graph), 1e4, 0.1))
 
     assert np.isfinite(distance).all()
-    assert np.isfinite(spectral_distance(borders, np.full(len(borders.length), 1e4))).all()
-    assert distance[crosses(borders)].min() > distance[~crosses(borders)].max()
+    assert np.isfinite(spectral_distance(graph, np.full(len(graph.length), 1e4))).all()
+    assert distance[crosses(graph)].min() > distance[~crosses(graph)].max()
 
 
 @pytest.mark.parametrize("change", [{"codes": noise(1)}, {"units": (1, 2)}, {"seed": 7}])
 def test_every_argument_counts(change):
     """Codes, units and seed each have a say."""
-    borders = RegionGraph(BLOCKS)
+    graph = RegionGraph(BLOCKS)
 
-    before = border_strength(borders, noise())
+    before = boundary_strength(graph, noise())
 
-    assert not np.allclose(before, border_strength(borders, noise(), **change))
+    assert not np.allclose(before, boundary_strength(graph, noise(), **change))

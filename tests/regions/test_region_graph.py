@@ -23,19 +23,19 @@ def random_borders(seed, shape=(12, 15), n=20):
 
 def test_strips_are_a_chain():
     """Each touches the next, along its whole length."""
-    borders = RegionGraph(STRIPS)
+    graph = RegionGraph(STRIPS)
 
-    np.testing.assert_array_equal(borders.first, [0, 1, 2])
-    np.testing.assert_array_equal(borders.second, [1, 2, 3])
-    np.testing.assert_array_equal(borders.length, [6, 6, 6])
-    np.testing.assert_array_equal(borders.area, [18, 12, 24, 6])
+    np.testing.assert_array_equal(graph.first, [0, 1, 2])
+    np.testing.assert_array_equal(graph.second, [1, 2, 3])
+    np.testing.assert_array_equal(graph.length, [6, 6, 6])
+    np.testing.assert_array_equal(graph.area, [18, 12, 24, 6])
 
 
 def test_regions_at_a_corner_are_no_neighbors():
     """Quadrants have four borders, not six."""
-    borders = RegionGraph(np.kron([[0, 1], [2, 3]], np.ones((4, 4), int)))
+    graph = RegionGraph(np.kron([[0, 1], [2, 3]], np.ones((4, 4), int)))
 
-    pairs = list(zip(borders.first.tolist(), borders.second.tolist(), strict=True))
+    pairs = list(zip(graph.first.tolist(), graph.second.tolist(), strict=True))
     assert pairs == [(0, 1), (0, 2), (1, 3), (2, 3)]
 
 
@@ -76,9 +76,9 @@ def test_the_weakest_border_goes_first():
 def test_joint_borders_average_by_length():
     """A region that two others surround by 3 and 1 pixels weighs their strengths so."""
     regions = np.array([[0, 0, 0, 0], [2, 2, 2, 1]])
-    borders = RegionGraph(regions)  # 0-1 one pixel, 0-2 three, 1-2 one
+    graph = RegionGraph(regions)  # 0-1 one pixel, 0-2 three, 1-2 one
 
-    merges, heights = merge(borders, np.array([8.0, 4.0, 0.0]))
+    merges, heights = merge(graph, np.array([8.0, 4.0, 0.0]))
 
     np.testing.assert_array_equal(merges, [[1, 2], [0, 3]])
     assert heights[1] == pytest.approx(5 * 4**0.07)
@@ -95,12 +95,12 @@ def test_small_regions_join_sooner():
 @given(st.integers(0, 1000))
 def test_merging_makes_one_tree(seed):
     """Every node but the last joins exactly once, parents come later, heights increase."""
-    borders = random_borders(seed)
-    strength = np.random.default_rng(seed).random(len(borders.length))
+    graph = random_borders(seed)
+    strength = np.random.default_rng(seed).random(len(graph.length))
 
-    merges, heights = merge(borders, strength)
+    merges, heights = merge(graph, strength)
 
-    n = len(borders.area)
+    n = len(graph.area)
     assert sorted(merges.ravel()) == list(range(2 * n - 2))
     assert (merges.max(1) < n + np.arange(n - 1)).all()
     assert (np.diff(heights) >= 0).all()
