@@ -162,16 +162,20 @@ def _shuffled(codes: np.ndarray, members: Sequence[int], rng: np.random.Generato
 def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
     """Return the components of every group, by name."""
     if isinstance(groups, Mapping):
-        members = {str(name): [int(i) for i in own] for name, own in groups.items()}
-        wrong = [i for own in members.values() for i in own if not 0 <= i < n]
-        if wrong or not all(members.values()):
-            raise ValueError(
-                f"groups={groups!r} names components {wrong}, or none, but a group has at least "
-                f"one of 0 to {n - 1}."
-            )
-        return members
+        return _check_groups(groups, n)
     sizes = coder.codes_.block_names if isinstance(coder, PixelEncoder) else {}
     if groups is None or len(sizes) < 2:
         return {f"code {i}": [i] for i in range(n)}
     parts = np.split(np.arange(n), np.cumsum(list(sizes.values()))[:-1])
     return {name: part.tolist() for name, part in zip(sizes, parts, strict=True)}
+
+
+def _check_groups(groups: Mapping[Any, Any], n: int) -> dict[str, list[int]]:
+    members = {str(name): [int(i) for i in own] for name, own in groups.items()}
+    wrong = [i for own in members.values() for i in own if not 0 <= i < n]
+    if wrong or not all(members.values()):
+        raise ValueError(
+            f"groups={groups!r} has unknown components {wrong}, or a group without components. "
+            f"Pass components 0 to {n - 1}, at least one for each group."
+        )
+    return members
