@@ -27,9 +27,9 @@ variants = ["plain", "denoising", "masked", "sparse", "contractive", "variationa
 fitted = {}
 for variant in variants:
     autoencoder = AutoencoderTransformer(
-        32, variant=variant, scaling=None, tol=0, lr=3e-3, max_epochs=60, random_state=0
+        32, variant=variant, scaling=None, lr=3e-3, max_epochs=60, n_iter_no_change=60
     )
-    fitted[variant] = autoencoder.fit(X_train)
+    fitted[variant] = autoencoder.set_params(random_state=0).fit(X_train)
     cleaned = autoencoder.inverse_transform(autoencoder.transform(noisy))
     neighbors = KNeighborsClassifier().fit(autoencoder.transform(X_train), y_train)
     print(

@@ -52,9 +52,9 @@ autoencoder = AutoencoderTransformer(
     loss="cross_entropy",
     scaling="minmax",
     hidden_layer_sizes=(128,),
-    tol=0,
     lr=1e-2,
     max_epochs=60,
+    n_iter_no_change=60,
     random_state=0,
 ).fit(X_train)
 pca = TruncatedSVD(2, random_state=0).fit(X_train)
