@@ -1,4 +1,4 @@
-"""What every estimator here shares: seeds, rollback, callbacks, sample weights."""
+"""What every estimator here shares: seeds, rollback, callbacks, documentation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from threading import RLock
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight
 
 from .distributed import common_seed
 
@@ -22,34 +22,6 @@ except ImportError:  # scikit-learn < 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing to support."""
-
-
-def check_metadata(metadata: dict[str, Any], owner: str) -> None:
-    """Raise an error if `fit` was given anything beside `X`, `y` and `sample_weight`."""
-    if unknown := set(metadata) - {"sample_weight"}:
-        raise TypeError(
-            f"{owner}.fit got unexpected arguments: {', '.join(sorted(unknown))}. "
-            "It takes X, y and sample_weight."
-        )
-
-
-def drop_weightless(X: Any, metadata: dict[str, Any], owner: str) -> tuple[Any, np.ndarray | None]:
-    """Return the samples that count, and their weights (n,) with a mean of 1, if there are any.
-
-    `metadata` is what `fit` was given beside `X` and `y`: `sample_weight` or nothing.
-    """
-    check_metadata(metadata, owner)
-    weight = metadata.get("sample_weight")
-    if weight is None:
-        return X, None
-    weight = _check_sample_weight(weight, X, dtype=np.float64)
-    if (weight < 0).any() or not weight.any():
-        raise ValueError(
-            "sample_weight must not be negative, nor 0 for all samples, but it lies in "
-            f"[{weight.min():.3g}, {weight.max():.3g}]."
-        )
-    counts = weight > 0
-    return X[counts], weight[counts] / weight[counts].mean()
 
 
 def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,13 +45,27 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
     return attempt
 
 
+Generators = tuple[np.random.Generator, torch.Generator]
+
+# Held by the one fit that draws from torch's global generator.
+_global_generator = RLock()
+
+
 @contextmanager
-def seeded(random_state: Any) -> Iterator[np.random.Generator]:
-    """Yield a generator, and torch's global one seeded likewise; put that back afterwards."""
+def seeded(random_state: Any, use_global: bool = False) -> Iterator[Generators]:
+    """Yield generators of numpy's and of torch's, seeded alike, for one fit alone.
+
+    With `use_global`, that of torch is its global one, for modules that draw from it: such fits
+    take turns, and its state is put back afterwards.
+    """
     seed = draw_seed(random_state)
-    with torch.random.fork_rng():
+    rng = np.random.default_rng(seed)
+    if not use_global:
+        yield rng, torch.Generator().manual_seed(seed)
+        return
+    with _global_generator, torch.random.fork_rng():
         torch.manual_seed(seed)
-        yield np.random.default_rng(seed)
+        yield rng, torch.default_generator
 
 
 def draw_seed(random_state: Any) -> int:

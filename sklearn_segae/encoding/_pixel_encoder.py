@@ -28,8 +28,8 @@ from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
 from ..training._losses import LOSSES
 from ..training._net import Net
-from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
-from ..training._train import loss_curve, reraise_interrupt, train
+from ..training._parameters import publish_training, training_parameters, trains_net
+from ..training._train import train
 from ._auto_features import measure_evidence, resolve_settings, texture_scale
 from ._backends import BACKENDS
 from ._codes import FEATURES, Codes, FeatureSettings, fit_codes
@@ -38,6 +38,7 @@ from ._feature_sampling import FeatureSampler, TileReader
 from ._objectives import CoherentReconstruction, PatchReconstruction
 
 
+@trains_net
 class PixelEncoder(
     Documented,
     CallbackSupportMixin,
@@ -90,40 +91,15 @@ class PixelEncoder(
     max_memory : int or str, default="1GiB"
         Of `transform`, in bytes or with a unit, beside its input and output: tiles are made so
         small that they need no more. Codes are the same to rounding.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
-        This and all that follow are as in :class:`AutoencoderTransformer`.
-    lr : float, default=1e-2
-        Learning rate, > 0.
     batch_size : int, default=8
         Crops of the images (rows, of rows) in an update.
     max_epochs : int, default=10
-        Passes over the crops at most. With 0 the network stays untrained, which is the control to
-        beat.
-    loss_threshold : float or None, default=None
-        Training ends when the training loss of an epoch is at most this.
-    tol : float, default=1e-4
-        An epoch improves on the best one if its loss is lower by more than this share of it.
-    n_iter_no_change : int, default=10
-        Training ends after so many epochs in a row without improvement.
-    early_stopping : bool, default=False
-        Hold crops out, watch their loss, and end with the weights of the best epoch.
-    validation_fraction : float, default=0.1
-        Share of the crops held out if `early_stopping`, in (0, 1).
-    warm_start : bool, default=False
-        Let `fit` continue with the weights of the last one.
-    device : str, default="auto"
-        "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
-    callbacks : list of skorch callbacks or None, default=None
-        Copied for every fit.
-    random_state : int, RandomState instance or None, default=None
-        Decides on the initial weights and the crops; no global generator is used or moved.
-    verbose : int, default=0
-        1 prints a line an epoch.
+        Passes over the crops. With 0 the network stays untrained, which is the control to beat.
+    {training_parameters}
 
     Attributes
     ----------
-    net_ : skorch.NeuralNet
-        The trained net.
+    {training_attributes}
     features_ : str
         What `features` came to.
     pooling_, whitening_ : float
@@ -136,8 +112,6 @@ class PixelEncoder(
         of those that are pooled most widely.
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every channel.
-    loss_curve_, validation_loss_curve_, n_iter_, stop_reason_, device_
-        As in :class:`AutoencoderTransformer`.
     n_features_in_ : int
         Number of channels (images) or bands (rows).
 
@@ -180,7 +154,6 @@ class PixelEncoder(
         "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
         "backend": [StrOptions({"torch", *BACKENDS})],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
-        **TRAINING_CONSTRAINTS,
     }
 
     def __init__(
@@ -194,15 +167,9 @@ class PixelEncoder(
         loss: str = "mse",
         backend: str = "torch",
         max_memory: int | str = "1GiB",
-        optimizer: Any = "adam",
         lr: float = 1e-2,
         batch_size: int = 8,
         max_epochs: int = 10,
-        loss_threshold: float | None = None,
-        tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
         warm_start: bool = False,
         device: str = "auto",
         callbacks: list[Any] | None = None,
@@ -217,15 +184,9 @@ class PixelEncoder(
         self.loss = loss
         self.backend = backend
         self.max_memory = max_memory
-        self.optimizer = optimizer
         self.lr = lr
         self.batch_size = batch_size
         self.max_epochs = max_epochs
-        self.loss_threshold = loss_threshold
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.device = device
         self.callbacks = callbacks
@@ -252,13 +213,13 @@ class PixelEncoder(
         images, rows = self._check(X, reset=True)
         task = FitTask(self, self.max_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
-        with seeded(self.random_state) as rng:
+        with seeded(self.random_state) as (rng, generator):
             samples = (
                 row_samples(images[0], scale)
                 if rows
                 else crop_samples(images, scale, self.batch_size, rng)
             )
-            settings = self._resolve_settings(images, scale, rows, samples, rng)
+            settings = self._resolve_settings(images, scale, rows, samples, rng, generator)
             some = samples.take(np.arange(min(len(samples), 1024)))
 
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
@@ -270,15 +231,11 @@ class PixelEncoder(
 
             # Callbacks may ask for a fitted encoder after every epoch.
             tasks = task.of_epochs(lambda net: learnt(net, np.random.default_rng(0)))
-            net = self._train(samples, some, rows, rng, tasks)
+            net = self._train(samples, some, rows, rng, generator, tasks)
             attributes = learnt(net, rng)
         self.__dict__.update(attributes)
-        self.loss_curve_ = loss_curve(net)
-        self.validation_loss_curve_ = loss_curve(net, "valid_loss")
-        self.n_iter_, self.stop_reason_ = len(net.history), net.stop_reason
-        self.device_ = str(net.device)
+        publish_training(self, net)
         task.finish()
-        reraise_interrupt(net)
         return self
 
     def transform(self, X: Any, out: Any = None) -> Any:
@@ -365,6 +322,7 @@ class PixelEncoder(
         rows: bool,
         samples: Samples,
         rng: np.random.Generator,
+        generator: torch.Generator,
     ) -> FeatureSettings:
         """Return features, pooling and whitening, "auto" replaced by what fits the images."""
         if rows:
@@ -372,7 +330,7 @@ class PixelEncoder(
 
         def choose_features() -> str:
             x = samples.take(np.arange(1))
-            networks = [pixel_network(x, self.n_filters) for _ in range(2)]
+            networks = [pixel_network(x, self.n_filters, generator) for _ in range(2)]
             readers = [TileReader(network, scale) for network in networks]
             return measure_evidence(readers, images, rng).features
 
@@ -386,16 +344,17 @@ class PixelEncoder(
         some: torch.Tensor,
         rows: bool,
         rng: np.random.Generator,
+        generator: torch.Generator,
         tasks: Epochs | None,
     ) -> Net:
         continued = self.warm_start and hasattr(self, "net_")
         net = copy.deepcopy(self.net_) if continued else None
-        module = net.module_ if net else pixel_network(some, self.n_filters, rows)
-        kind = PatchReconstruction if rows else CoherentReconstruction
-        parameters = training_parameters(self)
+        module = net.module_ if net else pixel_network(some, self.n_filters, generator, rows)
+        objective = (PatchReconstruction if rows else CoherentReconstruction)(self.loss)
+        parameters = training_parameters(self) | {"rng": rng, "generator": generator}
         if not rows:  # a sample is a batch of crops already
             parameters |= {"batch_size": 1, "one_cycle": True}
-        return train(module, samples, kind(self.loss), rng=rng, net=net, tasks=tasks, **parameters)
+        return train(module, samples, objective, net=net, tasks=tasks, **parameters)
 
     def code_map(self, image: np.ndarray, work: TileRequest) -> Any:
         """Return the codes (H, W, n_components) of an image, worked on as memory allows."""

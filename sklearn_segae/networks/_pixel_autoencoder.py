@@ -11,18 +11,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ._initialization import DrawingFrom
 
-def pixel_network(x: torch.Tensor, n_filters: int, rows: bool = False) -> PixelAutoencoder:
-    """Return a network for what `x` (n, C, H, W) is a sample of, its weights drawn."""
+
+def pixel_network(
+    x: torch.Tensor, n_filters: int, generator: torch.Generator, rows: bool = False
+) -> PixelAutoencoder:
+    """Return a network for what `x` (n, C, H, W) is a sample of, with random weights."""
     n_channels = x.shape[1]
-    # The patch to reconstruct shrinks where every pixel has a spectrum to tell.
+    # The patch to reconstruct is smaller where every pixel has a spectrum.
     patch_size = (
         1 if rows else next(s for s in (9, 7, 5, 3, 1) if s == 1 or n_channels * s**2 < 400)
     )
-    module = PixelAutoencoder(
-        n_channels, n_filters, kernel_size=1 if rows else 3, patch_size=patch_size
-    )
-    module.initialize(x)
+    kernel_size = 1 if rows else 3
+    with DrawingFrom(generator):
+        module = PixelAutoencoder(
+            n_channels, n_filters, kernel_size=kernel_size, patch_size=patch_size
+        )
+        module.initialize(x)
     return module
 
 

@@ -42,6 +42,7 @@ _OF_TRAINED: Hints = {
     "loss_curve_": list[float],
     "n_iter_": int,
     "stop_reason_": str,
+    "device_": str,
 }
 
 # Attributes that fit sets; parameters are those of the signature.
@@ -54,7 +55,6 @@ LEARNT: dict[type, Hints] = {
         "_codes": Array,
         "validation_loss_curve_": list[float],
         "kl_": float,
-        "device_": str,
     },
     PixelEncoder: {
         **_OF_TRAINED,
@@ -65,8 +65,6 @@ LEARNT: dict[type, Hints] = {
         "whitening_": float,
         "contrast_sigma_": float,
         "autocorrelation_": Array,
-        "validation_loss_curve_": list[float],
-        "device_": str,
     },
     PixelHead: {**_OF_TRAINED, "classes_": Array},
     ShrunkMixture: {

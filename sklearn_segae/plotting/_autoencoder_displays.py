@@ -13,7 +13,6 @@ from ._axes import LINES, SEQUENTIAL, aspect_of, draw_color_bar, draw_picture, p
 
 REASONS = {
     "max_epochs": "max_epochs was reached",
-    "loss_threshold": "the loss reached loss_threshold",
     "no_improvement": "no more improvement",
     "callback": "stopped by a callback",
     "interrupted": "interrupted",
@@ -31,8 +30,6 @@ class LossCurveDisplay:
         Validation loss of every epoch.
     stop_reason : str, default=None
         The `stop_reason_` of an estimator, shown in the title.
-    loss_threshold : float, default=None
-        Loss at which training stops, shown as a line.
 
     Attributes
     ----------
@@ -55,12 +52,10 @@ class LossCurveDisplay:
         *,
         validation_loss_curve: Any = None,
         stop_reason: str | None = None,
-        loss_threshold: float | None = None,
     ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.stop_reason = stop_reason
-        self.loss_threshold = loss_threshold
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
@@ -87,7 +82,6 @@ class LossCurveDisplay:
             trained.loss_curve_,
             validation_loss_curve=getattr(trained, "validation_loss_curve_", None),
             stop_reason=trained.stop_reason_,
-            loss_threshold=trained.loss_threshold,
         )
         return display.plot(**options)
 
@@ -127,8 +121,6 @@ class LossCurveDisplay:
         self.lines_ = self._draw(self.loss_curve, f"{prefix}training", LINES[0], "-o")
         if validation is not None and len(validation) and np.isfinite(validation).any():
             self.lines_ += self._draw(validation, f"{prefix}validation", LINES[1], "--s")
-        if self.loss_threshold is not None:
-            self.ax_.axhline(self.loss_threshold, color="0.5", ls=":", label="loss_threshold")
         self.ax_.set(xlabel="epoch", ylabel="loss")
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
         if self.stop_reason:

@@ -21,8 +21,8 @@ from ..imaging._tiles import Tile, clip_tile, pad_tile, read_tile, sample_tiles
 from ..networks._pixel_autoencoder import crop
 from ..training._batches import Samples
 from ..training._net import Net
-from ..training._parameters import training_parameters
-from ..training._train import reraise_interrupt, train
+from ..training._parameters import reraise_interrupt, training_parameters
+from ..training._train import train
 from ._pixel_head import PixelHead, weigh_classes
 from ._targets import Targets
 
@@ -74,11 +74,15 @@ class SemiSupervised:
         self.strength = strength
         self.unsupervised = CoherentReconstruction(loss)
 
-    def __call__(self, module: Joint, x: Tensor) -> Tensor:
+    def __call__(
+        self, module: Joint, x: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Return the loss of a tile, a scalar."""
         images, (labels, weights) = x[:, :-2], crop(x[:, -2:], module.margin).unbind(1)
         known = labels >= 0
-        loss = self.strength * self.unsupervised(module.network, images) if self.strength else 0
+        loss: Any = 0
+        if self.strength:
+            loss = self.strength * self.unsupervised(module.network, images, generator)
         if not known.any():
             return loss + 0 * sum(p.sum() for p in module.head.parameters())
         logits = module(images)[known]
@@ -101,13 +105,14 @@ def fine_tune(
     """
     marked = _marked(images, targets, head)
     parameters = training_parameters(encoder) | {"batch_size": 1, "one_cycle": True}
-    # A threshold of the encoder's own loss says nothing here, and every tile is drawn anew.
-    parameters |= {"loss_threshold": None, "early_stopping": False, "lr": SLOWDOWN * encoder.lr}
-    with seeded(seed) as rng:
+    parameters["lr"] = SLOWDOWN * encoder.lr
+    with seeded(seed) as (rng, generator):
         joint = Joint(encoder, head)
         take = partial(_take_tile, joint, encoder.scale_, images, marked, targets.known, rng)
         objective = SemiSupervised(strength, encoder.loss)
-        net = train(joint, Samples(take, N_STEPS), objective, rng=rng, **parameters)
+        net = train(
+            joint, Samples(take, N_STEPS), objective, rng=rng, generator=generator, **parameters
+        )
     reraise_interrupt(net)
     trained: Any = net.module_
     encoder, head = copy.copy(encoder), copy.copy(head)

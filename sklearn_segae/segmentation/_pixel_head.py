@@ -19,18 +19,14 @@ from torch.nn import functional
 from .._base import Documented, all_or_nothing, seeded
 from ..imaging._scaling import fit_scale, scaled
 from ..networks._autoencoders import ACTIVATIONS, dense_stack
+from ..networks._initialization import DrawingFrom
 from ..training._batches import Samples
 from ..training._execution import evaluate, resolve_device
-from ..training._parameters import TRAINING_CONSTRAINTS, training_parameters
-from ..training._train import loss_curve, reraise_interrupt, train
-
-# Of the parameters that mean the same in every estimator that trains a net.
-SHARED = (
-    *("optimizer", "lr", "loss_threshold", "tol", "n_iter_no_change", "device", "callbacks"),
-    *("random_state", "verbose"),
-)
+from ..training._parameters import publish_training, training_parameters, trains_net
+from ..training._train import train
 
 
+@trains_net
 class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     """Classify rows, such as the codes of pixels, with a small dense network.
 
@@ -48,41 +44,17 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         Weight of the squared norm of the weights in the loss, >= 0 (L2 regularization).
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
-    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable, default="adam"
-        This and all that follow are as in :class:`AutoencoderTransformer`.
-    lr : float, default=1e-2
-        Learning rate, > 0.
     max_epochs : int, default=200
         Steps at most, each over all rows.
-    loss_threshold : float or None, default=None
-        Training ends when the loss of a step is at most this.
-    tol : float, default=1e-4
-        A step improves on the best one if its loss is lower by more than this share of it.
-    n_iter_no_change : int, default=10
-        Training ends after so many steps in a row without improvement.
-    device : str, default="auto"
-        "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
-    callbacks : list of skorch callbacks or None, default=None
-        Copied for every fit.
-    random_state : int, RandomState instance or None, default=None
-        Decides on the initial weights.
-    verbose : int, default=0
-        1 prints a line a step.
+    {training_parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
-    net_ : skorch.NeuralNet
-        The trained net.
+    {training_attributes}
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of every feature, which the net sees standardized.
-    loss_curve_ : list of float
-        Losses of all steps.
-    n_iter_ : int
-        Number of steps.
-    stop_reason_ : str
-        As in :class:`AutoencoderTransformer`.
     n_features_in_ : int
         Number of features.
 
@@ -100,7 +72,6 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         "activation": [StrOptions(set(ACTIVATIONS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        **{name: TRAINING_CONSTRAINTS[name] for name in SHARED},
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -111,14 +82,10 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         activation: str = "relu",
         alpha: float = 1e-3,
         class_weight: Any = None,
-        optimizer: Any = "adam",
         lr: float = 1e-2,
         max_epochs: int = 200,
-        loss_threshold: float | None = None,
-        tol: float = 1e-4,
         n_iter_no_change: int = 10,
         device: str = "auto",
-        callbacks: list[Any] | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -126,14 +93,10 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         self.activation = activation
         self.alpha = alpha
         self.class_weight = class_weight
-        self.optimizer = optimizer
         self.lr = lr
         self.max_epochs = max_epochs
-        self.loss_threshold = loss_threshold
-        self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.device = device
-        self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
 
@@ -162,22 +125,22 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         counts = weight > 0
         X, indices, weight = X[counts], indices[counts], weight[counts]
         scale = fit_scale(X, "standard", weight)
-        with seeded(self.random_state) as rng:
-            sizes = [X.shape[1], *self.hidden_layer_sizes, len(classes)]
+        dtype = number_format(resolve_device(self.device))
+        sizes = [X.shape[1], *self.hidden_layer_sizes, len(classes)]
+        with seeded(self.random_state) as (rng, generator):
+            with DrawingFrom(generator):
+                module = dense_stack(sizes, self.activation).to(dtype)
             net = train(
-                dense_stack(sizes, self.activation).to(number_format(resolve_device(self.device))),
-                _samples(
-                    scaled(X, scale), indices, weight, number_format(resolve_device(self.device))
-                ),
+                module,
+                _samples(scaled(X, scale), indices, weight, dtype),
                 Classification(self.alpha),
                 rng=rng,
+                generator=generator,
                 batch_size=len(X),
                 **training_parameters(self),
             )
-        self.classes_, self.scale_, self.net_ = classes, scale, net
-        self.loss_curve_, self.n_iter_ = loss_curve(net), len(net.history)
-        self.stop_reason_ = net.stop_reason
-        reraise_interrupt(net)
+        self.classes_, self.scale_ = classes, scale
+        publish_training(self, net)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -234,7 +197,9 @@ class Classification:
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
 
-    def __call__(self, module: nn.Module, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, module: nn.Module, x: Tensor, weight: Tensor | None = None, **_: Any
+    ) -> Tensor:
         """Return the mean loss of the batch, a scalar."""
         losses = functional.cross_entropy(module(x[:, :-1]), x[:, -1].long(), reduction="none")
         loss = losses.mean() if weight is None else (weight * losses).mean()

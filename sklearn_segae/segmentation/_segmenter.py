@@ -27,7 +27,6 @@ from .._base import (
     Documented,
     FitTask,
     all_or_nothing,
-    check_metadata,
     draw_seed,
     seeded_clone,
 )
@@ -502,10 +501,6 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
 
     n_features_in_: int
 
-    # Not in the signature: there, scikit-learn's checks expect weighted and repeated rows to give
-    # equal labels, which a random sample of the pixels cannot.
-    __metadata_request__fit = {"sample_weight": None}
-
     _parameter_constraints: dict = {
         "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
@@ -564,7 +559,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
 
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None, **metadata: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn the encoder from all of `X`, then the estimator from a sample of the pixels.
 
         Parameters
@@ -575,21 +570,21 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
             Needed by a classifier, ignored by a clusterer.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
-            How much every labeled pixel counts, >= 0; by keyword, for classifiers that take it.
+            How much every labeled pixel counts, >= 0; for classifiers that take it.
 
         Returns
         -------
         self : AESegmenter
         """
-        supervised = self._check_parameters(metadata)
+        supervised = self._check_parameters(sample_weight)
         images = self._check(X, reset=True)
         if self.fine_tune and self.rows_:
             raise ValueError(
                 f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=False."
             )
         self._seed = draw_seed(self.random_state)
-        weight = metadata.get("sample_weight")
-        targets = self._check_targets(X, y, images, weight) if supervised else None
+        targets = self._check_targets(X, y, images, sample_weight) if supervised else None
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
         encoder = self._fit_encoder(images, self._seed, task)
         if targets is None:
@@ -621,7 +616,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         self.fit(X, y)
         return self.labels_ if hasattr(self, "labels_") else self.predict(X)
 
-    def _check_parameters(self, metadata: dict[str, Any]) -> bool:
+    def _check_parameters(self, sample_weight: Any) -> bool:
         """Return whether there is a classifier; raise an error for what does not go together."""
         check_are_estimators(encoder=self.encoder, estimator=self.estimator)
         if self.patch_size % 2 == 0:
@@ -642,8 +637,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
                 f"encoder={self.encoder!r} and estimator={self.estimator!r}. Pass "
                 "estimator='head', or fine_tune=False."
             )
-        check_metadata(metadata, type(self).__name__)
-        if metadata.get("sample_weight") is not None and not supervised:
+        if sample_weight is not None and not supervised:
             raise ValueError(
                 "sample_weight weighs the labeled pixels of a classifier, but "
                 f"estimator={self.estimator!r} is a clusterer. Leave it out."

@@ -60,8 +60,8 @@ def check_targets(
     if not any(k.any() for k in known):
         raise ValueError(
             f"y has no labeled pixel: all are -1 (unlabeled) or "
-            f"ignore_label={ignore_label}{' or of weight 0' * (weights is not None)}. Label some "
-            "pixels of every class."
+            f"ignore_label={ignore_label}{' or of zero weight' * (weights is not None)}. Label "
+            "some pixels of every class."
         )
     return Targets(maps, known, unlabeled, weights)
 

@@ -1,4 +1,4 @@
-"""Callbacks of our own: what ends training, whom epochs are told to, how fast it learns."""
+"""Callbacks of our own: when training ends, scikit-learn's callbacks, the learning rate."""
 
 from __future__ import annotations
 
@@ -16,19 +16,15 @@ from torch import Tensor
 from .._base import Epochs
 from ._net import Net, TrainingEnd
 
+# An epoch improves on the best one if its loss is lower by more than this share of it: losses of
+# pixels in [0, 1] are thousandths, others are negative.
+TOLERANCE = 1e-4
+
 
 class StoppingCriteria(Callback):
-    """End training at a loss, or when the loss has stopped to improve; refuse a diverged one."""
+    """End training when a loss has stopped improving; raise an error if it has diverged."""
 
-    def __init__(
-        self,
-        loss_threshold: float | None,
-        tol: float,
-        n_iter_no_change: int,
-        monitor: str,
-    ) -> None:
-        self.loss_threshold = loss_threshold
-        self.tol = tol
+    def __init__(self, n_iter_no_change: float, monitor: str) -> None:
         self.n_iter_no_change = n_iter_no_change
         self.monitor = monitor
 
@@ -42,13 +38,11 @@ class StoppingCriteria(Callback):
         epoch = net.history[-1]
         _check_finite(net, epoch)
         self._watch(net, epoch[self.monitor])
-        if self.loss_threshold is not None and epoch["train_loss"] <= self.loss_threshold:
-            raise TrainingEnd("loss_threshold")
         if self.n_waited_ >= self.n_iter_no_change:
             raise TrainingEnd("no_improvement")
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Go back to the weights with the best validation loss; refuse broken ones."""
+        """Go back to the weights with the best validation loss, and check that they are finite."""
         if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
             self.best_weights_ = None
@@ -64,10 +58,9 @@ class StoppingCriteria(Callback):
                 self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
     def _improves(self, loss: float) -> bool:
-        # A share of the best loss: those of pixels in [0, 1] are thousandths, others are negative.
         if np.isinf(self.best_loss_):  # whose share no first epoch could beat
             return True
-        return loss < self.best_loss_ - self.tol * abs(self.best_loss_)
+        return loss < self.best_loss_ - TOLERANCE * abs(self.best_loss_)
 
 
 class EpochEnd(Callback):
@@ -82,10 +75,10 @@ class EpochEnd(Callback):
 
 
 class SklearnCallbacks(Callback):
-    """Tell of every epoch; end training if the answer is yes.
+    """Report every epoch to callbacks of scikit-learn's, which may end training.
 
-    Whoever is told may know the data, which the net must not hold: they are forgotten in copies,
-    and when training has ended.
+    These may hold the data, which the net must not: copies of this callback lack them, and they
+    are removed when training has ended.
     """
 
     def __init__(self, tasks: Epochs) -> None:
@@ -95,21 +88,21 @@ class SklearnCallbacks(Callback):
         return {}
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Forget whom to tell."""
+        """Remove the callbacks of scikit-learn's."""
         del self.tasks
 
     def on_epoch_begin(self, net: Net, **_: Any) -> None:
-        """Tell of the beginning."""
+        """Report the beginning."""
         self.tasks.begin()
 
     def on_epoch_end(self, net: Net, **_: Any) -> None:
-        """Tell of the end, and listen."""
+        """Report the end; end training if a callback wants that."""
         if self.tasks.end(net):
             raise TrainingEnd("callback")
 
 
 def one_cycle_schedule(n_steps: int) -> LRScheduler:
-    """Return what steps the learning rate: Smith and Topin 2018, arXiv:1708.07120."""
+    """Return a schedule of the learning rate: Smith and Topin 2018, arXiv:1708.07120."""
     factor = partial(_one_cycle_factor, n_steps)
     return LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor, step_every="batch")
 

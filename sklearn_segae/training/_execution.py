@@ -1,4 +1,4 @@
-"""How objectives and modules are called: number format, device, compiled or not."""
+"""How modules are called: device, number format, and the generators of that device."""
 
 from __future__ import annotations
 
@@ -54,18 +54,19 @@ def cast(module: nn.Module, precision: str, device: str) -> Cast | None:
     return Cast(module, PRECISIONS[precision], torch.device(device).type)
 
 
-def compiled(objective: Callable[..., Tensor], compile: bool | str) -> Callable[..., Tensor] | None:
-    """Return the objective, compiled by torch's default backend or the one named, if any.
+def generators_of(generator: torch.Generator, device: str) -> list[torch.Generator]:
+    """Return the generators that training on a device draws from, that of the device last.
 
-    All of it: one graph from the batch to the loss.
+    Beside the fit's own one, which is of the CPU, this is another one with the same seed, or the
+    device's global one if the fit uses torch's global one.
     """
-    if not compile:
-        return None
-    backend = compile if isinstance(compile, str) else "inductor"
-    known = torch.compiler.list_backends(exclude_tags=())
-    if backend not in known:
-        raise ValueError(f"compile={compile!r} is no backend of torch's. Pass one of {known}.")
-    return torch.compile(type(objective).__call__.__get__(objective), backend=backend)
+    place = torch.device(device)
+    if place.type not in ("cuda", "mps", "xpu"):
+        return [generator]
+    if generator is torch.default_generator and place.type == "cuda":
+        index = torch.cuda.current_device() if place.index is None else place.index
+        return [generator, torch.cuda.default_generators[index]]
+    return [generator, torch.Generator(place).manual_seed(generator.initial_seed())]
 
 
 class Cast:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..distributed import average, own_share
 from ..networks._serialization import build, describe, weights_of
 from ._batches import Batches
-from ._execution import cast, compiled
+from ._execution import cast
 from ._optimizers import find_optimizer, name_optimizer, optimizer_options
 
 # Measured: with them, telling nobody would take 2 % of the time of an epoch on small nets.
@@ -26,11 +26,12 @@ STEP_EVENTS = ("on_batch_begin", "on_grad_computed", "on_batch_end")
 class Objective(Protocol):
     """A loss as a function of the module and a batch of inputs.
 
-    Where samples have weights, those of the batch (N,) are a third argument. An objective with a
-    method `clean` is validated by that one.
+    Where samples have weights, those of the batch (N,) are a third argument. What it draws, it
+    draws from `generator`, which is of the device of the batch. An objective with a method `clean`
+    is validated by that one.
     """
 
-    def __call__(self, module: Any, x: Tensor) -> Tensor:
+    def __call__(self, module: Any, x: Tensor, *, generator: torch.Generator | None) -> Tensor:
         """Return the mean loss of a batch, a scalar."""
 
 
@@ -46,7 +47,7 @@ class Net(NeuralNet):
     """skorch's loop; the criterion is an `Objective`, which calls the module as it needs."""
 
     cast: Any = None  # what the objective calls in place of the module, for 16 bits alone
-    compiled: Callable[..., Tensor] | None = None  # the objective, compiled
+    generators: Sequence[torch.Generator] = ()  # of training, that of the device last
     scaler: torch.amp.GradScaler | None = None  # for float16 alone
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -89,16 +90,19 @@ class Net(NeuralNet):
         return [(name, c) for name, c in super()._default_callbacks if name not in silent]
 
     @contextmanager
-    def precision_context(self, precision: str, compile: bool | str) -> Iterator[None]:
-        """Train in a number format, compiled or not; nothing of it stays, so the net pickles."""
+    def training_context(
+        self, precision: str, generators: Sequence[torch.Generator]
+    ) -> Iterator[None]:
+        """Train in a number format, drawing from generators; nothing of it stays in the net."""
         self.cast = cast(self.module_, precision, self.device)
-        self.compiled = compiled(self.criterion_, compile)
+        self.generators = generators
         if precision == "float16":
             self.scaler = torch.amp.GradScaler(torch.device(self.device).type)
         try:
             yield
         finally:
-            self.cast = self.compiled = self.scaler = None
+            self.cast = self.scaler = None
+            self.generators = ()
 
     def infer(self, x: Tensor, **_: Any) -> Tensor:
         """Hand the batch on: the objective alone knows what to compute from it."""
@@ -108,11 +112,11 @@ class Net(NeuralNet):
         self, y_pred: Tensor, y_true: Tensor | None, *_: Any, training: bool = False, **__: Any
     ) -> Tensor:
         """Return the objective of the batch that `infer` handed on, with its weights."""
-        module, objective = self.cast or self.module_, self.compiled or self.criterion_
-        if not training:  # without noise and penalties, so that variants compare
-            objective = getattr(self.criterion_, "clean", self.criterion_)
+        module = self.cast or self.module_
         weights = () if y_true is None else (y_true.to(self.device),)
-        return objective(module, y_pred, *weights)
+        if not training and hasattr(self.criterion_, "clean"):
+            return self.criterion_.clean(module, y_pred, *weights)
+        return self.criterion_(module, y_pred, *weights, generator=self.generators[-1])
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute gradients; those of 16 bits are scaled up on the way, lest they vanish."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,16 @@ from torch import nn
 
 from .._base import Epochs
 from .._compat import out_of_memory
+from ..networks._initialization import DrawingFrom
 from ._batches import Batches, Samples, spread_evenly
 from ._callbacks import SklearnCallbacks, StoppingCriteria, one_cycle_schedule
-from ._execution import resolve_device
+from ._execution import generators_of, resolve_device
 from ._net import Net, Objective, TrainingEnd, _as_criterion
 from ._optimizers import OPTIMIZERS, optimizer_options
 
 # Samples that a module sees before training. Their principal axes take milliseconds.
 N_LOOKED_AT = 1000
+HELD_OUT = 0.1  # share of the samples, with early_stopping=True
 
 
 def train(
@@ -30,54 +33,45 @@ def train(
     objective: Objective,
     *,
     rng: np.random.Generator,
+    generator: torch.Generator,
     net: Net | None = None,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
     lr: float = 1e-3,
     batch_size: int = 128,
     max_epochs: int = 100,
-    loss_threshold: float | None = None,
-    tol: float = 1e-4,
-    n_iter_no_change: int = 10,
-    early_stopping: bool = False,
-    validation_fraction: float = 0.1,
+    n_iter_no_change: float = inf,
+    early_stopping: bool | float = False,
     device: str = "auto",
     callbacks: list[Any] | tuple[Any, ...] | None = None,
     verbose: int | bool = 0,
     one_cycle: bool = False,
     precision: str = "float32",
-    compile: bool | str = False,
     tasks: Epochs | None = None,
 ) -> Net:
     """Minimize `objective` over the samples and return the net, its `stop_reason` set.
 
     `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
-    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` and `compile`
-    say how the module is run; `tasks` is told of epochs.
+    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` is the number
+    format of the layers; `tasks` are told of epochs. The order of the samples is drawn from `rng`,
+    everything else from `generator`.
 
-    Call inside `seeded`: whatever randomness the module and the objective use is torch's global
-    generator, which that restores. A Ctrl-C ends training with the reason "interrupted"; the
-    caller publishes the net, then calls `reraise_interrupt`.
+    A Ctrl-C ends training with the reason "interrupted", which `publish_training` raises again.
     """
     _check_callbacks(callbacks)
-    training, validation = _split(samples, validation_fraction if early_stopping else 0, rng)
-    monitor = "valid_loss" if early_stopping else "train_loss"
-    rules = StoppingCriteria(loss_threshold, tol, n_iter_no_change, monitor)
-    n_steps = max_epochs * -(-len(training) // batch_size)
-    own = [rules, one_cycle_schedule(n_steps)] if one_cycle else [rules]
-    # Before the rules: once they end training, nobody after them hears of the epoch.
-    own = [SklearnCallbacks(tasks), *own] if tasks else own
-    net = net or _new_net(module, training, objective, optimizer, resolve_device(device))
+    training, validation = _split(samples, early_stopping, rng)
+    net = net or _new_net(module, training, objective, optimizer, device, generator)
     net.criterion_ = objective  # a continued training may have another one
-    net.set_params(
-        callbacks=[*own, *copy.deepcopy(list(callbacks or []))],
-        lr=lr,
-        max_epochs=max_epochs,
-        verbose=int(verbose),
-    )
+    own = [StoppingCriteria(n_iter_no_change, "valid_loss" if validation else "train_loss")]
+    if one_cycle:
+        own.append(one_cycle_schedule(max_epochs * -(-len(training) // batch_size)))
+    # First, since callbacks after one that ends training are not told of the epoch.
+    own = [SklearnCallbacks(tasks), *own] if tasks else own
+    all_callbacks = [*own, *copy.deepcopy(list(callbacks or []))]
+    net.set_params(callbacks=all_callbacks, lr=lr, max_epochs=max_epochs, verbose=int(verbose))
     net.initialize_callbacks()
-    batches = Batches(training, batch_size, rng)
-    with net.precision_context(precision, compile):
-        _run(net, batches, Batches(validation, batch_size) if validation else None)
+    held_out = Batches(validation, batch_size) if validation else None
+    with net.training_context(precision, generators_of(generator, net.device)):
+        _run(net, Batches(training, batch_size, rng), held_out)
     return net
 
 
@@ -87,10 +81,13 @@ def _new_net(
     objective: Objective,
     optimizer: str | Callable[..., torch.optim.Optimizer],
     device: str,
+    generator: torch.Generator,
 ) -> Net:
     """Make a net of the module, which may look at some samples before training."""
+    device = resolve_device(device)
     if hasattr(module, "initialize_from"):
-        module.initialize_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
+        with DrawingFrom(generator):
+            module.initialize_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
     net = Net(
         module.to(device),
         criterion=partial(_as_criterion, objective),
@@ -140,27 +137,17 @@ def _run(net: Net, training: Batches, validation: Batches | None) -> None:
     net.module_.eval()
 
 
-def reraise_interrupt(net: Net) -> None:
-    """Raise the Ctrl-C that ended training, once the estimator is usable."""
-    if net.stop_reason == "interrupted":
-        raise KeyboardInterrupt("training was interrupted; the estimator keeps what it had learnt")
-
-
-def loss_curve(net: Net, name: str = "train_loss") -> list[float]:
-    """Return the losses of all epochs so far."""
-    return [float(epoch[name]) for epoch in net.history if name in epoch]
-
-
 def _split(
-    samples: Samples, fraction: float, rng: np.random.Generator
+    samples: Samples, early_stopping: bool | float, rng: np.random.Generator
 ) -> tuple[Samples, Samples | None]:
-    if not fraction:
+    """Return the samples to train on and those held out, if a share of them is."""
+    if not early_stopping:
         return samples, None
-    n = len(samples)
+    n, fraction = len(samples), HELD_OUT if early_stopping is True else early_stopping
     if n < 2:
         raise ValueError(
-            f"n_samples={n} is too few for early_stopping=True, which sets some samples aside for "
-            "validation. Pass at least 2 samples, or early_stopping=False."
+            f"n_samples={n} is too few for early_stopping={early_stopping}, which holds some "
+            "of them out. Pass at least 2 samples, or early_stopping=False."
         )
     order = rng.permutation(n)
     n_held_out = min(max(1, round(fraction * n)), n - 1)

@@ -172,7 +172,7 @@ def test_a_module_of_ones_own_may_look_first(rng):
     seen = small(architecture=Curious, scaling="standard").fit(X).net_.module_.seen
     assert seen.shape == (1000, 6)
     assert seen.mean().abs() < 0.1
-    held_out = small(architecture=Curious, early_stopping=True, validation_fraction=0.9).fit(X)
+    held_out = small(architecture=Curious, early_stopping=0.9).fit(X)
     assert len(held_out.net_.module_.seen) == 150  # none of those that training does not see
 
 

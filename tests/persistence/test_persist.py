@@ -129,10 +129,10 @@ class TestAutoencoders:
     def test_an_unfitted_one(self, path):
         """Parameters alone are saved, too; a state of a generator among them."""
         ae = AutoencoderTransformer(
-            2, random_state=np.random.RandomState(3), loss_threshold=-np.inf
+            2, random_state=np.random.RandomState(3), variant_strength=np.inf
         )
         again = there_and_back(ae, path)
-        assert again.loss_threshold == -np.inf
+        assert again.variant_strength == np.inf
         assert again.random_state.randint(2**31) == np.random.RandomState(3).randint(2**31)
 
     def test_names_and_containers_are_kept(self, rows, path):

@@ -110,7 +110,7 @@ def test_weights_of_rows(quadrants):
         (KMeans(), np.ones((2, 40, 40)), "is a clusterer"),
         (LogisticRegression(), np.ones((2, 40, 39)), r"sample_weight has shapes \[\(40, 39\)"),
         (LogisticRegression(), -np.ones((2, 40, 40)), "must be finite and not negative"),
-        (LogisticRegression(), np.zeros((2, 40, 40)), "or of weight 0"),
+        (LogisticRegression(), np.zeros((2, 40, 40)), "or of zero weight"),
     ],
 )
 def test_weights_that_mean_nothing_are_refused(quadrants, estimator, weight, message):

@@ -65,7 +65,7 @@ def test_every_variant_and_architecture_runs_there(variant, architecture):
     [
         {"loss": "cross_entropy", "scaling": "minmax"},
         {"loss": nn.SmoothL1Loss(beta=0.3)},
-        {"early_stopping": True},
+        {"early_stopping": 0.1},
         {"optimizer": "sgd"},
         {"optimizer": "rmsprop"},
         {"architecture": DenseAutoencoder},
