@@ -39,7 +39,7 @@ nb_execution_mode = "off"  # `make notebooks` runs them
 # Names of other libraries are known to `-t online` alone.
 nitpick_ignore_regex = [
     ("py:.*", r"(sklearn|torch|skorch|numpy|joblib|matplotlib)\..*"),
-    ("py:obj", r"\w+_"),  # what is learnt has no page of its own
+    ("py:obj", r"\w+_|n_regions"),  # fitted attributes and properties have no page of their own
 ]
 suppress_warnings = ["config.cache"]  # of `autosummary_context`, which holds a function
 _reference.write(HERE / "reference")
