@@ -190,11 +190,10 @@ class AnnotationSession:
         classifier = self.learn() if self.ready else None
         if classifier is None:
             raise ValueError("nothing is learnt yet. Draw strokes of two classes at least.")
-        model, labeling = copy.copy(self._segmenter), copy.copy(self._segmenter._fitted)
-        labeling.estimator = classifier
-        model.estimator = clone(classifier)
-        model.__dict__.update(_fitted=labeling, estimator_=classifier, classes_=classifier.classes_)
-        return model
+        model = copy.copy(self._segmenter)
+        model.labeler_ = copy.copy(model.labeler_)
+        model.labeler_.estimator = classifier
+        return model.set_params(estimator=clone(classifier))
 
     def _learnt(self, strokes: list[np.ndarray]) -> Any:
         if len(np.unique(np.concatenate([np.unique(s[s > 0]) for s in strokes]))) < 2:

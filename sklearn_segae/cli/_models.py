@@ -37,10 +37,10 @@ def load_segmenter(path: Path, trusted: Sequence[str], device: str) -> Any:
     if segmenter.rows_:
         raise ValueError(f"{path}: was fitted to rows. Make a model of images with segae fit.")
     where = resolve_device(device)
-    for encoder in (segmenter.encoder_, segmenter._fitted.coder):
-        if hasattr(encoder, "net_"):
-            encoder.net_.module_.to(where)
-            encoder.net_.device = where
+    encoder = segmenter.encoder_
+    if hasattr(encoder, "net_"):
+        encoder.net_.module_.to(where)
+        encoder.net_.device = where
     return segmenter
 
 
@@ -118,7 +118,7 @@ def learn(
         segmenter.assign_classes(images, maps)
     advance(step, 1, 1)
     if has_epochs:  # a model on disk has no functions in it
-        for encoder in (segmenter.encoder, segmenter.encoder_, segmenter._fitted.coder):
+        for encoder in (segmenter.encoder, segmenter.encoder_):
             encoder.callbacks = None
     return segmenter
 

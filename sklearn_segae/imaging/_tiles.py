@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
+
+from ._lazy_images import RowImage
 
 TILE = 256  # side of the tiles that samples come from, in pixels
 ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
 
 
-def image_tiles(image: np.ndarray, side: int = TILE) -> Iterator[Tile]:
+def image_tiles(image: Any, side: int = TILE) -> Iterator[Tile]:
     """Yield the tiles that an image is worked on in."""
-    return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else side)
+    return tiles(image.shape, ROW_TILE if isinstance(image, RowImage) else side)
 
 
 Tile = tuple[slice, slice]

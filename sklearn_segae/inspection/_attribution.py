@@ -10,7 +10,6 @@ import torch
 from sklearn.utils import Bunch, check_random_state
 
 from .._base import check_named
-from ..segmentation._segmenter import inside_segmenter
 from ._attribution_methods import ask_all, channel_values, integrate, occlusion
 from ._baselines import mean_window, other_windows
 from ._log_odds import (
@@ -135,11 +134,11 @@ def pixel_attribution(
     check_named("baseline", baseline, BASELINES)
     _check_not_none(n_baselines=n_baselines, n_steps=n_steps, patch_size=patch_size)
     image = np.asarray(image)
-    labeling, seen = _look(segmenter, image)
-    question = attribution_target(labeling, seen, _region(pixel, seen.shape))
-    smooth = is_differentiable(labeling)
-    method = _choose(method, smooth, labeling)
-    odds = (TorchLogOdds if smooth else LogOdds)(labeling, question)
+    labeler, seen = _labeler_of(segmenter, image)
+    question = attribution_target(labeler, seen, _region(pixel, seen.shape))
+    smooth = is_differentiable(labeler)
+    method = _choose(method, smooth, labeler)
+    odds = (TorchLogOdds if smooth else LogOdds)(labeler, question)
     odds.choose(segment, against)
     rng = check_random_state(random_state)
     x = odds.tensor(question.window)
@@ -164,19 +163,20 @@ def pixel_attribution(
     )
 
 
-def _look(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
+def _labeler_of(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
     if getattr(segmenter, "rows_", False):
         raise ValueError(
             "pixel_attribution explains images, but the segmenter was fitted with rows. Rows have "
             "no neighbors: sklearn.inspection.permutation_importance tells of their columns."
         )
-    ((labeling, seen),) = inside_segmenter(segmenter, [image])
+    batch = segmenter.batch([image])
+    (labeler,), (seen,) = segmenter.labelers(batch), batch.images
     if not hasattr(segmenter, "predict_proba"):
         raise ValueError(
-            f"estimator={labeling.estimator!r} has neither probabilities nor distances, which "
+            f"estimator={labeler.estimator!r} has neither probabilities nor distances, which "
             "pixel_attribution explains. Choose another, KMeans for instance."
         )
-    return labeling, seen
+    return labeler, seen
 
 
 def _check_not_none(**numbers: int | None) -> None:
@@ -202,11 +202,11 @@ def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
     return region
 
 
-def _choose(method: str, smooth: bool, labeling: Any) -> str:
+def _choose(method: str, smooth: bool, labeler: Any) -> str:
     if method == "integrated_gradients" and not smooth:
         raise ValueError(
             f"method='integrated_gradients' needs gradients, but there are none through "
-            f"{labeling.coder!r} and {labeling.estimator!r}. Pass method='occlusion'."
+            f"{labeler.encoder!r} and {labeler.estimator!r}. Pass method='occlusion'."
         )
     if method == "auto":
         return "integrated_gradients" if smooth else "occlusion"

@@ -15,8 +15,7 @@ from ..encoding._local_jets import SIGMAS, WIDE
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..segmentation._labeler import PixelLabeler
-from ..segmentation._segmenter import inside_segmenter
-from ..segmentation._targets import Targets
+from ..segmentation._targets import Targets, check_targets
 
 
 def component_importance(
@@ -89,14 +88,16 @@ def component_importance(
     if n_repeats < 1:
         raise ValueError(f"n_repeats={n_repeats}, but every group is shuffled at least once.")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-    labeled = inside_segmenter(segmenter, images)
-    labeling, seen = labeled[0][0], [image for _, image in labeled]
-    targets = None if y is None else segmenter._check_targets(images, y, seen)
+    batch = segmenter.batch(images)
+    labeler, seen = segmenter.labeler_, batch.images
+    targets = (
+        None if y is None else check_targets(batch, y, segmenter.ignore_label, segmenter.estimator)
+    )
     chosen = _choose(targets, seen, n_pixels, rng)
-    codes = gather(labeling.coder.encode_tile, seen, chosen)
+    codes = gather(labeler.encoder.encode_tile, seen, chosen)
     truth = None if targets is None else pick(targets.maps, chosen)
-    loss = _Loss(labeling, codes, truth, metric)
-    members = _groups(groups, labeling.coder, codes.shape[1])
+    loss = _Loss(labeler, codes, truth, metric)
+    members = _groups(groups, labeler.encoder, codes.shape[1])
     losses = np.array(
         [[loss(_shuffled(codes, own, rng)) for _ in range(n_repeats)] for own in members.values()]
     )
@@ -113,18 +114,18 @@ class _Loss:
     """What is lost when codes are spoilt."""
 
     def __init__(
-        self, labeling: PixelLabeler, codes: np.ndarray, truth: np.ndarray | None, metric: Any
+        self, labeler: PixelLabeler, codes: np.ndarray, truth: np.ndarray | None, metric: Any
     ) -> None:
-        self.labeling = labeling
+        self.labeler = labeler
         self.truth = truth
-        has_names = labeling.names is not None or is_classifier(labeling.estimator)
+        has_names = labeler.classes is not None or is_classifier(labeler.estimator)
         self.metric = metric or (accuracy_score if has_names else adjusted_rand_score)
-        self.labels = labeling.labels_of(codes)
+        self.labels = labeler.labels_of(codes)
         self.score = 0.0 if truth is None else self.metric(truth, self.labels)
 
     def __call__(self, codes: np.ndarray) -> float:
         """Return the share of pixels whose label changes, or the loss of the metric."""
-        labels = self.labeling.labels_of(codes)
+        labels = self.labeler.labels_of(codes)
         if self.truth is None:
             return float(np.mean(labels != self.labels))
         return float(self.score - self.metric(self.truth, labels))
@@ -145,7 +146,7 @@ def _shuffled(codes: np.ndarray, members: Sequence[int], rng: np.random.Generato
     return spoilt
 
 
-def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
+def _groups(groups: Any, encoder: Any, n: int) -> dict[str, list[int]]:
     """Return the members of every group, by name."""
     if isinstance(groups, Mapping):
         members = {str(name): [int(i) for i in own] for name, own in groups.items()}
@@ -158,8 +159,8 @@ def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
         return members
     if groups is not None:
         check_named("groups", groups, ("blocks",))
-    if groups == "blocks" and isinstance(coder, PixelEncoder) and coder.codes_.everything:
-        return _blocks(coder, n)
+    if groups == "blocks" and isinstance(encoder, PixelEncoder) and encoder.codes_.everything:
+        return _blocks(encoder, n)
     return {f"code {i}": [i] for i in range(n)}
 
 

@@ -70,5 +70,5 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
 def _usual(estimator: Any, codes: np.ndarray) -> np.ndarray:
     """Return codes (n, n_components) that tell what is usual."""
     if isinstance(estimator, AutoencoderTransformer):
-        return estimator._codes
+        return estimator.latent_sample_
     return codes.reshape(-1, codes.shape[-1])

@@ -39,12 +39,12 @@ class AttributionTarget(NamedTuple):
 
 
 def attribution_target(
-    labeling: PixelLabeler, image: np.ndarray, region: np.ndarray
+    labeler: PixelLabeler, image: np.ndarray, region: np.ndarray
 ) -> AttributionTarget:
     """Cut out what the labels of a region (H, W), bool, depend on."""
     y, x = np.nonzero(region)
     tile = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
-    place = _seen(labeling, tile, image.shape)
+    place = _seen(labeler, tile, image.shape)
     inner = tuple(
         slice(t.start - p.start, t.stop - p.start) for t, p in zip(tile, place, strict=True)
     )
@@ -52,16 +52,16 @@ def attribution_target(
     return AttributionTarget(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
 
 
-def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
+def _seen(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of another depend on."""
-    coder, refiner, grid = labeling.coder, labeling.refiner, STRIDE
+    encoder, refiner, grid = labeler.encoder, labeler.refiner, STRIDE
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
-    if isinstance(coder, PixelEncoder):
-        tile = pad_tile(tile, coder.codes_.reach, shape)
-        reach = coder.codes_.look.reader(coder.net_.module_).margin
+    if isinstance(encoder, PixelEncoder):
+        tile = pad_tile(tile, encoder.codes_.reach, shape)
+        reach = encoder.codes_.look.reader(encoder.net_.module_).margin
     else:
-        reach = coder.patch_size // 2
+        reach = encoder.patch_size // 2
     # What lies on a grid lies on it in the window as well.
     rows, columns = (
         slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
@@ -71,15 +71,15 @@ def _seen(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
 
 
 class LogOdds:
-    """Mean log-odds of one segment against another, of any labeling: windows are asked one by one.
+    """Mean log-odds of one segment against another, of any labeler: windows are asked one by one.
 
     Calling it with windows (N, C, H', W') returns (N,).
     """
 
-    def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
-        self.labeling = labeling
+    def __init__(self, labeler: PixelLabeler, question: AttributionTarget) -> None:
+        self.labeler = labeler
         self.question = question
-        self.labels = _labels(labeling)
+        self.labels = _labels(labeler)
         self.segment = self.other = 0  # columns
 
     def choose(self, segment: Any, other: Any) -> None:
@@ -104,7 +104,7 @@ class LogOdds:
         """(N, C, H', W') -> (N, h, w, k), but for a constant of every pixel."""
         windows = x.movedim(1, -1).cpu().numpy()
         tile = self.question.tile
-        found = np.stack([self.labeling.probabilities(window, tile) for window in windows])
+        found = np.stack([self.labeler.probabilities(window, tile) for window in windows])
         return torch.from_numpy(np.log(np.maximum(found, LEAST_PROBABILITY)))
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -126,9 +126,9 @@ class LogOdds:
 class TorchLogOdds(LogOdds):
     """The same, differentiable and for many windows at once; needs a PixelEncoder and a head."""
 
-    def __init__(self, labeling: PixelLabeler, question: AttributionTarget) -> None:
-        super().__init__(labeling, question)
-        encoder, refiner, window = labeling.coder, labeling.refiner, question.window
+    def __init__(self, labeler: PixelLabeler, question: AttributionTarget) -> None:
+        super().__init__(labeler, question)
+        encoder, refiner, window = labeler.encoder, labeler.refiner, question.window
         self.codes, scale = encoder.codes_, encoder.scale_
         module = copy.deepcopy(encoder.net_.module_).eval().requires_grad_(False)
         self.reader: Any = self.codes.look.reader(module)
@@ -146,15 +146,15 @@ class TorchLogOdds(LogOdds):
             for part, outer in zip(tile, around, strict=True)
         )
         self.encode = self.codes.encoder(rows, columns, self.finely, np.float32, self.device)
-        self.head: Any = _head(labeling)
+        self.head: Any = _head(labeler)
         self.mirrored = _mirrored(window.shape, around, self.reader.margin)
         self.scale = torch.from_numpy(scale).float()[..., None, None]
         self.standard = [torch.from_numpy(np.asarray(a)) for a in self.codes.standard(self.finely)]
-        segments = labeling.possible_segments() if refiner is None else refiner.classes_
+        segments = labeler.possible_segments() if refiner is None else refiner.classes_
         self.labels = segments
         self.groups: list[list[int]] = []  # columns of segments that stand for one class
-        if labeling.names is not None:
-            classes = labeling.names.of(segments)
+        if labeler.classes is not None:
+            classes = labeler.classes.of(segments)
             self.labels = np.unique(classes)
             self.groups = [np.flatnonzero(classes == label).tolist() for label in self.labels]
 
@@ -183,23 +183,23 @@ class TorchLogOdds(LogOdds):
         return torch.einsum("hi,nijk,wj->nhwk", down, evidence, across)
 
 
-def is_differentiable(labeling: PixelLabeler) -> bool:
+def is_differentiable(labeler: PixelLabeler) -> bool:
     """Tell whether there are gradients from labels to pixels."""
-    return isinstance(labeling.coder, PixelEncoder) and _head(labeling) is not None
+    return isinstance(labeler.encoder, PixelEncoder) and _head(labeler) is not None
 
 
-def _labels(labeling: PixelLabeler) -> np.ndarray:
+def _labels(labeler: PixelLabeler) -> np.ndarray:
     """Return the labels in the order of the columns of `Labeling.probabilities`."""
-    if labeling.names is not None:
-        return np.unique(labeling.names.classes)
-    return labeling.possible_segments()
+    if labeler.classes is not None:
+        return np.unique(labeler.classes.classes)
+    return labeler.possible_segments()
 
 
-def _head(labeling: PixelLabeler) -> Head | None:
-    refiner = labeling.refiner
+def _head(labeler: PixelLabeler) -> Head | None:
+    refiner = labeler.refiner
     if refiner is not None:
         return torch_head(refiner.model, np.nan)
-    return torch_head(labeling.estimator, getattr(labeling, "variance", np.nan))
+    return torch_head(labeler.estimator, getattr(labeler, "variance", np.nan))
 
 
 def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:
@@ -210,7 +210,7 @@ def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:
 
 
 def _gathering(refiner: BoundaryRefiner, grid: Tile, tile: Tile, axis: int) -> Tensor:
-    """Return the weights (pixels, grid) of `BoundaryRefiner.gather` along one axis, which are separable."""
+    """Return the weights (pixels, grid) of `BoundaryRefiner.gather` along one axis."""
     n, one = len(range(grid[axis].start, grid[axis].stop, refiner.step)), slice(0, 1)
     units = np.eye(n, dtype=np.float32)[:, None]
     weights = refiner.gather(units, (grid[axis], one), (tile[axis], one))

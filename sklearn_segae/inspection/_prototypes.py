@@ -10,11 +10,9 @@ from scipy import ndimage
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from ..imaging._label_maps import merge_small_regions
 from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
-from ..segmentation._segmenter import inside_segmenter
 
 DISCOUNT = 0.8  # of the score for every better patch of the same image
 SIDE = 128  # of the tiles that are looked at of a large image, in pixels
@@ -81,7 +79,7 @@ def segment_prototypes(
     checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
     _refuse(segmenter, checked, n_prototypes, size, max_pixels)
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
-    seen = _look(segmenter, checked, parts, size)
+    seen = _segment_parts(segmenter, checked, parts, size)
     chosen = []
     for segment in np.unique(np.concatenate([np.unique(own.labels) for own in seen])):
         scores = _scores(segmenter, seen, segment, size)
@@ -148,16 +146,16 @@ def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iter
         yield Part(i, tile)
 
 
-def _look(segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int) -> list[Seen]:
-    inside, told = inside_segmenter(segmenter, images), hasattr(segmenter, "predict_proba")
-    seen = []
+def _segment_parts(
+    segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int
+) -> list[Seen]:
+    batch, is_told = segmenter.batch(images), hasattr(segmenter, "predict_proba")
+    labelers, seen = segmenter.labelers(batch), []
     for i, tile in parts:
-        (labeling, image), work = inside[i], TileRequest(within=tile)
-        labels = labeling.label_map(image, work)
-        if segmenter.min_size:
-            labels = merge_small_regions(labels, segmenter.min_size)
-        probabilities = labeling.probability_map(image, work) if told else None
-        codes = labeling.code_map(image, work)
+        labeler, image, request = labelers[i], batch.images[i], TileRequest(within=tile)
+        labels = labeler.label_map(image, request, segmenter.min_size)
+        probabilities = labeler.probability_map(image, request) if is_told else None
+        codes = labeler.code_map(image, request)
         seen.append(Seen(labels, probabilities, codes, _patch_means(codes, size)))
     return seen
 

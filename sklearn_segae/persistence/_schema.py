@@ -46,10 +46,10 @@ _OF_TRAINED: Hints = {
 LEARNT: dict[type, Hints] = {
     AutoencoderTransformer: {
         **_OF_TRAINED,
-        "_layout": Layout,
-        "_variant": Plain,
-        "_n_components": int,
-        "_codes": Array,
+        "layout_": Layout,
+        "variant_": Plain,
+        "n_components_": int,
+        "latent_sample_": Array,
         "validation_loss_curve_": list[float],
         "kl_": float,
         "device_": str,
@@ -79,21 +79,17 @@ LEARNT: dict[type, Hints] = {
         "rows_": bool,
         "typical_range_": Array,
         "_seed": int,
-        "_fitted": PixelLabeler,
         "_trees": TreeBuilder | None,
-        "encoder_": Any,
-        "estimator_": Any,
+        "labeler_": PixelLabeler,
         "n_segments_": int | list[int],
         "labels_": Array | list[Array],
-        "classes_": Array,
-        "segment_classes_": Array,
     },
 }
 
 # All that these consist of; named tuples know it themselves.
 PARTS: dict[type, Hints] = {
     PixelLabeler: {
-        "coder": PixelEncoder | PatchEncoder,
+        "encoder": PixelEncoder | PatchEncoder,
         "estimator": Any,
         "n_segments": int | str,
         "refine": bool,
@@ -101,7 +97,7 @@ PARTS: dict[type, Hints] = {
         "rng": np.random.Generator,
         "extension": Any,
         "refiner": BoundaryRefiner | None,
-        "names": SegmentClasses | None,
+        "classes": SegmentClasses | None,
         "n_codes": int,
         "variance": float,
     },

@@ -15,6 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
+from ..imaging._label_maps import merge_small_regions
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles
 from ..imaging._tiles import Tile
@@ -25,6 +26,7 @@ from ._gaussian_mixture import ShrunkMixture
 from ._grid_sample import GridSample
 from ._segment_classes import SegmentClasses, assign_classes, segment_centers
 from ._targets import Targets
+from ._uncertainty import MEASURES
 
 
 def fit_weighted(
@@ -66,7 +68,7 @@ class PixelLabeler:
 
     Parameters
     ----------
-    coder : PixelEncoder or PatchEncoder
+    encoder : PixelEncoder or PatchEncoder
         A fitted one: `encode_tile(image, tile)` -> (h, w, F).
     estimator : estimator or None
         To be fitted to codes. None is k-means, its optimum chosen by narrow codes; needs `refine`.
@@ -82,14 +84,14 @@ class PixelLabeler:
 
     def __init__(
         self,
-        coder: PixelEncoder | PatchEncoder,
+        encoder: PixelEncoder | PatchEncoder,
         estimator: Any,
         n_segments: int | str,
         refine: bool,
         n_pixels: int,
         rng: np.random.Generator,
     ) -> None:
-        self.coder: Any = coder
+        self.encoder: Any = encoder
         self.estimator = estimator
         self.n_segments = n_segments
         self.refine = refine
@@ -97,7 +99,7 @@ class PixelLabeler:
         self.rng = rng
         self.extension: Any = None
         self.refiner: BoundaryRefiner | None = None
-        self.names: SegmentClasses | None = None
+        self.classes: SegmentClasses | None = None
 
     def fit_clusterer(self, images: Sequence[np.ndarray]) -> Self:
         """Fit to a sample of all pixels."""
@@ -120,7 +122,7 @@ class PixelLabeler:
         n_most = self._n_affordable // (2 if learns_from_others else 1)
         chosen = choose_labeled(targets.maps, targets.known, n_most, self.rng)
         y, weight = targets.pick(chosen)
-        codes = gather(self.coder.encode_tile, images, chosen)
+        codes = gather(self.encoder.encode_tile, images, chosen)
         self.n_codes = codes.shape[1]
         if learns_from_others:
             more = self._unlabeled(images, targets, len(y))
@@ -131,47 +133,46 @@ class PixelLabeler:
 
     def fine_tune(
         self, images: Sequence[np.ndarray], targets: Targets, strength: float, seed: int
-    ) -> PixelEncoder:
-        """Train a fitted head and its encoder on together, and return the encoder."""
-        self.coder, self.estimator = fine_tune(
-            self.coder, self.estimator, images, targets, strength, seed
+    ) -> None:
+        """Train a fitted head and its encoder on together."""
+        self.encoder, self.estimator = fine_tune(
+            self.encoder, self.estimator, images, targets, strength, seed
         )
-        return self.coder
 
-    def name(self, images: Sequence[np.ndarray], targets: Targets) -> SegmentClasses:
-        """Name the segments of a clusterer by the labeled pixels of images."""
-        nameless = copy.copy(self)  # should this fail, the old names stay
-        nameless.names = None
-        self.names = nameless._find_names(images, targets)
-        return self.names
+    def assign_classes(self, images: Sequence[np.ndarray], targets: Targets) -> None:
+        """Give the segments of a clusterer the classes of the labeled pixels of images."""
+        without = copy.copy(self)  # should this fail, the old classes stay
+        without.classes = None
+        self.classes = without._find_classes(images, targets)
 
-    def _find_names(self, images: Sequence[np.ndarray], targets: Targets) -> SegmentClasses:
+    def _find_classes(self, images: Sequence[np.ndarray], targets: Targets) -> SegmentClasses:
         maps = [self.label_map(image) for image in images]
         segments = np.unique(np.concatenate([self.possible_segments(), *map(np.unique, maps)]))
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
-        codes = gather(self.coder.encode_tile, images, chosen)
+        codes = gather(self.encoder.encode_tile, images, chosen)
         centers = segment_centers(codes, pick(maps, chosen), segments)
         labeled = [np.flatnonzero(known) for known in targets.known]
         y, weight = targets.pick(labeled)
         return assign_classes(segments, centers, pick(maps, labeled), y, weight)
 
-    def label_map(self, image: np.ndarray, work: TileRequest = ANYHOW) -> Any:
-        """(H, W, C) -> (H, W)."""
+    def label_map(self, image: np.ndarray, request: TileRequest = ANYHOW, min_size: int = 0) -> Any:
+        """(H, W, C) -> (H, W), patches of fewer than `min_size` pixels merged."""
         if self.refiner is None:
-            return self._map(self._used_codes, image, [self.labels_of], work)
-        classes = self.refiner.classes_
-        names: list[Step] = [] if self.names is None else [self.names.of]
-        steps = [lambda likely: classes[likely.argmax(1)], *names]
-        return self._map(self.refiner.probabilities, image, steps, work)
+            labels = self._map(self._used_codes, image, [self.labels_of], request)
+        else:
+            segments = self.refiner.classes_
+            assign: list[Step] = [] if self.classes is None else [self.classes.of]
+            steps = [lambda likely: segments[likely.argmax(1)], *assign]
+            labels = self._map(self.refiner.probabilities, image, steps, request)
+        return merge_small_regions(labels, min_size) if min_size else labels
 
-    def probability_map(
-        self,
-        image: np.ndarray,
-        work: TileRequest = ANYHOW,
-        then: Step | None = None,
-    ) -> Any:
-        """(H, W, C) -> (H, W, k), in the order of the labels, or what `then` makes of them."""
-        return self._map(self.probabilities, image, [] if then is None else [then], work)
+    def probability_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
+        """(H, W, C) -> (H, W, k), in the order of the labels."""
+        return self._map(self.probabilities, image, [], request)
+
+    def uncertainty_map(self, image: np.ndarray, request: TileRequest, measure: str) -> Any:
+        """(H, W, C) -> (H, W), a measure of `_uncertainty.MEASURES`."""
+        return self._map(self.probabilities, image, [MEASURES[measure]], request)
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """(h, w, k), how likely every segment is at the pixels of a tile."""
@@ -182,24 +183,26 @@ class PixelLabeler:
         else:
             columns = np.searchsorted(self.possible_segments(), self.refiner.classes_)
             found = self._among_all(columns, self.refiner.probabilities(image, tile))
-        return found if self.names is None else self.names.gather(found)
+        return found if self.classes is None else self.classes.gather(found)
 
     def labels_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the labels (n,) of codes (n, F), without looking at borders."""
         labels = self._predict(codes)
-        return labels if self.names is None else self.names.of(labels)
+        return labels if self.classes is None else self.classes.of(labels)
 
-    def decision_map(self, image: np.ndarray, work: TileRequest = ANYHOW) -> Any:
+    def decision_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
         """(H, W, C) -> (H, W) or (H, W, k)."""
-        return self._map(self.coder.encode_tile, image, [self.estimator.decision_function], work)
+        return self._map(
+            self.encoder.encode_tile, image, [self.estimator.decision_function], request
+        )
 
-    def code_map(self, image: np.ndarray, work: TileRequest = ANYHOW) -> Any:
+    def code_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
         """(H, W, C) -> (H, W, F)."""
-        return self._map(self.coder.encode_tile, image, [], work)
+        return self._map(self.encoder.encode_tile, image, [], request)
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile of an image takes."""
-        halo, padded, inner = self.coder.cost(image)
+        halo, padded, inner = self.encoder.cost(image)
         if self.refiner is not None:
             halo += self.refiner.halo
         # Codes and what an estimator makes of them, in float64, and again on their way.
@@ -211,11 +214,11 @@ class PixelLabeler:
         encode: Callable[[np.ndarray, Tile], np.ndarray],
         image: np.ndarray,
         steps: Sequence[Step],
-        work: TileRequest,
+        request: TileRequest,
     ) -> Any:
         """Take the codes of every tile through all steps, in tiles that memory has room for."""
         function = partial(reduce, _apply, steps)
-        return map_tiles(encode, image, function, self.cost(image), work)
+        return map_tiles(encode, image, function, self.cost(image), request)
 
     def score(self, images: Sequence[np.ndarray]) -> float:
         """Return the estimator's own score on a sample of the pixels, the same every time."""
@@ -231,17 +234,17 @@ class PixelLabeler:
         chosen = [c[unlabeled.ravel()[c]] for c, unlabeled in masks]
         if not any(map(len, chosen)):
             return np.empty((0, self.n_codes))
-        return gather(self.coder.encode_tile, images, chosen)
+        return gather(self.encoder.encode_tile, images, chosen)
 
     def _survey(self, images: Sequence[np.ndarray]) -> GridSample | None:
-        return GridSample(self.coder, images, self.rng) if self.refine else None
+        return GridSample(self.encoder, images, self.rng) if self.refine else None
 
     def _sample(self, images: Sequence[np.ndarray], survey: GridSample | None) -> np.ndarray:
         """Return codes of pixels at random, few of them for clusterers of quadratic cost."""
         n_pixels = self._n_affordable
         if survey is not None:
             return survey.wide[self.rng.permutation(len(survey))[:n_pixels]]
-        return gather(self.coder.encode_tile, images, choose_pixels(images, n_pixels, self.rng))
+        return gather(self.encoder.encode_tile, images, choose_pixels(images, n_pixels, self.rng))
 
     @property
     def _n_affordable(self) -> int:
@@ -268,7 +271,7 @@ class PixelLabeler:
 
     def _fit_refiner(self, survey: GridSample | None) -> Self:
         if survey is not None:
-            refiner = BoundaryRefiner(self.coder)
+            refiner = BoundaryRefiner(self.encoder)
             if refiner.fit(survey, self._predict(survey.wide), self.n_pixels, self.rng):
                 self.refiner = refiner
         return self
@@ -279,9 +282,9 @@ class PixelLabeler:
     def _used_codes(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the codes of a tile, as far as the estimator looks at them."""
         looks_at_some = isinstance(self.estimator, ShrunkMixture)
-        if looks_at_some and isinstance(self.coder, PixelEncoder):
-            return self.coder.encode_tile(image, tile, used=self.estimator.used_)
-        return self.coder.encode_tile(image, tile)
+        if looks_at_some and isinstance(self.encoder, PixelEncoder):
+            return self.encoder.encode_tile(image, tile, used=self.estimator.used_)
+        return self.encoder.encode_tile(image, tile)
 
     def _predict(self, codes: np.ndarray) -> np.ndarray:
         estimator = self.estimator if self.extension is None else self.extension
