@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..segmentation._estimators import ESTIMATORS
 from ..storage._files import read_image
 from ._paths import expand
 
@@ -27,11 +28,9 @@ from it; Ctrl-C ends it. Several images share one model.
 """
 
 
-class Classifier(StrEnum):
-    """What learns from the strokes."""
-
-    trees = "trees"
-    head = "head"
+Classifier = StrEnum(  # type: ignore[misc]
+    "Classifier", [name for name, row in ESTIMATORS.items() if row.is_classifier]
+)
 
 
 def annotate(
@@ -53,8 +52,12 @@ def annotate(
         str, typer.Option(help="Names of the classes, with commas between them.")
     ] = "class 1,class 2",
     estimator: Annotated[
-        Classifier, typer.Option(help="Trees, or a small network, whose model needs no trust.")
-    ] = Classifier.trees,
+        Classifier,
+        typer.Option(
+            metavar="NAME",
+            help=f"{', '.join(Classifier)}; models of a head, a small network, need no trust.",
+        ),
+    ] = Classifier("trees"),  # noqa: B008
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     seed: Annotated[int, typer.Option(help="Equal seeds and strokes, equal labels.")] = 0,
@@ -68,10 +71,10 @@ def annotate(
     from ..annotate._session import AnnotationSession
 
     names = [name.strip() for name in classes.split(",")]
-    scribbles = AnnotationSession(
+    session = AnnotationSession(
         pictures, strokes, names=names, classifier=estimator.value, random_state=seed
     )
-    with AnnotationServer(scribbles, [path.name for path in images], port) as server:
+    with AnnotationServer(session, [path.name for path in images], port) as server:
         server.encode()
         print(f"{server.url}\nOnly this machine can open it. Ctrl-C ends it.", flush=True)
         if browser:

@@ -11,11 +11,19 @@ import numpy as np
 import typer
 
 from .._compat import require
+from ..segmentation._estimators import is_supervised
 from ..storage._label_files import read_labels
 from ..storage._pages import Pages
 from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
-from ._models import Estimator, learn, make_estimator, make_segmenter, summary
+from ._models import (
+    AUTO,
+    Estimator,
+    fit_model,
+    make_estimator,
+    make_segmenter,
+    summary,
+)
 from ._options import (
     FILES,
     LEARNING,
@@ -79,7 +87,7 @@ def fit(
             help=f"{', '.join(Estimator)}: of labels, or of clusters.",
             rich_help_panel=LEARNING,
         ),
-    ] = Estimator.auto,
+    ] = AUTO,
     ignore_label: IgnoreLabel = [],  # noqa: B006
     max_memory: MaxMemory = "1GiB",
     force: Force = False,
@@ -115,7 +123,7 @@ def fit(
         segmenter = make_segmenter(make_estimator(estimator, bool(truths)), parameters)
         y = None if maps is None else _fitting(pages, loaded, maps)
         with errors_name(source_files(pages)):
-            learn(segmenter, [image for of_file in loaded for image in of_file], y, advance)
+            fit_model(segmenter, [image for of_file in loaded for image in of_file], y, advance)
         _save(segmenter, out)
     seconds, told = time.perf_counter() - start, summary(segmenter)
     what = f"{len(told['classes'])} classes" if truths else f"{told['n_segments']} segments"
@@ -127,7 +135,7 @@ def _check_options(
     estimator: Estimator, truths: list[Path], out: Path, images: list[Path], force: bool
 ) -> None:
     """Raise an error for what could not be learnt, or not be saved, before any work is done."""
-    if estimator.is_classifier and not truths:
+    if is_supervised(estimator.value) and not truths:
         raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
     check_overwrite([out], [*images, *truths], force)
     check_model_name(out)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..segmentation._estimators import ESTIMATORS, named
 from ._console import Advance
 
 UNTRUSTED = re.compile(r"pass load\(path, trusted=\[(.*)\]\)")
@@ -48,62 +49,42 @@ def _options(found: re.Match[str]) -> str:
     return "pass " + " ".join(f"--trust {name}" for name in re.findall(r"'([^']+)'", found[1]))
 
 
-class Estimator(StrEnum):
-    """Names of clusterers and classifiers."""
-
-    auto = "auto"
-    forest = "forest"
-    head = "head"
-    logistic = "logistic"
-    boosting = "boosting"
-    kmeans = "kmeans"
-    mixture = "mixture"
-
-    @property
-    def is_classifier(self) -> bool:
-        """Whether it cannot do without labels."""
-        return self.value in ("forest", "head", "logistic", "boosting")
+Estimator = StrEnum("Estimator", ["auto", *ESTIMATORS])  # type: ignore[misc]
+AUTO = Estimator("auto")
 
 
-def make_estimator(name: Estimator, supervised: bool) -> Any:
-    """Return what `AESegmenter(estimator=...)` takes; "auto" is a head if there are labels."""
-    from sklearn.cluster import KMeans
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.mixture import GaussianMixture
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    makers: dict[str, Callable[[], Any]] = {
-        "auto": lambda: "head" if supervised else None,
-        "forest": RandomForestClassifier,
-        "head": lambda: "head",
-        "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "boosting": HistGradientBoostingClassifier,
-        "kmeans": lambda: KMeans(n_init=20),
-        "mixture": lambda: GaussianMixture(n_init=5),
-    }
-    return makers[name]()
+def make_estimator(name: str, supervised: bool) -> Any:
+    """Return an estimator of the table; "auto" is a head if there are labels, else the default."""
+    if name == "auto":
+        return "head" if supervised else None
+    return named(name)
 
 
 def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
     """Return an unfitted segmenter; parameters that are None stay at their defaults."""
     # Imported here and below: torch takes seconds, and `segae --help` should not.
+    from sklearn.base import is_classifier
+
+    from ..segmentation._recipe import default_encoder
     from ..segmentation._segmenter import AESegmenter
 
     segmenter = AESegmenter(estimator=estimator)
-    segmenter.encoder = segmenter._default_encoder  # so that parameters of it can be set
+    # Not None, so that parameters of it can be set.
+    segmenter.encoder = default_encoder(is_classifier(segmenter))
     return segmenter.set_params(**{k: v for k, v in parameters.items() if v is not None})
 
 
-def learn(
+def fit_model(
     segmenter: Any, images: Sequence[Any], maps: Sequence[Any] | None, advance: Advance
 ) -> Any:
     """Fit to images and perhaps to label maps, by which a clusterer's segments are named."""
+    from sklearn.base import is_classifier
+
     from ..training._callbacks import EpochEnd
 
     has_epochs = hasattr(segmenter.encoder, "callbacks")
-    step = "classifying" if segmenter._is_supervised else "clustering"
+    supervised = is_classifier(segmenter)
+    step = "classifying" if supervised else "clustering"
 
     def tell(epoch: int, n_epochs: int, loss: float) -> None:
         advance("training", epoch, n_epochs)
@@ -114,7 +95,7 @@ def learn(
         segmenter.encoder.callbacks = [EpochEnd(tell)]
     advance("training", 0, 1)
     segmenter.fit(images, maps)
-    if maps is not None and not segmenter._is_supervised:
+    if maps is not None and not supervised:
         segmenter.assign_classes(images, maps)
     advance(step, 1, 1)
     if has_epochs:  # a model on disk has no functions in it

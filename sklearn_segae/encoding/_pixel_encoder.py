@@ -23,7 +23,7 @@ from .._base import CallbackSupportMixin, Documented, Epochs, FitTask, all_or_no
 from ..imaging._image_batch import check_batch, image_batch
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
-from ..imaging._tiles import Tile
+from ..imaging._tiles import Tile, pad_tile, widen_tile
 from ..imaging._validation import check_array_like
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
@@ -388,6 +388,16 @@ class PixelEncoder(
     def code_map(self, image: np.ndarray, work: TileRequest) -> Any:
         """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
         return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
+
+    @property
+    def sharpens(self) -> bool:
+        """Whether there are narrower codes, by which borders are refined."""
+        return self.codes_.sharpens
+
+    def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Return the pixels that the codes of a tile depend on."""
+        margin = self.codes_.look.reader(self.net_.module_).margin
+        return widen_tile(pad_tile(tile, self.codes_.reach, shape), margin, shape)
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile of an image takes."""

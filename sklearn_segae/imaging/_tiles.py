@@ -76,6 +76,12 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     return part[np.ix_(rows - top, columns - left)]
 
 
+def widen_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
+    """Return the tile with `reach` more pixels on every side, as far as there are any."""
+    rows, columns = (slice(part.start - reach, part.stop + reach) for part in tile)
+    return clip_tile((rows, columns), shape)
+
+
 def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
     """Return the tile with `reach` or more pixels on every side, as far as there are any.
 

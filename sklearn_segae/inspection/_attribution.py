@@ -173,7 +173,7 @@ def _labeler_of(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
     (labeler,), (seen,) = segmenter.labelers(batch), batch.images
     if not hasattr(segmenter, "predict_proba"):
         raise ValueError(
-            f"estimator={labeler.estimator!r} has neither probabilities nor distances, which "
+            f"estimator={segmenter.estimator_!r} has neither probabilities nor distances, which "
             "pixel_attribution explains. Choose another, KMeans for instance."
         )
     return labeler, seen
@@ -206,7 +206,7 @@ def _choose(method: str, smooth: bool, labeler: Any) -> str:
     if method == "integrated_gradients" and not smooth:
         raise ValueError(
             f"method='integrated_gradients' needs gradients, but there are none through "
-            f"{labeler.encoder!r} and {labeler.estimator!r}. Pass method='occlusion'."
+            f"{labeler.encoder!r} and {labeler.estimator.estimator!r}. Pass method='occlusion'."
         )
     if method == "auto":
         return "integrated_gradients" if smooth else "occlusion"

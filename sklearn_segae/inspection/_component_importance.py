@@ -118,7 +118,7 @@ class _Loss:
     ) -> None:
         self.labeler = labeler
         self.truth = truth
-        has_names = labeler.classes is not None or is_classifier(labeler.estimator)
+        has_names = labeler.classes is not None or is_classifier(labeler.estimator.estimator)
         self.metric = metric or (accuracy_score if has_names else adjusted_rand_score)
         self.labels = labeler.labels_of(codes)
         self.score = 0.0 if truth is None else self.metric(truth, self.labels)

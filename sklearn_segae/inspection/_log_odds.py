@@ -54,20 +54,12 @@ def attribution_target(
 
 def _seen(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of another depend on."""
-    encoder, refiner, grid = labeler.encoder, labeler.refiner, STRIDE
+    refiner, grid = labeler.refiner, STRIDE
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
-    if isinstance(encoder, PixelEncoder):
-        tile = pad_tile(tile, encoder.codes_.reach, shape)
-        reach = encoder.codes_.look.reader(encoder.net_.module_).margin
-    else:
-        reach = encoder.patch_size // 2
+    rows, columns = labeler.encoder.receptive_field(tile, shape)
     # What lies on a grid lies on it in the window as well.
-    rows, columns = (
-        slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
-        for part, size in zip(tile, shape[:2], strict=True)
-    )
-    return rows, columns
+    return tuple(slice(part.start // grid * grid, part.stop) for part in (rows, columns))  # type: ignore[return-value]
 
 
 class LogOdds:
@@ -150,7 +142,7 @@ class TorchLogOdds(LogOdds):
         self.mirrored = _mirrored(window.shape, around, self.reader.margin)
         self.scale = torch.from_numpy(scale).float()[..., None, None]
         self.standard = [torch.from_numpy(np.asarray(a)) for a in self.codes.standard(self.finely)]
-        segments = labeler.possible_segments() if refiner is None else refiner.classes_
+        segments = labeler.segments if refiner is None else refiner.classes_
         self.labels = segments
         self.groups: list[list[int]] = []  # columns of segments that stand for one class
         if labeler.classes is not None:
@@ -192,14 +184,14 @@ def _labels(labeler: PixelLabeler) -> np.ndarray:
     """Return the labels in the order of the columns of `Labeling.probabilities`."""
     if labeler.classes is not None:
         return np.unique(labeler.classes.classes)
-    return labeler.possible_segments()
+    return labeler.segments
 
 
 def _head(labeler: PixelLabeler) -> Head | None:
     refiner = labeler.refiner
     if refiner is not None:
         return torch_head(refiner.model, np.nan)
-    return torch_head(labeler.estimator, getattr(labeler, "variance", np.nan))
+    return torch_head(labeler.estimator.estimator, getattr(labeler.estimator, "variance", np.nan))
 
 
 def _mirrored(shape: tuple[int, ...], tile: Tile, margin: int) -> list[Tensor]:

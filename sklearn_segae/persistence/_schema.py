@@ -16,6 +16,16 @@ from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._projection import Projection
 from ..regions._tree_builder import TreeBuilder
+from ..segmentation._adapters import (
+    Adapter,
+    BlockwiseGraph,
+    Classifier,
+    Clusterer,
+    InductiveClusterer,
+    SelfTraining,
+    SoftKMeans,
+    SparseMixture,
+)
 from ..segmentation._boundary_refinement import BoundaryRefiner
 from ..segmentation._gaussian_mixture import ShrunkMixture
 from ..segmentation._labeler import PixelLabeler
@@ -90,17 +100,22 @@ LEARNT: dict[type, Hints] = {
 PARTS: dict[type, Hints] = {
     PixelLabeler: {
         "encoder": PixelEncoder | PatchEncoder,
-        "estimator": Any,
+        "estimator": Adapter,
         "n_segments": int | str,
         "refine": bool,
         "n_pixels": int,
         "rng": np.random.Generator,
-        "extension": Any,
         "refiner": BoundaryRefiner | None,
         "classes": SegmentClasses | None,
         "n_codes": int,
-        "variance": float,
     },
+    Classifier: {"estimator": Any},
+    SelfTraining: {"estimator": Any},
+    BlockwiseGraph: {"estimator": Any},
+    Clusterer: {"estimator": Any, "classes_": Array},
+    SparseMixture: {"estimator": Any, "classes_": Array},
+    SoftKMeans: {"estimator": Any, "classes_": Array, "variance": float},
+    InductiveClusterer: {"estimator": Any, "classes_": Array, "neighbor": Any},
     Loss: {"given": str},
     Net: {
         "architecture": dict,
@@ -118,8 +133,6 @@ PARTS: dict[type, Hints] = {
         for cls in (Codes, Everything, Layout, FeatureSettings, SegmentClasses, Projection)
     },
 }
-MAY_LACK = {"variance"}  # of k-means alone
-
 # Between what numbers lie, so that nothing is computed over half the world for one pixel.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
@@ -143,7 +156,7 @@ def hints_of(cls: type) -> Hints:
 def check_state(cls: type, state: dict[str, Any]) -> None:
     """Raise an error if the attributes are not those of the class."""
     hints = hints_of(cls)
-    own = set(cls._get_param_names()) if cls in LEARNT else set(hints) - MAY_LACK  # type: ignore[attr-defined]
+    own = set(cls._get_param_names()) if cls in LEARNT else set(hints)  # type: ignore[attr-defined]
     if not own <= set(state) <= set(hints):
         wrong = sorted((own - set(state)) | (set(state) - set(hints)))
         raise ValueError(f"{cls.__name__} has too few or too many attributes: {wrong[:5]}.")

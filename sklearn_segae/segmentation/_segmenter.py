@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -12,24 +13,20 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
     is_classifier,
-    is_regressor,
 )
-from sklearn.cluster import KMeans
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_is_fitted
 
 from .._base import (
     CallbackSupportMixin,
     Documented,
     FitTask,
     all_or_nothing,
-    check_metadata,
     draw_seed,
-    seeded_clone,
 )
-from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
+from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._dask import is_dask
 from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
@@ -39,44 +36,17 @@ from ..imaging._normalization import typical_range
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
-from ._gaussian_mixture import ShrunkMixture
+from ._adapters import adapt
+from ._estimators import ESTIMATORS, is_supervised, named
 from ._labeler import PixelLabeler
-from ._pixel_head import PixelHead
-from ._targets import Targets, check_targets
+from ._recipe import check_parameters, fit_encoder, fit_labelers
+from ._targets import check_targets
 from ._uncertainty import MEASURES
 
 
-def _has_probabilities(segmenter: Any) -> bool:
-    """Tell whether the estimator has probabilities, or distances to make them of."""
-    estimator = getattr(segmenter, "estimator_", segmenter.estimator)
-    by_name = estimator is None or isinstance(estimator, str)
-    return by_name or hasattr(estimator, "predict_proba") or hasattr(estimator, "transform")
-
-
-def _has_decision_function(segmenter: Any) -> bool:
-    return hasattr(getattr(segmenter, "estimator_", segmenter.estimator), "decision_function")
-
-
-def _has_score(segmenter: Any) -> bool:
-    by_name = segmenter.estimator is None or isinstance(segmenter.estimator, str)
-    return by_name or hasattr(segmenter.estimator, "score")
-
-
-def check_are_estimators(encoder: Any, estimator: Any) -> None:
-    """Raise an error for classes in place of instances, and for estimators without labels."""
-    for name, value in (("encoder", encoder), ("estimator", estimator)):
-        if isinstance(value, type):
-            raise TypeError(
-                f"{name}={value.__name__} is a class. Pass an instance: {name}={value.__name__}()."
-            )
-    if estimator is None or isinstance(estimator, str):
-        return
-    labels = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
-    if not labels or is_regressor(estimator):
-        raise TypeError(
-            f"estimator={estimator!r:.80} gives no labels. Pass a clusterer, a mixture or a "
-            "classifier."
-        )
+def _can(method: str) -> Callable[[Any], bool]:
+    """Return a function that tells whether the estimator of a segmenter has a method."""
+    return lambda segmenter: hasattr(segmenter._adapter, method)
 
 
 class AESegmenter(
@@ -99,16 +69,19 @@ class AESegmenter(
         None is :class:`PixelEncoder` with its defaults, or for classifiers
         `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer
         sees the patch around a pixel as one row; "passthrough" hands the pixels on as they are.
-    estimator : estimator, "head" or None, default=None
+        What is inside a :class:`~sklearn.frozen.FrozenEstimator` is used as it was fitted, without
+        training; to images as this normalizes them, or pass `normalize="dataset"`.
+    estimator : estimator, str or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
         with shrunk covariances where the encoder's `features_` is "intensity", else k-means from
         twenty starts. If borders are refined, codes of narrower pooling have a say in which of its
         optima is taken: that with the shortest description length [2]_. A clusterer without
         `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
-        the nearest code. A classifier needs `y` and learns from its labeled pixels; "head" is a
-        :class:`PixelHead`. Those of :mod:`sklearn.semi_supervised` get unlabeled pixels too, up
-        to `n_fit_pixels` together (2,000 for graphs of label spreading), at least half of them
-        unlabeled if there are so many.
+        the nearest code. A classifier needs `y` and learns from its labeled pixels. Those of
+        :mod:`sklearn.semi_supervised` get unlabeled pixels too, up to `n_fit_pixels` together
+        (2,000 for graphs of label spreading), at least half of them unlabeled if there are so many.
+        A name is one of "head" (a :class:`PixelHead`), "trees", "forest", "boosting", "logistic",
+        "kmeans" and "mixture" (of scikit-learn).
     scope : {"dataset", "image"}, default="dataset"
         "dataset": a label means the same in every image. "image": the encoder's network learns from
         all images, but each image is projected and partitioned on its own, the fitted ones and
@@ -165,9 +138,8 @@ class AESegmenter(
     n_segments_ : int or list of int
         What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-        Label maps of the images that were fitted, int32; clusterers only.
-        They keep the numbers of the segments when these get names. Not there if images on disk
-        have more than 16 million pixels: `fit` does not read them all. Call `predict`.
+        Label maps of the fitted images, int32; clusterers only. They hold segments, not classes.
+        Not there if images on disk have more than 16 million pixels: call `predict`.
     classes_ : ndarray
         Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
     segment_classes_ : ndarray of shape (`n_segments_`,)
@@ -206,7 +178,7 @@ class AESegmenter(
     _parameter_constraints: dict = {
         "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
-        "estimator": [HasMethods(["fit"]), StrOptions({"head"}), None],
+        "estimator": [HasMethods(["fit"]), StrOptions(set(ESTIMATORS)), None],
         "scope": [StrOptions({"dataset", "image"})],
         "normalize": [StrOptions({"image", "dataset"})],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
@@ -278,7 +250,7 @@ class AESegmenter(
         -------
         self : AESegmenter
         """
-        supervised = self._check_parameters(metadata)
+        supervised = check_parameters(self, metadata)
         batch = check_batch(self, X, reset=True)
         if self.fine_tune and self.rows_:
             raise ValueError(
@@ -286,22 +258,19 @@ class AESegmenter(
             )
         self._seed = draw_seed(self.random_state)
         weight = metadata.get("sample_weight")
-        targets = (
-            check_targets(batch, y, self.ignore_label, self.estimator, weight)
-            if supervised
-            else None
-        )
+        targets = None
+        if supervised:
+            targets = check_targets(batch, y, self.ignore_label, self.estimator, weight)
         if not self.rows_:
             self.typical_range_ = typical_range(batch.images)
         batch = batch.normalized(self.typical_range_) if self._normalizes else batch
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
-        encoder = self._fit_encoder(batch, self._seed, task)
-        if targets is None:
-            labelers = self._fit_clusterers(encoder, batch.images)
-        else:
-            labelers = [self._fit_classifier(encoder, batch.images, targets)]
+        encoder = fit_encoder(self, batch, self._seed, task)
+        labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
         self.labeler_ = labelers[-1]
-        self._trees = self._tree_builder(encoder, batch.images)
+        grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
+        possible = grows_trees and not too_many(batch.images)
+        self._trees = TreeBuilder(encoder, batch.images) if possible else None
         self._describe_segments(batch, labelers, supervised)
         task.finish()
         return self
@@ -328,8 +297,7 @@ class AESegmenter(
         X : as in `fit`; images may have any size
             What is not in memory (a memory map, zarr, HDF5) is read tile by tile.
         out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
-            Where label maps of images are put, tile by tile: a memory map or a zarr array, say.
-            Needs `min_size=0`.
+            Where label maps of images are put, tile by tile. Needs `min_size=0`.
 
         Returns
         -------
@@ -343,9 +311,9 @@ class AESegmenter(
                 f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
                 "by tile. Pass min_size=0, or an X in memory and no out."
             )
-        return self._map(X, "label_map", out, LABELS, min_size=self._min_size)
+        return self._map(X, "label_map", out, LABELS, min_size=0 if self.rows_ else self.min_size)
 
-    @available_if(_has_probabilities)
+    @available_if(_can("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
         """Return how likely each segment is for every pixel.
 
@@ -365,7 +333,7 @@ class AESegmenter(
         """
         return self._map(X, "probability_map")
 
-    @available_if(_has_decision_function)
+    @available_if(_can("decision_function"))
     def decision_function(self, X: Any) -> Any:
         """Return the estimator's decision function of the code of every pixel.
 
@@ -380,12 +348,12 @@ class AESegmenter(
         """
         return self._map(X, "decision_map")
 
-    @available_if(_has_probabilities)
+    @available_if(_can("predict_proba"))
     def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
-        """Return how unsure the label of every pixel is: where to look, or to label next.
+        """Return how uncertain the label of every pixel is: where to label next.
 
-        Computed from `predict_proba`, and as good as that is: it knows of classes that are alike,
-        not of things that the estimator never saw [1]_.
+        Computed from `predict_proba` [1]_: high between classes that are alike, not for things
+        that the estimator never saw.
 
         Parameters
         ----------
@@ -425,12 +393,11 @@ class AESegmenter(
         return self._map(X, "code_map", out)
 
     def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Give the segments of a clusterer the names of classes, by a few labeled pixels.
+        """Assign classes to the segments of a clusterer, by a few labeled pixels.
 
-        A segment is named after most of the labeled pixels in it; one without any like the named
-        segment whose mean code is nearest. From then on `predict`, `labels_` and `predict_proba`
-        speak of classes; several segments may stand for one. More segments than classes, cheaply
-        named, follow classes that consist of unlike parts. Another `fit` forgets the names.
+        A segment gets the class of most of the labeled pixels in it; one without any that of the
+        segment whose mean code is nearest. From then on `predict` and `predict_proba` return
+        classes; several segments may stand for one. Another `fit` forgets the classes.
 
         Parameters
         ----------
@@ -462,9 +429,9 @@ class AESegmenter(
     def region_tree(self, image: Any) -> RegionTree:
         """Return all segmentations of one image into connected regions, coarse to fine.
 
-        Small regions join, weakest border first. How strongly a border parts its two sides is told
-        by color gradients, by how rarely their colors and codes meet elsewhere in the image, and
-        by the eigenvectors of the graph of regions. Needs `scope="image"`.
+        Small regions join, weakest border first. The strength of a border is that of color
+        gradients, of how rarely the colors and codes of its two sides meet elsewhere in the image,
+        and of the eigenvectors of the graph of regions. Needs `scope="image"`.
 
         Parameters
         ----------
@@ -487,7 +454,7 @@ class AESegmenter(
         (seen,) = self.batch([image]).images
         return self._trees.tree(seen, self._seed)
 
-    @available_if(_has_score)
+    @available_if(_can("score"))
     def score(self, X: Any, y: Any = None) -> float:
         """Return the accuracy on labeled pixels, or the score of the clusterer on its codes.
 
@@ -502,15 +469,17 @@ class AESegmenter(
             A clusterer's own `score`, on at most `n_fit_pixels` pixels.
         """
         batch = self.batch(X)
-        pairs = list(zip(self.labelers(batch), batch.images, strict=True))
+        labelers = self.labelers(batch)
         if is_classifier(self.estimator_):
             targets = check_targets(batch, y, self.ignore_label, self.estimator)
-            maps = zip(pairs, targets.maps, targets.known, strict=True)
-            right = [(self._label_map(*pair) == true)[known] for pair, true, known in maps]
-            return float(np.mean(np.concatenate(right)))
+            maps = map(self._label_map, labelers, batch.images)
+            trios = zip(maps, targets.maps, targets.known, strict=True)
+            return float(np.mean(np.concatenate([(m == true)[k] for m, true, k in trios])))
         if self.scope == "dataset":
             return self.labeler_.score(batch.images)
-        return float(np.mean([own.score([image]) for own, image in pairs]))
+        return float(
+            np.mean([own.score([i]) for own, i in zip(labelers, batch.images, strict=True)])
+        )
 
     @property
     def encoder_(self) -> Any:
@@ -521,7 +490,7 @@ class AESegmenter(
     @property
     def estimator_(self) -> Any:
         """The fitted clusterer or classifier."""
-        return self.labeler_.estimator
+        return self.labeler_.estimator.estimator
 
     @property
     def classes_(self) -> np.ndarray:
@@ -540,36 +509,16 @@ class AESegmenter(
         return self.labeler_.classes.classes
 
     def batch(self, X: Any) -> ImageBatch:
-        """Return images as the encoder sees them, in their container.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        batch : ImageBatch
-            `batch.images` are arrays (H, W, C), normalized; rows are one image, a pixel wide.
-        """
+        """Return images as the encoder sees them, (H, W, C) each; rows are one, a pixel wide."""
         check_is_fitted(self)
         batch = check_batch(self, X, reset=False)
         return batch.normalized(self.typical_range_) if self._normalizes else batch
 
     def labelers(self, batch: ImageBatch) -> list[PixelLabeler]:
-        """Return what labels each image of a batch; with scope "image", fitted to it.
-
-        Parameters
-        ----------
-        batch : ImageBatch
-            What `batch` returned.
-
-        Returns
-        -------
-        labelers : list of PixelLabeler
-        """
+        """Return what labels each image of a batch; with scope "image", fitted to it."""
         if self.scope == "dataset":
             return [self.labeler_] * len(batch)
-        return [self._fit_own(self.labeler_.encoder, image) for image in batch.images]
+        return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
 
     @property
     def _n_features_out(self) -> int:
@@ -578,10 +527,6 @@ class AESegmenter(
     @property
     def _normalizes(self) -> bool:
         return self.normalize == "image" and not self.rows_
-
-    @property
-    def _min_size(self) -> int:
-        return 0 if self.rows_ else self.min_size
 
     def _map(
         self, X: Any, method: str, out: Any = None, kind: MapKind = CODES, **options: Any
@@ -593,36 +538,9 @@ class AESegmenter(
         return batch.map(models, method, max_memory, out, tail, kind, **options)
 
     def _label_map(self, labeler: PixelLabeler, image: np.ndarray) -> np.ndarray:
-        return labeler.label_map(image, TileRequest(to_bytes(self.max_memory)), self._min_size)
-
-    def _check_parameters(self, metadata: dict[str, Any]) -> bool:
-        """Return whether there is a classifier; raise an error for what does not go together."""
-        check_are_estimators(encoder=self.encoder, estimator=self.estimator)
-        if self.patch_size % 2 == 0:
-            raise ValueError(
-                f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
-                f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
-            )
-        to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
-        supervised = self._is_supervised
-        if supervised and self.scope == "image":
-            raise ValueError(
-                "scope='image' partitions every image on its own, but the labels of the classifier "
-                f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
-            )
-        if self.fine_tune and not self._has_head:
-            raise ValueError(
-                f"fine_tune={self.fine_tune} trains a PixelEncoder and a PixelHead together, but "
-                f"encoder={self.encoder!r} and estimator={self.estimator!r}. Pass "
-                "estimator='head', or fine_tune=False."
-            )
-        check_metadata(metadata, type(self).__name__)
-        if metadata.get("sample_weight") is not None and not supervised:
-            raise ValueError(
-                "sample_weight weighs the labeled pixels of a classifier, but "
-                f"estimator={self.estimator!r} is a clusterer. Leave it out."
-            )
-        return supervised
+        return labeler.label_map(
+            image, TileRequest(to_bytes(self.max_memory)), 0 if self.rows_ else self.min_size
+        )
 
     def _describe_segments(
         self, batch: ImageBatch, labelers: list[PixelLabeler], supervised: bool
@@ -639,102 +557,12 @@ class AESegmenter(
             maps = map(self._label_map, labelers, batch.images)
             self.labels_ = batch.restore(list(maps))
 
-    def _tree_builder(self, encoder: Any, images: list[np.ndarray]) -> TreeBuilder | None:
-        possible = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
-        return TreeBuilder(encoder, images) if possible and not too_many(images) else None
-
-    def _new_estimator(self, encoder: Any) -> Any:
-        """Return the estimator; None for the k-means that narrow codes have a say in."""
-        if self.estimator is not None:
-            estimator = PixelHead() if self.estimator == "head" else self.estimator
-            return seeded_clone(estimator, self._seed)
-        if self._refines(encoder):
-            return None
-        # Colors of segments differ in spread; whitened codes are many.
-        colors = getattr(encoder, "features_", None) == "intensity"
-        return seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), self._seed)
-
     @property
-    def _has_head(self) -> bool:
-        learns = self.encoder is None or isinstance(self.encoder, PixelEncoder)
-        return learns and (self.estimator == "head" or isinstance(self.estimator, PixelHead))
-
-    @property
-    def _is_supervised(self) -> bool:
-        if self.estimator is None or isinstance(self.estimator, str):
-            return self.estimator == "head"
-        return is_classifier(self.estimator)
-
-    def _fit_encoder(self, batch: ImageBatch, seed: int, task: FitTask) -> Any:
-        """Return what has `encode_tile`, fitted."""
-        if self.encoder == "passthrough":
-            return PatchEncoder("passthrough", 1)
-        encoder = seeded_clone(
-            self._default_encoder if self.encoder is None else self.encoder, seed
-        )
-        on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
-        memory = check_memory(None if on_disk else self.memory)
-        if isinstance(encoder, PixelEncoder):
-            # Who listens has no part in what is learnt, nor in the name it is cached under.
-            fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
-            return fit(encoder, batch.images[0].rows if self.rows_ else batch.images, task)
-        patch_size = 1 if self.rows_ else self.patch_size
-        fit = memory.cache(fit_row_encoder)
-        transformer = fit(encoder, batch.images, patch_size, self.n_fit_pixels, seed)
-        return PatchEncoder(transformer, patch_size)
-
-    @property
-    def _default_encoder(self) -> PixelEncoder:
-        if self._is_supervised:
-            # Classifiers choose for themselves among all there is. Much of it needs no training, so
-            # that this is short; and with few labels, more components are more to be misled by.
-            return PixelEncoder(
-                8, features="multiscale", batch_size=4, max_epochs=3, verbose=self.verbose
-            )
-        return PixelEncoder(verbose=self.verbose)
-
-    def _labeler(self, encoder: Any) -> PixelLabeler:
-        """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
-        return PixelLabeler(
-            encoder,
-            self._new_estimator(encoder),
-            self.n_segments,
-            self._refines(encoder),
-            self.n_fit_pixels,
-            np.random.default_rng(self._seed),
-        )
-
-    def _refines(self, encoder: Any) -> bool:
-        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.sharpens
-        if self.refine is True and not possible:
-            raise ValueError(
-                "refine=True needs codes of narrower pooling, which only a PixelEncoder with "
-                f"features='texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
-                "refine='auto', or encoder=PixelEncoder(features='texture')."
-            )
-        if self.refine == "auto":
-            return possible and not self._is_supervised
-        return bool(self.refine)
-
-    def _fit_classifier(
-        self, encoder: Any, images: list[np.ndarray], targets: Targets
-    ) -> PixelLabeler:
-        labeler = self._labeler(encoder).fit_classifier(images, targets)
-        if self.fine_tune:
-            labeler.fine_tune(images, targets, self.unsupervised_weight, self._seed)
-        return labeler
-
-    def _fit_clusterers(self, encoder: Any, images: list[np.ndarray]) -> list[PixelLabeler]:
-        """Fit one labeler to all images, or one to each."""
-        if self.scope == "dataset":
-            return [self._labeler(encoder).fit_clusterer(images)] * len(images)
-        return [self._fit_own(encoder, image) for image in images]
-
-    def _fit_own(self, encoder: Any, image: np.ndarray) -> PixelLabeler:
-        """Fit a labeler, and the projection of the encoder, to one image."""
-        if isinstance(encoder, PixelEncoder) and not self.rows_:
-            encoder = encoder.reread([image])
-        return self._labeler(encoder).fit_clusterer([image])
+    def _adapter(self) -> Any:
+        """The face of the estimator, fitted if this is."""
+        if hasattr(self, "labeler_"):
+            return self.labeler_.estimator
+        return adapt(named("kmeans" if self.estimator is None else self.estimator))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "labeler_")
@@ -742,16 +570,10 @@ class AESegmenter(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        if self._is_supervised:
+        if is_supervised(self.estimator):
             tags.estimator_type = "classifier"
-            head = PixelHead() if self.estimator == "head" else self.estimator
-            tags.classifier_tags = get_tags(head).classifier_tags
+            tags.classifier_tags = get_tags(named(self.estimator)).classifier_tags
             tags.target_tags.required = True
         else:
             tags.estimator_type = "clusterer"
         return tags
-
-
-def _fit_pixel_encoder(encoder: PixelEncoder, X: Any, task: FitTask) -> PixelEncoder:
-    with task.of_part("encoder", encoder):
-        return encoder.fit(X)
