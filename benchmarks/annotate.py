@@ -18,9 +18,9 @@ from sklearn_segae.datasets import make_mosaic
 def measure(n_channels, size, n_strokes, classifier):
     images, truth = make_mosaic(1, n_segments=5, size=size, n_channels=n_channels, random_state=0)
     names = [f"class {i}" for i in range(1, 6)]
-    scribbles = AnnotationSession(list(images), names=names, classifier=classifier)
+    session = AnnotationSession(list(images), names=names, classifier=classifier)
     rng = np.random.default_rng(0)
-    with AnnotationServer(scribbles, ["mosaic.png"]) as server:
+    with AnnotationServer(session, ["mosaic.png"]) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         start = time.perf_counter()
@@ -31,7 +31,7 @@ def measure(n_channels, size, n_strokes, classifier):
         connection.close()
         server.shutdown()
         thread.join()
-    right = (scribbles.view(0).labels == truth[0] + 1).mean()
+    right = (session.prediction(0).labels == truth[0] + 1).mean()
     coarse, full = np.median(times[5:], axis=0)  # by then every class has a stroke
     worst = np.max(times[5:], axis=0)
     print(
@@ -51,7 +51,7 @@ def stroke(connection, server, truth, rng, i):
     connection.request("POST", f"/{server.token}/strokes?{place}", patch.tobytes())
     connection.getresponse().read()
     for step in (3, 1):
-        query = f"image=0&step={step}&version={server.scribbles.version}"
+        query = f"image=0&step={step}&version={server.session.version}"
         connection.request("GET", f"/{server.token}/view?{query}")
         connection.getresponse().read()
         times.append(time.perf_counter() - start)

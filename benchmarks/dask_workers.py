@@ -70,7 +70,7 @@ def main():
     corner = image[:, :1000, :1000].compute(scheduler="sync")
     encoder = PixelEncoder(features="intensity", max_epochs=2)
     segmenter = AESegmenter(3, encoder=encoder, normalize="dataset", random_state=0).fit(corner)
-    n_bytes = len(pickle.dumps(segmenter._fitted))  # what travels
+    n_bytes = len(pickle.dumps(segmenter.labeler_))  # what travels
     print(f"{side**2 / 1e6:.1f} megapixels, model of {n_bytes / 1e3:.0f} kB")
     print("workers  seconds    MP/s  same labels")
     chunk = corner[:, :512, :512]

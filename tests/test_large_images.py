@@ -67,7 +67,7 @@ def test_tiles_do_not_show_in_label_maps(segmenter, mosaic):
     """For every amount of memory the labels are the same, seams included."""
     images, truth = mosaic
     whole = segmenter.fit(images, truth).predict(images)
-    cost = segmenter._fitted.cost(images[0])
+    cost = segmenter.labeler_.cost(images[0])
 
     sides = set()
     for megabytes in range(OVERHEAD // 2**20 + 1, 200, 2):

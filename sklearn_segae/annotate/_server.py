@@ -58,11 +58,11 @@ class Refused(Exception):
 
 
 class AnnotationServer(ThreadingHTTPServer):
-    """Serves one set of scribbles under an address that nobody can guess.
+    """Serves one annotation session under an address that nobody can guess.
 
     Parameters
     ----------
-    scribbles : AnnotationSession
+    session : AnnotationSession
     names : sequence of str
         Of the images; files to download are named after them.
     port : int, default=0
@@ -71,9 +71,9 @@ class AnnotationServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, scribbles: AnnotationSession, names: Sequence[str], port: int = 0) -> None:
+    def __init__(self, session: AnnotationSession, names: Sequence[str], port: int = 0) -> None:
         super().__init__((LOOPBACK, port), _Handler)
-        self.scribbles = scribbles
+        self.session = session
         self.names = list(names)
         self.token = secrets.token_urlsafe(24)
         self.stage, self.failure = "Starting", ""
@@ -91,21 +91,21 @@ class AnnotationServer(ThreadingHTTPServer):
 
     def _encode(self) -> None:
         try:
-            self.scribbles.encode(lambda stage: setattr(self, "stage", stage))
+            self.session.encode(lambda stage: setattr(self, "stage", stage))
         except Exception as error:  # told on the page: this thread has nobody else to tell
             self.failure = f"{error}" or type(error).__name__
 
     def state(self) -> dict[str, Any]:
         """Return what the page has to know, in plain data."""
-        scribbles = self.scribbles
-        shapes = [strokes.shape for strokes in scribbles.strokes]
+        session = self.session
+        shapes = [strokes.shape for strokes in session.strokes]
         sizes = [{"width": w, "height": h} for h, w in shapes]
         return {
             "images": [{"name": n, **s} for n, s in zip(self.names, sizes, strict=True)],
-            "classes": scribbles.names,
+            "classes": session.names,
             "colors": [f"#{bytes(c).hex()}" for c in colors(MAX_CLASSES)],
-            "version": scribbles.version,
-            "ready": scribbles.ready,
+            "version": session.version,
+            "ready": session.ready,
             "stage": self.stage,
             "failure": self.failure,
         }
@@ -172,57 +172,57 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json(self.server.state())
 
     def _picture(self) -> None:
-        self._send(as_picture(self.server.scribbles.images[self._image()]).tobytes())
+        self._send(as_picture(self.server.session.images[self._image()]).tobytes())
 
     def _strokes(self) -> None:
-        self._send(self.server.scribbles.strokes[self._image()].tobytes())
+        self._send(self.server.session.strokes[self._image()].tobytes())
 
     def _paint(self) -> None:
-        scribbles = self.server.scribbles
+        session = self.server.session
         image, top, left = self._image(), self._number("top"), self._number("left")
         height, width = self._number("height"), self._number("width")
-        if height * width > scribbles.strokes[image].size or not height * width:
+        if height * width > session.strokes[image].size or not height * width:
             raise Refused(413, "a patch is no larger than its image, nor empty.")
         body = self._body(height * width)
         if len(body) != height * width:
             raise Refused(400, f"a patch of {height} x {width} has as many bytes.")
         patch = np.frombuffer(body, np.uint8).reshape(height, width)
-        self._send_json({"version": scribbles.paint(image, top, left, patch)})
+        self._send_json({"version": session.paint(image, top, left, patch)})
 
     def _rename(self) -> None:
         names = json.loads(self._body(MAX_JSON))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise Refused(400, "names are a list of strings.")
-        self.server.scribbles.rename(names)
-        self._send_json(self.server.scribbles.names)
+        self.server.session.rename(names)
+        self._send_json(self.server.session.names)
 
     def _view(self) -> None:
-        """Send labels and doubt, or nothing before two classes have strokes."""
-        scribbles, version = self.server.scribbles, self._number("version")
+        """Send labels and uncertainty, or nothing before two classes have strokes."""
+        session, version = self.server.session, self._number("version")
         step = max(1, self._number("step"))
         image = self._image()
-        if not scribbles.ready:
+        if not session.ready:
             raise Refused(503, "the images are not encoded yet.")
-        view = scribbles.view(image, step, lambda: scribbles.version == version)
-        if scribbles.version != version:
+        found = session.prediction(image, step, lambda: session.version == version)
+        if session.version != version:
             raise Refused(409, "a newer stroke came in between. Reload the page.")
-        if view is None:
+        if found is None:
             self._send(b"", status=204)
             return
-        self._send(view.labels.tobytes() + view.doubt.tobytes())
+        self._send(found.labels.tobytes() + found.uncertainty.tobytes())
 
     def _download_labels(self) -> None:
-        scribbles, image = self.server.scribbles, self._image()
-        view = scribbles.view(image) if scribbles.ready else None
-        if view is None:
+        session, image = self.server.session, self._image()
+        found = session.prediction(image) if session.ready else None
+        if found is None:
             raise Refused(409, "draw strokes of two classes first.")
-        self._send_map(view.labels, "labels")
+        self._send_map(found.labels, "labels")
 
     def _download_strokes(self) -> None:
-        self._send_map(self.server.scribbles.strokes[self._image()], "strokes")
+        self._send_map(self.server.session.strokes[self._image()], "strokes")
 
     def _download_model(self) -> None:
-        model = self.server.scribbles.model()
+        model = self.server.session.model()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.segae"
             save(model, path)

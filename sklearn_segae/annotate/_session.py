@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -11,40 +10,46 @@ from typing import Any, NamedTuple
 import numpy as np
 from joblib import cpu_count
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.frozen import FrozenEstimator
 
+from .._base import draw_seed, seeded_clone
 from ..imaging._label_maps import check_label_maps
+from ..imaging._normalization import normalize, typical_range
 from ..imaging._pixel_sampling import choose_labeled, pick
 from ..imaging._validation import check_images
-from ..segmentation._pixel_head import PixelHead
+from ..segmentation._estimators import named
+from ..segmentation._recipe import default_encoder
 from ..segmentation._segmenter import AESegmenter
 from ..segmentation._uncertainty import entropy
 
 N_FIT = 10_000  # labeled pixels that the classifier sees at most: more cost time, and add little
-BLOCK = 2**15  # pixels between two looks at whether a picture is still wanted
+BLOCK = 2**15  # pixels at once: between two of these blocks a picture may turn out to be outdated
 MAX_CODES = 2**32  # bytes of the codes of all pixels of all images
 MAX_CLASSES = 30
 
-# Extra trees are fitted five times as fast as a forest, and label the same pixels right.
-CLASSIFIERS: dict[str, Callable[[int], Any]] = {
-    "trees": lambda seed: ExtraTreesClassifier(50, random_state=seed),
-    "head": lambda seed: PixelHead(max_epochs=100, random_state=seed),
-}
+FASTER: dict[str, dict[str, Any]] = {"head": {"max_epochs": 100}}  # parameters of classifiers
 
 
 class Prediction(NamedTuple):
-    """Labels (h, w) and doubt (h, w), 0 to 255, of every step-th pixel; both uint8."""
+    """Labels (h, w) and uncertainty (h, w), 0 to 255, of every step-th pixel; both uint8."""
 
     labels: np.ndarray
-    doubt: np.ndarray
+    uncertainty: np.ndarray
+
+
+class Fitted(NamedTuple):
+    """A classifier, and the strokes that it learnt from."""
+
+    version: int  # of the strokes
+    strokes: list[np.ndarray]
+    classifier: Any  # None if strokes have fewer than two classes
 
 
 class AnnotationSession:
     """Strokes on images, and what a classifier of the pixels' codes learns from them.
 
-    The encoder looks at the images once, in `encode`; what follows is fast. Methods may be called
-    from several threads.
+    Images are encoded once, by `encode`; what follows is fast. Methods may be called from several
+    threads.
 
     Parameters
     ----------
@@ -56,8 +61,10 @@ class AnnotationSession:
         Of the classes; more are made up where strokes ask for them.
     encoder : PixelEncoder, default=None
         That of an :class:`AESegmenter` that learns from labels.
-    classifier : {"trees", "head"}, default="trees"
-        Extra trees, or a :class:`PixelHead`, whose models are loaded without trusting types.
+    classifier : str, default="trees"
+        A classifier that `AESegmenter(estimator=...)` knows by name. Extra trees are fitted five
+        times as fast as a forest, and label the same pixels right; models of "head", a
+        :class:`PixelHead`, are loaded without trusting types.
     random_state : int, default=0
         Equal strokes and seeds give equal models.
     """
@@ -80,9 +87,10 @@ class AnnotationSession:
         self.rename(self.names + [f"class {i + 1}" for i in range(len(self.names), highest)])
         self.version = 0  # grows with every stroke
         self._encoder = encoder
-        self._classifier = CLASSIFIERS[classifier](random_state)
+        unfitted = named(classifier).set_params(**FASTER.get(classifier, {}))
+        self._classifier = seeded_clone(unfitted, random_state)
         self._seed = random_state
-        self._fitted: tuple[int, Any] = (-1, None)  # what was learnt, and from which version
+        self._fitted = Fitted(-1, [], None)
         self._codes: list[np.ndarray] = []
         self._painting, self._fitting = Lock(), Lock()
 
@@ -98,21 +106,16 @@ class AnnotationSession:
     def encode(self, tell: Callable[[str], None] = lambda stage: None) -> None:
         """Learn what pixels look like, without labels, and encode all of them."""
         tell("Learning what the images look like")
-        # Any label will do: it is not the encoder's concern.
-        nothing = [np.zeros(s.shape, np.uint8) for s in self.strokes]
-        nothing[0][0, 0] = 1
-        self._segmenter = AESegmenter(
-            encoder=self._encoder,
-            estimator=DummyClassifier(),
-            ignore_label=0,
-            n_fit_pixels=N_FIT,
-            random_state=self._seed,
-        ).fit(self.images, nothing)
-        self._check_size()
+        checked = check_images(self.images)
+        typical = typical_range(checked)
+        images = [normalize(image, typical) for image in checked]
+        unfitted = default_encoder(supervised=True) if self._encoder is None else self._encoder
+        self._fitted_encoder = seeded_clone(unfitted, draw_seed(self._seed)).fit(images)
+        self._check_size(len(self._fitted_encoder.get_feature_names_out()))
         codes = []
-        for i, image in enumerate(self.images, 1):
-            tell(f"Encoding image {i} of {len(self.images)}")
-            codes.append(self._segmenter.transform([image])[0])
+        for i, image in enumerate(images, 1):
+            tell(f"Encoding image {i} of {len(images)}")
+            codes.append(self._fitted_encoder.transform([image])[0])
         self._codes = codes
 
     @property
@@ -140,19 +143,19 @@ class AnnotationSession:
             self.version += 1
             return self.version
 
-    def learn(self) -> Any:
-        """Return the classifier of the present strokes; None before two classes have some."""
+    def fit(self) -> Fitted:
+        """Fit the classifier to the present strokes, if they have two classes and are new."""
         with self._fitting:
             with self._painting:
                 version, strokes = self.version, [s.copy() for s in self.strokes]
-            if version != self._fitted[0]:
-                self._fitted = version, self._learnt(strokes)
-            return self._fitted[1]
+            if version != self._fitted.version:
+                self._fitted = Fitted(version, strokes, self._fit_classifier(strokes))
+            return self._fitted
 
-    def view(
+    def prediction(
         self, image: int, step: int = 1, wanted: Callable[[], bool] = lambda: True
     ) -> Prediction | None:
-        """Return labels and doubt of every step-th pixel.
+        """Return labels and uncertainty of every step-th pixel.
 
         Parameters
         ----------
@@ -164,39 +167,42 @@ class AnnotationSession:
 
         Returns
         -------
-        view : Prediction or None
+        prediction : Prediction or None
             None if there is nothing to learn from, too.
         """
-        classifier = self.learn()
+        classifier = self.fit().classifier
         if classifier is None:
             return None
         codes = self._codes[image][::step, ::step]
         rows_at_once = max(1, BLOCK // codes.shape[1])
         blocks = [codes[i : i + rows_at_once] for i in range(0, len(codes), rows_at_once)]
 
-        def look(block: np.ndarray) -> Prediction | None:
-            return _look(classifier, block) if wanted() else None
+        def label(block: np.ndarray) -> Prediction | None:
+            return _predict(classifier, block) if wanted() else None
 
         # Trees and numpy let go of the interpreter's lock, so that threads do.
         with ThreadPoolExecutor(cpu_count()) as threads:
-            views = list(threads.map(look, blocks))
-        whole = [v for v in views if v is not None]
-        if len(whole) < len(views):
+            parts = list(threads.map(label, blocks))
+        whole = [part for part in parts if part is not None]
+        if len(whole) < len(parts):
             return None
         return Prediction(*map(np.concatenate, zip(*whole, strict=True)))
 
     def model(self) -> AESegmenter:
-        """Return a fitted segmenter whose `predict` gives the label maps that `view` shows."""
-        classifier = self.learn() if self.ready else None
-        if classifier is None:
+        """Return a fitted segmenter whose `predict` gives the label maps of `prediction`."""
+        fitted = self.fit() if self.ready else self._fitted
+        if fitted.classifier is None:
             raise ValueError("nothing is learnt yet. Draw strokes of two classes at least.")
-        model, labeling = copy.copy(self._segmenter), copy.copy(self._segmenter._fitted)
-        labeling.estimator = classifier
-        model.estimator = clone(classifier)
-        model.__dict__.update(_fitted=labeling, estimator_=classifier, classes_=classifier.classes_)
-        return model
+        model = AESegmenter(
+            encoder=FrozenEstimator(self._fitted_encoder),
+            estimator=FrozenEstimator(fitted.classifier),
+            ignore_label=0,
+            n_fit_pixels=N_FIT,
+            random_state=self._seed,
+        ).fit(self.images, fitted.strokes)
+        return model.set_params(encoder=self._encoder, estimator=clone(fitted.classifier))
 
-    def _learnt(self, strokes: list[np.ndarray]) -> Any:
+    def _fit_classifier(self, strokes: list[np.ndarray]) -> Any:
         if len(np.unique(np.concatenate([np.unique(s[s > 0]) for s in strokes]))) < 2:
             return None
         rng = np.random.default_rng(self._seed)
@@ -205,9 +211,9 @@ class AnnotationSession:
         rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
         return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))
 
-    def _check_size(self) -> None:
+    def _check_size(self, n_codes: int) -> None:
         n_pixels = sum(s.size for s in self.strokes)
-        needed = 4 * n_pixels * self._segmenter._n_features_out
+        needed = 4 * n_pixels * n_codes
         if needed > MAX_CODES:
             raise ValueError(
                 f"the codes of {n_pixels / 1e6:.0f} megapixels take {needed / 2**30:.1f} GiB, more "
@@ -216,11 +222,11 @@ class AnnotationSession:
             )
 
 
-def _look(classifier: Any, codes: np.ndarray) -> Prediction:
+def _predict(classifier: Any, codes: np.ndarray) -> Prediction:
     probabilities = classifier.predict_proba(codes.reshape(-1, codes.shape[2]))
     labels = classifier.classes_[probabilities.argmax(1)].astype(np.uint8)
-    doubt = np.rint(255 * entropy(probabilities).clip(0, 1)).astype(np.uint8)
-    return Prediction(labels.reshape(codes.shape[:2]), doubt.reshape(codes.shape[:2]))
+    uncertainty = np.rint(255 * entropy(probabilities).clip(0, 1)).astype(np.uint8)
+    return Prediction(labels.reshape(codes.shape[:2]), uncertainty.reshape(codes.shape[:2]))
 
 
 def _check_strokes(

@@ -7,6 +7,7 @@ import webbrowser
 from enum import StrEnum
 from typing import Annotated
 
+from ..segmentation._estimators import ESTIMATORS
 from ..storage._files import read_image
 from ._options import Inputs, Seed, option
 from ._paths import expand
@@ -27,11 +28,9 @@ share one model.
 """
 
 
-class Classifier(StrEnum):
-    """Classifiers that can be fitted to the strokes."""
-
-    trees = "trees"
-    head = "head"
+Classifier = StrEnum(  # type: ignore[misc]
+    "Classifier", [name for name, row in ESTIMATORS.items() if row.is_classifier]
+)
 
 
 Strokes = Annotated[
@@ -54,7 +53,7 @@ def annotate(
     inputs: Inputs,
     labels: Strokes = [],  # noqa: B006 a list has to have a list as its default
     classes: Classes = "class 1,class 2",
-    estimator: ClassifierOption = Classifier.trees,
+    estimator: ClassifierOption = Classifier("trees"),  # noqa: B008
     port: Port = 0,
     browser: Annotated[bool, option(help="Open the page in the browser.")] = True,
     seed: Seed = 0,

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import numpy as np
 
 from .._compat import require
+from ..segmentation._estimators import is_supervised
 from ..storage._label_files import read_labels
 from ..storage._pages import Pages
 from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
-from ._models import Estimator, learn, make_estimator, make_segmenter, summary
+from ._models import AUTO, Estimator, fit_model, make_estimator, make_segmenter, summary
 from ._options import FILES, LEARNING, Force, IgnoreLabels, Inputs, Learning, MaxMemory, option
 from ._paths import check_model_name, check_overwrite, expand, match_by_name
 
@@ -58,7 +59,7 @@ def fit(
     learning: Learning,
     report: Report,
     labels: Labels = [],  # noqa: B006 a list has to have a list as its default
-    estimator: EstimatorOption = Estimator.auto,
+    estimator: EstimatorOption = AUTO,
     ignore_label: IgnoreLabels = [],  # noqa: B006
     max_memory: MaxMemory = "1GiB",
     force: Force = False,
@@ -76,7 +77,7 @@ def fit(
         segmenter = make_segmenter(make_estimator(estimator, bool(truths)), parameters)
         y = None if maps is None else _fitting(pages, loaded, maps)
         with errors_name(source_files(pages)):
-            learn(segmenter, [image for of_file in loaded for image in of_file], y, advance)
+            fit_model(segmenter, [image for of_file in loaded for image in of_file], y, advance)
         _save(segmenter, out)
     seconds, found = time.perf_counter() - start, summary(segmenter)
     what = f"{len(found['classes'])} classes" if truths else f"{found['n_segments']} segments"
@@ -88,7 +89,7 @@ def _check_options(
     estimator: Estimator, truths: list[Path], out: Path, images: list[Path], force: bool
 ) -> None:
     """Raise an error, before any work, for a model that cannot be fitted or saved."""
-    if estimator.is_classifier and not truths:
+    if is_supervised(estimator.value) and not truths:
         raise ValueError(f"--estimator {estimator} learns from labels. Pass --labels as well.")
     check_overwrite([out], [*images, *truths], force)
     check_model_name(out)

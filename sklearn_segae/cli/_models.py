@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..segmentation._estimators import ESTIMATORS, named
 from ._console import Advance
 
 UNTRUSTED = re.compile(r"pass load\(path, trusted=\[(.*)\]\)")
@@ -35,14 +36,12 @@ def load_segmenter(path: Path, trusted: Sequence[str], device: str) -> Any:
             "Create one with segae fit."
         )
     if segmenter.rows_:
-        raise ValueError(
-            f"{path}: was fitted to rows, not images. Fit a model to images with segae fit."
-        )
-    resolved = resolve_device(device)
-    for encoder in (segmenter.encoder_, segmenter._fitted.coder):
-        if hasattr(encoder, "net_"):
-            encoder.net_.module_.to(resolved)
-            encoder.net_.device = resolved
+        raise ValueError(f"{path}: was fitted to rows. Make a model of images with segae fit.")
+    where = resolve_device(device)
+    encoder = segmenter.encoder_
+    if hasattr(encoder, "net_"):
+        encoder.net_.module_.to(where)
+        encoder.net_.device = where
     return segmenter
 
 
@@ -50,62 +49,42 @@ def _options(found: re.Match[str]) -> str:
     return "pass " + " ".join(f"--trust {name}" for name in re.findall(r"'([^']+)'", found[1]))
 
 
-class Estimator(StrEnum):
-    """Names of clusterers and classifiers."""
-
-    auto = "auto"
-    forest = "forest"
-    head = "head"
-    logistic = "logistic"
-    boosting = "boosting"
-    kmeans = "kmeans"
-    mixture = "mixture"
-
-    @property
-    def is_classifier(self) -> bool:
-        """Whether it needs labels."""
-        return self.value in ("forest", "head", "logistic", "boosting")
+Estimator = StrEnum("Estimator", ["auto", *ESTIMATORS])  # type: ignore[misc]
+AUTO = Estimator("auto")
 
 
-def make_estimator(name: Estimator, supervised: bool) -> Any:
-    """Return a value for `AESegmenter(estimator=...)`; with labels, "auto" is a head."""
-    from sklearn.cluster import KMeans
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.mixture import GaussianMixture
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    makers: dict[str, Callable[[], Any]] = {
-        "auto": lambda: "head" if supervised else None,
-        "forest": RandomForestClassifier,
-        "head": lambda: "head",
-        "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "boosting": HistGradientBoostingClassifier,
-        "kmeans": lambda: KMeans(n_init=20),
-        "mixture": lambda: GaussianMixture(n_init=5),
-    }
-    return makers[name]()
+def make_estimator(name: str, supervised: bool) -> Any:
+    """Return an estimator of the table; "auto" is a head if there are labels, else the default."""
+    if name == "auto":
+        return "head" if supervised else None
+    return named(name)
 
 
 def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
-    """Return an unfitted segmenter; parameters that are None keep their defaults."""
-    # Imported here because torch takes seconds to import, and `segae --help` does not need it.
+    """Return an unfitted segmenter; parameters that are None stay at their defaults."""
+    # Imported here and below: torch takes seconds, and `segae --help` should not.
+    from sklearn.base import is_classifier
+
+    from ..segmentation._recipe import default_encoder
     from ..segmentation._segmenter import AESegmenter
 
     segmenter = AESegmenter(estimator=estimator)
-    segmenter.encoder = segmenter._default_encoder  # makes its parameters settable
+    # Not None, so that parameters of it can be set.
+    segmenter.encoder = default_encoder(is_classifier(segmenter))
     return segmenter.set_params(**{k: v for k, v in parameters.items() if v is not None})
 
 
-def learn(
+def fit_model(
     segmenter: Any, images: Sequence[Any], maps: Sequence[Any] | None, advance: Advance
 ) -> Any:
     """Fit to images and label maps, if given; a clusterer's segments get classes from them."""
+    from sklearn.base import is_classifier
+
     from ..training._callbacks import EpochEnd
 
     has_epochs = hasattr(segmenter.encoder, "callbacks")
-    step = "classifying" if segmenter._is_supervised else "clustering"
+    supervised = is_classifier(segmenter)
+    step = "classifying" if supervised else "clustering"
 
     def report(epoch: int, n_epochs: int, loss: float) -> None:
         advance("training", epoch, n_epochs)
@@ -116,11 +95,11 @@ def learn(
         segmenter.encoder.callbacks = [EpochEnd(report)]
     advance("training", 0, 1)
     segmenter.fit(images, maps)
-    if maps is not None and not segmenter._is_supervised:
+    if maps is not None and not supervised:
         segmenter.assign_classes(images, maps)
     advance(step, 1, 1)
-    if has_epochs:  # a model file cannot hold functions
-        for encoder in (segmenter.encoder, segmenter.encoder_, segmenter._fitted.coder):
+    if has_epochs:  # a model on disk has no functions in it
+        for encoder in (segmenter.encoder, segmenter.encoder_):
             encoder.callbacks = None
     return segmenter
 

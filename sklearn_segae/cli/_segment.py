@@ -11,7 +11,7 @@ import numpy as np
 from ..storage._files import write_image
 from ._batch import errors_name, load_all, plan, run, source_files
 from ._console import Report, progress
-from ._models import learn, make_segmenter, summary
+from ._models import fit_model, make_segmenter, summary
 from ._options import FILES, Force, Inputs, Learning, NSegments, Outputs, Seed, option
 from ._paths import check_overwrite
 
@@ -39,7 +39,7 @@ def segment(inputs: Inputs, outputs: Outputs, learning: Learning, report: Report
         images = [image for of_file in loaded for image in of_file]
         segmenter = make_segmenter(None, parameters)
         with errors_name(source_files(job.pages)):
-            learn(segmenter, images, None, advance)
+            fit_model(segmenter, images, None, advance)
         found = run(job, segmenter, advance, loaded)
     seconds = round(time.perf_counter() - start, 3)
     report.lines(f"{len(set().union(*found))} segments in {seconds:.1f} s")
@@ -73,7 +73,7 @@ def demo(
         # The objects differ in color. One photograph is too little evidence for "auto".
         parameters = {"n_segments": n_segments, "encoder__features": "intensity", "min_size": 50}
         segmenter = make_segmenter(None, {**parameters, "random_state": seed})
-        learn(segmenter, [photo], None, advance)
+        fit_model(segmenter, [photo], None, advance)
         (labels,) = segmenter.predict([photo])
         features = show_features(segmenter.transform([photo])[0])
     overlay, borders = show_overlay(photo, labels), show_borders(photo, labels)

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..imaging._pixel_sampling import choose_pixels, gather
 from ..imaging._tiled_inference import TileCost
-from ..imaging._tiles import Tile, read_tile
+from ..imaging._tiles import Tile, read_tile, widen_tile
 
 
 class PatchEncoder:
@@ -35,13 +35,28 @@ class PatchEncoder:
             self.transformer.fit(gather(self._patches, images, chosen))
         return self
 
+    @property
+    def has_narrow(self) -> bool:
+        """False: there are no codes but these."""
+        return False
+
+    def refit_codes(self, images: Sequence[np.ndarray]) -> Self:
+        """Return the encoder: there is no projection to adapt."""
+        return self
+
+    def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Return the pixels that the codes of a tile depend on."""
+        return widen_tile(tile, self.patch_size // 2, shape)
+
     def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile takes, if the transformer makes no more than some copies of it."""
         n_bytes = 8 * 4 * image.shape[2] * self.patch_size**2
         return TileCost(self.patch_size // 2, n_bytes, n_bytes)
 
-    def encode_tile(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return the codes (h, w, n) of one tile of an image."""
+    def encode_tile(
+        self, image: np.ndarray, tile: Tile, *, used: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the codes (h, w, n) of one tile of an image; all of them, whatever is `used`."""
         patches = self._patches(image, tile)
         height, width = patches.shape[:2]
         codes = patches.reshape(height * width, -1)

@@ -16,14 +16,14 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._base import CallbackSupportMixin, Documented, Epochs, FitTask, all_or_nothing, seeded
-from ..imaging._dask import as_stacks, is_dask, lazy_answer, like_stacks
+from ..imaging._image_batch import check_batch, image_batch
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
-from ..imaging._tiles import Tile
-from ..imaging._validation import check_array_like, check_images, is_rows, like, slots
+from ..imaging._tiles import Tile, pad_tile, widen_tile
+from ..imaging._validation import check_array_like
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
 from ..training._losses import LOSSES
@@ -210,7 +210,9 @@ class PixelEncoder(
         self : PixelEncoder
         """
         to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
-        images, rows = self._check(X, reset=True)
+        batch = check_batch(self, X, reset=True)
+        rows = batch.is_rows
+        images = [np.asarray(image) for image in batch.images] if rows else batch.images
         task = FitTask(self, self.max_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as (rng, generator):
@@ -255,20 +257,9 @@ class PixelEncoder(
             was given; lazy if `X` is a dask array of images.
         """
         check_is_fitted(self)
-        max_memory = to_bytes(self.max_memory)
-        images, rows = self._check(X, reset=False)
-        if is_dask(X) and not rows:
-            cost, answer = self.cost(images[0]), PixelEncoder.code_map
-            stacks = as_stacks(X, out)
-            return like_stacks(X, [lazy_answer(s, self, answer, cost, max_memory) for s in stacks])
-        targets = slots(X, out, images, self._n_features_out, integers=False)
-        codes = [
-            self.code_map(image, TileRequest(max_memory, target))
-            for image, target in zip(images, targets, strict=True)
-        ]
-        if out is not None:
-            return out
-        return codes[0][:, 0] if rows else like(X, codes)
+        batch = check_batch(self, X, reset=False)
+        models, max_memory = [self] * len(batch), to_bytes(self.max_memory)
+        return batch.map(models, "code_map", max_memory, out, (self._n_features_out,))
 
     def inverse_transform(self, codes: Any) -> Any:
         """Return the pixels that codes stand for, by least squares.
@@ -288,32 +279,18 @@ class PixelEncoder(
         check_array_like(codes, "codes")
         if self.rows_:
             return self._decode(check_array(codes, dtype=[np.float64, np.float32]))
-        maps = check_images(codes)
-        if maps[0].shape[2] != self._n_features_out:
+        batch = image_batch(codes)
+        n_components = batch.images[0].shape[2]
+        if n_components != self._n_features_out:
             raise ValueError(
-                f"codes has {maps[0].shape[2]} numbers for every pixel, but PixelEncoder was "
+                f"codes has {n_components} numbers for every pixel, but PixelEncoder was "
                 f"fitted with n_components={self._n_features_out}. Pass what transform returned."
             )
-        return like(codes, [self._decode(m) for m in maps])
+        return batch.restore([self._decode(own) for own in batch.images])
 
     @property
     def _n_features_out(self) -> int:
         return self.codes_.n_components
-
-    def _check(self, X: Any, *, reset: bool) -> tuple[list[np.ndarray], bool]:
-        """Return images (H, W, C); rows become one image, a pixel wide."""
-        rows = is_rows(X)
-        if not reset and rows != self.rows_:
-            was, now = ("rows", "images") if self.rows_ else ("images", "rows")
-            raise ValueError(f"X holds {now}, but PixelEncoder was fitted with {was}.")
-        if rows:
-            X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-            return [X[:, None]], True
-        n_channels = None if reset else self.n_features_in_
-        images = check_images(X, n_channels=n_channels, owner="PixelEncoder")
-        if reset:
-            self.n_features_in_ = images[0].shape[2]
-        return images, False
 
     def _resolve_settings(
         self,
@@ -359,6 +336,16 @@ class PixelEncoder(
     def code_map(self, image: np.ndarray, work: TileRequest) -> Any:
         """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
         return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
+
+    @property
+    def has_narrow(self) -> bool:
+        """Whether there are narrower codes, by which borders are refined."""
+        return self.codes_.has_narrow
+
+    def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Return the pixels that the codes of a tile depend on."""
+        margin = self.codes_.margin(self.net_.module_)
+        return widen_tile(pad_tile(tile, self.codes_.reach, shape), margin, shape)
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return what a tile of an image takes."""

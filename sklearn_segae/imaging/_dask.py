@@ -1,8 +1,7 @@
-"""Dask arrays of images in, lazy dask arrays of answers out: computed by the user's scheduler."""
+"""Dask arrays of images in, lazy dask arrays of maps out: computed by the user's scheduler."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,8 @@ import numpy as np
 from .._compat import require
 from ._lazy_images import ImageWindow, check_finite
 from ._normalization import NormalizedImage, intensity_span, range_tiles
-from ._tiled_inference import TileCost, TileRequest, tile_side
+from ._tiled_inference import TileRequest, tile_side
 
-Answer = Callable[
-    [Any, np.ndarray, TileRequest], np.ndarray
-]  # of a model, an image, and how to work
 Extremes = tuple[Any, Any]  # lowest and highest value of every image and channel, (n, C) each
 
 
@@ -24,33 +20,35 @@ def is_dask(X: Any) -> bool:
     return type(first).__module__.split(".")[0] == "dask" and hasattr(first, "dask")
 
 
-def lazy_answer(
+def lazy_maps(
     images: Any,
     model: Any,
-    answer: Answer,
-    cost: TileCost,
+    method: str,
+    options: dict[str, Any],
     max_memory: int,
     typical: np.ndarray | None = None,
 ) -> Any:
-    """Return the dask array of `answer(model, image, work)`, one task a chunk.
+    """Return the dask array of the maps `model.method(image, request, **options)`, a task a chunk.
 
-    A chunk comes with the pixels around it that its answer depends on, and knows its place in the
-    image: borders are treated as in one process, tiles are the same, and so are the answers.
+    A chunk comes with the pixels around it that its map depends on, and knows its place in the
+    image: borders are treated as in one process, tiles are the same, and so are the maps.
 
     Parameters
     ----------
     images : dask array of shape (n, H, W, C)
     model : object
-        Sent to every worker once.
-    answer : function
-        Its second argument looks like a whole image; asked for is the part `work.within`.
-    cost : Cost
-        Of a tile; chunks are made of whole tiles.
+        Sent to every worker once. Its `cost(image)` is that of a tile; chunks are whole tiles.
+    method : str
+        Its first argument looks like a whole image; the part `request.within` is computed.
+    options : dict
+        Further arguments.
     max_memory : int
         In bytes, for each task.
     typical : ndarray of shape (C,) or None
-        Where images are exposed: the range that is typical.
+        Where images are normalized: the range that is typical.
     """
+    blank = np.zeros((4, 4, images.shape[3]), images.dtype if typical is None else np.float32)
+    cost = model.cost(blank)
     delayed, overlap = require("dask", "scale").delayed, require("dask.array.overlap", "scale")
     side, halo = tile_side(max_memory, cost), cost.halo
     chunks = [_chunks(size, own, side, halo) for size, own in zip(*_sides(images), strict=True)]
@@ -58,51 +56,45 @@ def lazy_answer(
     # What is in one piece needs nothing around it; dask would ask it to be longer than the halo.
     depth = {axis + 1: halo if len(sizes) > 1 else 0 for axis, sizes in enumerate(chunks)}
     around = overlap.overlap(images, depth, boundary="none", allow_rechunk=False)
-    example = _example(model, answer, images, typical)
+    # A few black pixels tell type and shape.
+    example = getattr(model, method)(blank, TileRequest(), **options)
     axes = len(example.shape) - 2
-    options: dict[str, Any] = {
+    form: dict[str, Any] = {
         "chunks": (images.chunks[0], *images.chunks[1:3], *((n,) for n in example.shape[2:])),
         "drop_axis": [] if axes else [3],
         "dtype": example.dtype,
         "meta": np.empty((0,) * (3 + axes), example.dtype),
     }
     return around.map_blocks(
-        _answer_chunk,
+        _map_chunk,
         delayed(model, pure=False, traverse=False),
-        answer=answer,
+        method=method,
+        options=options,
         extremes=None if typical is None else _extremes(images),
         typical=typical,
         starts=[np.cumsum([0, *sizes]).tolist() for sizes in chunks],
         halo=halo,
         max_memory=max_memory,
-        **options,
+        **form,
     )
 
 
-def as_stacks(X: Any, out: Any = None) -> list[Any]:
-    """Return dask arrays of shape (n, H, W, C): one for a stack, one for every image of a list."""
-    if out is not None:
-        raise ValueError(
-            "out is written at once, but X is a dask array, whose answer is computed later. Leave "
-            "out away, and store the answer: dask.array.store(model.predict(X), out)."
-        )
-    if not isinstance(X, list | tuple):
-        return [X if X.ndim == 4 else X[..., None]]
-    return [image[None] if image.ndim == 3 else image[None, ..., None] for image in X]
+def with_channels(stack: Any) -> Any:
+    """(n, H, W[, C]) -> (n, H, W, C)."""
+    return stack if stack.ndim == 4 else stack[..., None]
 
 
-def like_stacks(X: Any, answers: list[Any]) -> Any:
-    """Put answers for stacks into the container that `X` came in."""
-    if isinstance(X, list | tuple):
-        return [answer[0] for answer in answers]
-    return require("dask.array", "scale").concatenate(answers) if len(answers) > 1 else answers[0]
+def concatenate(stacks: list[Any]) -> Any:
+    """Put dask arrays one after the other."""
+    return stacks[0] if len(stacks) == 1 else require("dask.array", "scale").concatenate(stacks)
 
 
-def _answer_chunk(
+def _map_chunk(
     block: np.ndarray,
     model: Any,
     *,
-    answer: Answer,
+    method: str,
+    options: dict[str, Any],
     extremes: Extremes | None,
     typical: np.ndarray,
     starts: list[list[int]],
@@ -110,7 +102,7 @@ def _answer_chunk(
     max_memory: int,
     block_id: tuple[int, ...],
 ) -> np.ndarray:
-    """Answer for one chunk of one image, (1, h, w, C) with the pixels around it."""
+    """Return the map of one chunk of one image, (1, h, w, C) with the pixels around it."""
     i, *places = block_id[:3]
     check_finite(block, f"X[{i}]")
     rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
@@ -119,7 +111,8 @@ def _answer_chunk(
     if extremes is not None:
         low, high = (values[i].astype(np.float64) for values in extremes)
         image = NormalizedImage(image, low, intensity_span(low, high, typical))
-    return answer(model, image, TileRequest(max_memory, within=(rows, columns)))[None]
+    request = TileRequest(max_memory, within=(rows, columns))
+    return getattr(model, method)(image, request, **options)[None]
 
 
 def _sides(images: Any) -> tuple[tuple[int, int], list[int]]:
@@ -138,12 +131,6 @@ def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
         return [*chunks, rest]
     chunks[-1] += rest
     return chunks
-
-
-def _example(model: Any, answer: Answer, images: Any, typical: np.ndarray | None) -> np.ndarray:
-    """Answer for a few black pixels: tells type and shape."""
-    dtype = images.dtype if typical is None else np.float32
-    return answer(model, np.zeros((4, 4, images.shape[3]), dtype), TileRequest())
 
 
 def _extremes(images: Any) -> Extremes:

@@ -71,6 +71,24 @@ class StoredImage(LazyImage):
         return part if part.ndim == 3 else part[..., None]
 
 
+class RowImage(LazyImage):
+    """The rows of a table as an image one pixel wide, unlike a real one: worked on in long tiles.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, C)
+    """
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+        self.shape = (len(rows), 1, rows.shape[1])
+        self.dtype = rows.dtype
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        """Return some rows, (h, w, C)."""
+        return self.rows[:, None][key]
+
+
 class ImageWindow(LazyImage):
     """A part of an image, indexed by the coordinates of the whole image.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._compat import out_of_memory
-from ._lazy_images import ReadAheadImage, release
+from ._lazy_images import ReadAheadImage, RowImage, release
 from ._tiles import ROW_TILE, Tile, tiles
 
 
@@ -27,7 +27,7 @@ def map_tiles(
     max_memory, out, within = work
     if getattr(image, "on_disk", False):
         image = ReadAheadImage(image)
-    side = ROW_TILE if image.shape[1] == 1 else tile_side(max_memory, cost)
+    side = ROW_TILE if isinstance(image, RowImage) else tile_side(max_memory, cost)
     top, left, (height, width) = 0, 0, image.shape[:2]
     if within is not None:
         (top, height), (left, width) = ((p.start, p.stop - p.start) for p in within)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
-TILE = 256  # side of the tiles that samples are drawn from, in pixels
-ROW_TILE = 2**14  # the same for rows, which are images of one pixel width
+from ._lazy_images import RowImage
+
+TILE = 256  # side of the tiles that samples come from, in pixels
+ROW_TILE = 2**14  # the same for rows, which are images one pixel wide
 
 
-def image_tiles(image: np.ndarray, side: int = TILE) -> Iterator[Tile]:
-    """Yield the tiles that an image is processed in."""
-    return tiles(image.shape, ROW_TILE if image.shape[1] == 1 else side)
+def image_tiles(image: Any, side: int = TILE) -> Iterator[Tile]:
+    """Yield the tiles that an image is worked on in."""
+    return tiles(image.shape, ROW_TILE if isinstance(image, RowImage) else side)
 
 
 Tile = tuple[slice, slice]
@@ -71,6 +74,12 @@ def read_tile(image: np.ndarray, tile: Tile, halo: int) -> np.ndarray:
     top, left = rows.min(), columns.min()
     part = np.asarray(image[top : rows.max() + 1, left : columns.max() + 1])
     return part[np.ix_(rows - top, columns - left)]
+
+
+def widen_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
+    """Return the tile with `reach` more pixels on every side, as far as there are any."""
+    rows, columns = (slice(part.start - reach, part.stop + reach) for part in tile)
+    return clip_tile((rows, columns), shape)
 
 
 def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:

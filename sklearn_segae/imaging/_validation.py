@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from ._lazy_images import LazyImage, OutputSlot, StoredImage, check_finite, is_stored
+from ._lazy_images import LazyImage, StoredImage, check_finite, is_stored
 
 # `X` may be a stack (one array) or a list of images of different sizes.
 Images = Any
@@ -24,7 +23,7 @@ def is_rows(X: Any) -> bool:
     check_array_like(X, "X")
     if sparse.issparse(X) or hasattr(X, "columns"):
         return True
-    if _is_image_list(X):
+    if is_image_list(X):
         return False
     ndim = X.ndim if hasattr(X, "ndim") else _ndim_of_nested_lists(X)
     return not (ndim >= 3)
@@ -80,45 +79,12 @@ def check_array_like(value: Any, name: str) -> None:
         )
 
 
-def slots(
-    X: Images, out: Any, images: Sequence[np.ndarray], *tail: int, integers: bool
-) -> list[Any]:
-    """Return where the map (H, W, *tail) of every image goes: into `out`, like X, or nowhere."""
-    if out is None:
-        return [None] * len(images)
-    for part in out if isinstance(out, list | tuple) else [out]:
-        if not (hasattr(part, "shape") and hasattr(part, "dtype")):
-            raise TypeError(
-                f"out={out!r:.60} is no array to write into. Pass an array, a numpy.memmap or a "
-                "zarr array, or a list of them."
-            )
-    if is_rows(X):
-        raise ValueError("out is for images, but X holds rows. Leave it out.")
-    listed = isinstance(out, list | tuple)
-    length = len(out) if listed else out.shape[0]
-    if listed != _is_image_list(X) or length != len(images):
-        raise ValueError(
-            f"out is of type {type(out).__name__} and length {length}, but X is of type "
-            f"{type(X).__name__} and length {len(images)}. Pass a list for a list of images, and "
-            "one array for a stack."
-        )
-    parts = list(out) if listed else [OutputSlot(out, i) for i in range(length)]
-    for i, (part, image) in enumerate(zip(parts, images, strict=True)):
-        expected, kinds = (*image.shape[:2], *tail), "iu" if integers else "f"
-        if tuple(part.shape) != expected or np.dtype(part.dtype).kind not in kinds:
-            raise ValueError(
-                f"out[{i}] has shape {tuple(part.shape)} and dtype {part.dtype}, but shape "
-                f"{expected} and {'integers' if integers else 'floats'} are needed."
-            )
-    return parts
-
-
 def like(X: Images, maps: list[np.ndarray]) -> Any:
     """Put one map for every image into the container that `X` came in: a stack or a list."""
-    return maps if _is_image_list(X) else np.stack(maps)
+    return maps if is_image_list(X) else np.stack(maps)
 
 
-def _is_image_list(X: Any) -> bool:
+def is_image_list(X: Any) -> bool:
     """Tell a list of image arrays from nested lists of numbers."""
     return (
         isinstance(X, list | tuple)
@@ -136,7 +102,7 @@ def _ndim_of_nested_lists(X: Any) -> int:
 
 
 def _split(X: Images) -> list[Any]:
-    if _is_image_list(X):
+    if is_image_list(X):
         return list(X)
     if (X.shape[0] if hasattr(X, "shape") else len(X)) == 0:
         raise ValueError("X holds 0 images, but at least one is needed.")

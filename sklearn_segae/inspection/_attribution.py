@@ -10,7 +10,6 @@ import torch
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ..segmentation._segmenter import inside_segmenter
 from ._attribution_methods import channel_values, evaluate_all, integrate, occlusion
 from ._baselines import mean_window, other_windows
 from ._log_odds import (
@@ -143,11 +142,11 @@ def pixel_attribution(
        interpreting model predictions", NeurIPS 2017, arXiv:1705.07874.
     """
     image = np.asarray(image)
-    labeling, seen = _inside(segmenter, image)
-    target = attribution_target(labeling, seen, _region(pixel, seen.shape))
-    smooth = is_differentiable(labeling)
-    method = _choose(method, smooth, labeling)
-    odds = (TorchLogOdds if smooth else LogOdds)(labeling, target)
+    labeler, seen = _inside(segmenter, image)
+    target = attribution_target(labeler, seen, _region(pixel, seen.shape))
+    smooth = is_differentiable(labeler)
+    method = _choose(method, smooth, labeler)
+    odds = (TorchLogOdds if smooth else LogOdds)(labeler, target)
     odds.choose(segment, against)
     rng = check_random_state(random_state)
     x = odds.tensor(target.window)
@@ -179,13 +178,14 @@ def _inside(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
             "pixel_attribution explains images, but the segmenter was fitted with rows. Use "
             "sklearn.inspection.permutation_importance for rows."
         )
-    ((labeling, seen),) = inside_segmenter(segmenter, [image])
+    batch = segmenter.batch([image])
+    (labeler,), (seen,) = segmenter.labelers(batch), batch.images
     if not hasattr(segmenter, "predict_proba"):
         raise ValueError(
-            f"estimator={labeling.estimator!r} has neither probabilities nor distances, which "
+            f"estimator={segmenter.estimator_!r} has neither probabilities nor distances, which "
             "pixel_attribution needs. Use another estimator, such as KMeans."
         )
-    return labeling, seen
+    return labeler, seen
 
 
 def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -205,11 +205,11 @@ def _region(pixel: Any, shape: tuple[int, ...]) -> np.ndarray:
     return region
 
 
-def _choose(method: str, smooth: bool, labeling: Any) -> str:
+def _choose(method: str, smooth: bool, labeler: Any) -> str:
     if method == "integrated_gradients" and not smooth:
         raise ValueError(
-            f"method='integrated_gradients' needs gradients, but {labeling.coder!r} and "
-            f"{labeling.estimator!r} have none. Pass method='occlusion'."
+            f"method='integrated_gradients' needs gradients, but {labeler.encoder!r} and "
+            f"{labeler.estimator.estimator!r} have none. Pass method='occlusion'."
         )
     if method == "auto":
         return "integrated_gradients" if smooth else "occlusion"

@@ -43,7 +43,7 @@ def _inside_other(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndar
     """Return the pixels (n, 2) of parts of an image that lie well inside the other segment."""
     label, depths = odds.labels[odds.other], []
     for tile in parts:
-        other = odds.labeling.label_map(seen, TileRequest(within=tile)) == label
+        other = odds.labeler.label_map(seen, TileRequest(within=tile)) == label
         depths.append(ndimage.distance_transform_edt(np.pad(other, 1))[1:-1, 1:-1])
     least = INSIDE * max(depth.max() for depth in depths)
     found = [

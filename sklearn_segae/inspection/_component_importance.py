@@ -15,8 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..segmentation._labeler import PixelLabeler
-from ..segmentation._segmenter import inside_segmenter
-from ..segmentation._targets import Targets
+from ..segmentation._targets import Targets, check_targets
 
 
 @validate_params(
@@ -103,14 +102,16 @@ def component_importance(
             "scope='image'. Fit with scope='dataset'."
         )
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-    labeled = inside_segmenter(segmenter, images)
-    labeling, seen = labeled[0][0], [image for _, image in labeled]
-    targets = None if y is None else segmenter._check_targets(images, y, seen)
+    batch = segmenter.batch(images)
+    labeler, seen = segmenter.labeler_, batch.images
+    targets = (
+        None if y is None else check_targets(batch, y, segmenter.ignore_label, segmenter.estimator)
+    )
     chosen = _choose(targets, seen, n_pixels, rng)
-    codes = gather(labeling.coder.encode_tile, seen, chosen)
+    codes = gather(labeler.encoder.encode_tile, seen, chosen)
     truth = None if targets is None else pick(targets.maps, chosen)
-    loss = _Loss(labeling, codes, truth, metric)
-    members = _groups(groups, labeling.coder, codes.shape[1])
+    loss = _Loss(labeler, codes, truth, metric)
+    members = _groups(groups, labeler.encoder, codes.shape[1])
     losses = np.array(
         [[loss(_shuffled(codes, own, rng)) for _ in range(n_repeats)] for own in members.values()]
     )
@@ -127,18 +128,18 @@ class _Loss:
     """Loss of score, or changed labels, for modified codes."""
 
     def __init__(
-        self, labeling: PixelLabeler, codes: np.ndarray, truth: np.ndarray | None, metric: Any
+        self, labeler: PixelLabeler, codes: np.ndarray, truth: np.ndarray | None, metric: Any
     ) -> None:
-        self.labeling = labeling
+        self.labeler = labeler
         self.truth = truth
-        has_classes = labeling.names is not None or is_classifier(labeling.estimator)
+        has_classes = labeler.classes is not None or is_classifier(labeler.estimator.estimator)
         self.metric = metric or (accuracy_score if has_classes else adjusted_rand_score)
-        self.labels = labeling.labels_of(codes)
+        self.labels = labeler.labels_of(codes)
         self.score = 0.0 if truth is None else self.metric(truth, self.labels)
 
     def __call__(self, codes: np.ndarray) -> float:
         """Return the share of pixels whose label changes, or the loss of the metric."""
-        labels = self.labeling.labels_of(codes)
+        labels = self.labeler.labels_of(codes)
         if self.truth is None:
             return float(np.mean(labels != self.labels))
         return float(self.score - self.metric(self.truth, labels))
@@ -159,11 +160,11 @@ def _shuffled(codes: np.ndarray, members: Sequence[int], rng: np.random.Generato
     return shuffled
 
 
-def _groups(groups: Any, coder: Any, n: int) -> dict[str, list[int]]:
+def _groups(groups: Any, encoder: Any, n: int) -> dict[str, list[int]]:
     """Return the components of every group, by name."""
     if isinstance(groups, Mapping):
         return _check_groups(groups, n)
-    sizes = coder.codes_.block_names if isinstance(coder, PixelEncoder) else {}
+    sizes = encoder.codes_.block_names if isinstance(encoder, PixelEncoder) else {}
     if groups is None or len(sizes) < 2:
         return {f"code {i}": [i] for i in range(n)}
     parts = np.split(np.arange(n), np.cumsum(list(sizes.values()))[:-1])

@@ -75,5 +75,5 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
 def _reference_codes(estimator: Any, codes: np.ndarray) -> np.ndarray:
     """Return the codes (n, n_components) whose quantiles are the default values."""
     if isinstance(estimator, AutoencoderTransformer):
-        return estimator._codes
+        return estimator.latent_sample_
     return codes.reshape(-1, codes.shape[-1])

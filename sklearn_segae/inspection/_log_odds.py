@@ -40,12 +40,12 @@ class AttributionTarget(NamedTuple):
 
 
 def attribution_target(
-    labeling: PixelLabeler, image: np.ndarray, region: np.ndarray
+    labeler: PixelLabeler, image: np.ndarray, region: np.ndarray
 ) -> AttributionTarget:
     """Return the pixels of a region (H, W), bool, and the window that their labels depend on."""
     y, x = np.nonzero(region)
     tile = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
-    place = _receptive_tile(labeling, tile, image.shape)
+    place = _receptive_tile(labeler, tile, image.shape)
     inner = tuple(
         slice(t.start - p.start, t.stop - p.start) for t, p in zip(tile, place, strict=True)
     )
@@ -53,21 +53,14 @@ def attribution_target(
     return AttributionTarget(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
 
 
-def _receptive_tile(labeling: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
+def _receptive_tile(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of a tile depend on."""
-    coder, refiner, grid = labeling.coder, labeling.refiner, STRIDE
+    refiner, grid = labeler.refiner, STRIDE
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
-    if isinstance(coder, PixelEncoder):
-        tile = pad_tile(tile, coder.codes_.reach, shape)
-        reach = coder.codes_.margin(coder.net_.module_)
-    else:
-        reach = coder.patch_size // 2
+    rows, columns = labeler.encoder.receptive_field(tile, shape)
     # The window begins on the grid, so that its pixels lie on the same grid as in the image.
-    rows, columns = (
-        slice(max(0, part.start - reach) // grid * grid, min(part.stop + reach, size))
-        for part, size in zip(tile, shape[:2], strict=True)
-    )
+    rows, columns = (slice(p.start // grid * grid, p.stop) for p in (rows, columns))
     return rows, columns
 
 
@@ -77,10 +70,10 @@ class LogOdds:
     Calling it with windows (N, C, H', W') returns (N,). Windows are processed one by one.
     """
 
-    def __init__(self, labeling: PixelLabeler, target: AttributionTarget) -> None:
-        self.labeling = labeling
+    def __init__(self, labeler: PixelLabeler, target: AttributionTarget) -> None:
+        self.labeler = labeler
         self.target = target
-        self.labels = _labels(labeling)
+        self.labels = _labels(labeler)
         self.segment = self.other = 0  # columns
 
     def choose(self, segment: Any, other: Any) -> None:
@@ -105,7 +98,7 @@ class LogOdds:
         """(N, C, H', W') -> (N, h, w, k), up to a constant for every pixel."""
         windows = x.movedim(1, -1).cpu().numpy()
         tile = self.target.tile
-        found = np.stack([self.labeling.probabilities(window, tile) for window in windows])
+        found = np.stack([self.labeler.probabilities(window, tile) for window in windows])
         return torch.from_numpy(np.log(np.maximum(found, LEAST_PROBABILITY)))
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -129,9 +122,9 @@ class LogOdds:
 class TorchLogOdds(LogOdds):
     """Differentiable log-odds of batches of windows, for a PixelEncoder and a `torch_head`."""
 
-    def __init__(self, labeling: PixelLabeler, target: AttributionTarget) -> None:
-        super().__init__(labeling, target)
-        encoder, refiner, window = labeling.coder, labeling.refiner, target.window
+    def __init__(self, labeler: PixelLabeler, target: AttributionTarget) -> None:
+        super().__init__(labeler, target)
+        encoder, refiner, window = labeler.encoder, labeler.refiner, target.window
         self.codes = encoder.codes_ if refiner is None else encoder.codes_.with_narrow()
         self.network = copy.deepcopy(encoder.net_.module_).eval().requires_grad_(False)
         self.device = next(self.network.parameters()).device
@@ -144,7 +137,7 @@ class TorchLogOdds(LogOdds):
             tile = grid
         around = pad_tile(tile, self.codes.reach, window.shape)
         self.pooling = TilePooling(*pixel_ranges(tile, around, step))
-        self.head: Any = _head(labeling)
+        self.head: Any = _head(labeler)
         margin = self.codes.margin(self.network)
         self.mirrored = [  # rows and columns that `read_tile` reads
             torch.from_numpy(mirrored(part.start - margin, part.stop + margin, size))
@@ -152,11 +145,11 @@ class TorchLogOdds(LogOdds):
         ]
         self.scale = torch.from_numpy(encoder.scale_).float()[..., None, None]
         self.standard = [torch.from_numpy(a) for a in (self.codes.shift, self.codes.divisor)]
-        segments = labeling.possible_segments() if refiner is None else refiner.classes_
+        segments = labeler.segments if refiner is None else refiner.classes_
         self.labels = segments
         self.groups: list[list[int]] = []  # columns of segments that stand for one class
-        if labeling.names is not None:
-            classes = labeling.names.of(segments)
+        if labeler.classes is not None:
+            classes = labeler.classes.of(segments)
             self.labels = np.unique(classes)
             self.groups = [np.flatnonzero(classes == label).tolist() for label in self.labels]
 
@@ -185,23 +178,23 @@ class TorchLogOdds(LogOdds):
         return torch.einsum("hi,nijk,wj->nhwk", down, evidence, across)
 
 
-def is_differentiable(labeling: PixelLabeler) -> bool:
+def is_differentiable(labeler: PixelLabeler) -> bool:
     """Return whether labels are a differentiable function of the pixels."""
-    return isinstance(labeling.coder, PixelEncoder) and _head(labeling) is not None
+    return isinstance(labeler.encoder, PixelEncoder) and _head(labeler) is not None
 
 
-def _labels(labeling: PixelLabeler) -> np.ndarray:
+def _labels(labeler: PixelLabeler) -> np.ndarray:
     """Return the labels in the order of the columns of `PixelLabeler.probabilities`."""
-    if labeling.names is not None:
-        return np.unique(labeling.names.classes)
-    return labeling.possible_segments()
+    if labeler.classes is not None:
+        return np.unique(labeler.classes.classes)
+    return labeler.segments
 
 
-def _head(labeling: PixelLabeler) -> Head | None:
-    refiner = labeling.refiner
+def _head(labeler: PixelLabeler) -> Head | None:
+    refiner = labeler.refiner
     if refiner is not None:
         return torch_head(refiner.model, np.nan)
-    return torch_head(labeling.estimator, getattr(labeling, "variance", np.nan))
+    return torch_head(labeler.estimator.estimator, getattr(labeler.estimator, "variance", np.nan))
 
 
 def _gathering(refiner: BoundaryRefiner, grid: Tile, tile: Tile, axis: int) -> Tensor:

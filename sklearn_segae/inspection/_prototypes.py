@@ -12,11 +12,9 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from ..imaging._label_maps import merge_small_regions
 from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
-from ..segmentation._segmenter import inside_segmenter
 
 DISCOUNT = 0.8  # factor of the score for every better patch of the same image
 PROTOTYPE_TILE_SIDE = 128  # minimum side of the tiles that are searched in a large image, in pixels
@@ -158,15 +156,13 @@ def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iter
 def _predictions(
     segmenter: Any, images: list[np.ndarray], parts: list[Part], size: int
 ) -> list[PartMaps]:
-    inside, has_proba = inside_segmenter(segmenter, images), hasattr(segmenter, "predict_proba")
-    maps = []
+    batch, has_proba = segmenter.batch(images), hasattr(segmenter, "predict_proba")
+    labelers, maps = segmenter.labelers(batch), []
     for i, tile in parts:
-        (labeling, image), work = inside[i], TileRequest(within=tile)
-        labels = labeling.label_map(image, work)
-        if segmenter.min_size:
-            labels = merge_small_regions(labels, segmenter.min_size)
-        probabilities = labeling.probability_map(image, work) if has_proba else None
-        codes = labeling.code_map(image, work)
+        labeler, image, request = labelers[i], batch.images[i], TileRequest(within=tile)
+        labels = labeler.label_map(image, request, segmenter.min_size)
+        probabilities = labeler.probability_map(image, request) if has_proba else None
+        codes = labeler.code_map(image, request)
         maps.append(PartMaps(labels, probabilities, codes, _patch_means(codes, size)))
     return maps
 

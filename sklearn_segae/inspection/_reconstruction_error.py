@@ -12,10 +12,9 @@ from torch.nn import functional
 
 from ..encoding._feature_sampling import TileReader
 from ..encoding._pixel_encoder import PixelEncoder
+from ..imaging._image_batch import check_batch
 from ..imaging._tiles import image_tiles
-from ..imaging._validation import like
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
-from ..segmentation._segmenter import look_through
 from ..training._losses import LOSSES
 
 ERROR_TILE_SIDE = 128  # side of the tiles in pixels; a patch for every pixel is held in memory
@@ -59,24 +58,18 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
     (1, 64, 64)
     """
     check_is_fitted(encoder)
-    if isinstance(encoder, PixelEncoder):
-        fitted: Any = encoder
-        seen, rows = encoder._check(images, reset=False)
-    else:
-        fitted, rows = encoder.encoder_, encoder.rows_
-        if not isinstance(fitted, PixelEncoder):
-            raise ValueError(
-                f"encoder={fitted!r} is not a PixelEncoder, whose network reconstruction_error "
-                "needs. Pass a segmenter with a PixelEncoder."
-            )
-        seen = look_through(encoder, images)
+    fitted: Any = getattr(encoder, "encoder_", encoder)
+    if not isinstance(fitted, PixelEncoder):
+        raise ValueError(
+            f"reconstruction_error needs the network of a PixelEncoder, but encoder={fitted!r}."
+        )
+    batch = check_batch(fitted, images, reset=False) if fitted is encoder else encoder.batch(images)
     if not fitted.n_iter_:
         raise ValueError(
             "reconstruction_error needs a trained decoder, but max_epochs=0 did not train it. Fit "
             "with max_epochs=1 or more."
         )
-    maps = [_error_map(fitted, image) for image in seen]
-    return maps[0][:, 0] if rows else like(images, maps)
+    return batch.restore([_error_map(fitted, image) for image in batch.images])
 
 
 def _error_map(encoder: PixelEncoder, image: np.ndarray) -> np.ndarray:

@@ -50,15 +50,15 @@ def smoke_test(estimator: Any) -> None:
 def _try_autoencoder(estimator: Any) -> None:
     if not hasattr(estimator, "net_"):
         return
-    layout, scale = estimator._layout, estimator.scale_
+    layout, scale = estimator.layout_, estimator.scale_
     last = layout.net_shape[0]
     if input_shape(estimator.net_.module_) != layout.net_shape or scale.shape != (2, last):
         raise ValueError(f"network and scale are not for samples of shape {layout.shape}")
     if prod(layout.shape) <= MAX_TRIAL:
         codes = estimator.transform(np.zeros((1, *layout.shape), np.float32))
         estimator.inverse_transform(codes)
-        if estimator._codes.shape[1:] != codes.shape[1:]:  # those that `sample` draws near
-            raise ValueError(f"codes of shape {estimator._codes.shape} were kept")
+        if estimator.latent_sample_.shape[1:] != codes.shape[1:]:  # those that `sample` draws near
+            raise ValueError(f"codes of shape {estimator.latent_sample_.shape} were kept")
 
 
 def _try_encoder(estimator: Any) -> None:
@@ -75,7 +75,7 @@ def _try_head(estimator: Any) -> None:
 
 
 def _try_segmenter(estimator: Any) -> None:
-    if not hasattr(estimator, "estimator_"):
+    if not hasattr(estimator, "labeler_"):
         return
     if estimator.scope == "image":  # a blank image has nothing to be partitioned by
         smoke_test(estimator.encoder_)

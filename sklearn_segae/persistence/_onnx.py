@@ -35,7 +35,7 @@ def _set_output_type(operator: Any) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     model = operator.raw_operator
-    operator.outputs[0].type = FloatTensorType([None, model._n_components])
+    operator.outputs[0].type = FloatTensorType([None, model.n_components_])
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
@@ -70,7 +70,7 @@ def autoencoder_graph(autoencoder: AutoencoderTransformer, part: str) -> bytes:
     graph, names = (
         (EncodeGraph, ("X", "codes")) if part == "encode" else (DecodeGraph, ("codes", "X"))
     )
-    shape = autoencoder._layout.shape if part == "encode" else (autoencoder._n_components,)
+    shape = autoencoder.layout_.shape if part == "encode" else (autoencoder.n_components_,)
     return graph_of(graph(autoencoder), torch.zeros(2, *shape), names, [0])
 
 
@@ -100,8 +100,8 @@ class EncodeGraph(nn.Module):
         super().__init__()
         self.scale = Scale(autoencoder.scale_)
         self.module = _on_cpu(autoencoder.net_.module_)
-        self.encode = autoencoder._variant.encode
-        self.layout = autoencoder._layout
+        self.encode = autoencoder.variant_.encode
+        self.layout = autoencoder.layout_
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, *shape) -> (n, n_components)."""
@@ -120,7 +120,7 @@ class DecodeGraph(nn.Module):
         for name, value in zip(("shift", "divisor"), autoencoder.scale_, strict=True):
             self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
         self.module: Any = _on_cpu(autoencoder.net_.module_)
-        self.layout = autoencoder._layout
+        self.layout = autoencoder.layout_
 
     def forward(self, codes: Tensor) -> Tensor:
         """(n, n_components) -> (n, *shape)."""

@@ -18,6 +18,16 @@ from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._pooling import MAX_CONTRAST_SIGMA
 from ..encoding._projection import Projection
 from ..regions._tree_builder import TreeBuilder
+from ..segmentation._adapters import (
+    Adapter,
+    BlockwiseGraph,
+    Classifier,
+    Clusterer,
+    InductiveClusterer,
+    SelfTraining,
+    SoftKMeans,
+    SparseMixture,
+)
 from ..segmentation._boundary_refinement import BoundaryRefiner
 from ..segmentation._gaussian_mixture import ShrunkMixture
 from ..segmentation._labeler import PixelLabeler
@@ -49,10 +59,10 @@ _OF_TRAINED: Hints = {
 LEARNT: dict[type, Hints] = {
     AutoencoderTransformer: {
         **_OF_TRAINED,
-        "_layout": Layout,
-        "_variant": Plain,
-        "_n_components": int,
-        "_codes": Array,
+        "layout_": Layout,
+        "variant_": Plain,
+        "n_components_": int,
+        "latent_sample_": Array,
         "validation_loss_curve_": list[float],
         "kl_": float,
     },
@@ -79,32 +89,33 @@ LEARNT: dict[type, Hints] = {
         "rows_": bool,
         "typical_range_": Array,
         "_seed": int,
-        "_fitted": PixelLabeler,
         "_trees": TreeBuilder | None,
-        "encoder_": Any,
-        "estimator_": Any,
+        "labeler_": PixelLabeler,
         "n_segments_": int | list[int],
         "labels_": Array | list[Array],
-        "classes_": Array,
-        "segment_classes_": Array,
     },
 }
 
 # All attributes of other classes; named tuples have type hints of their own.
 PARTS: dict[type, Hints] = {
     PixelLabeler: {
-        "coder": PixelEncoder | PatchEncoder,
-        "estimator": Any,
+        "encoder": PixelEncoder | PatchEncoder,
+        "estimator": Adapter,
         "n_segments": int | str,
         "refine": bool,
         "n_pixels": int,
         "rng": np.random.Generator,
-        "extension": Any,
         "refiner": BoundaryRefiner | None,
-        "names": SegmentClasses | None,
+        "classes": SegmentClasses | None,
         "n_codes": int,
-        "variance": float,
     },
+    Classifier: {"estimator": Any},
+    SelfTraining: {"estimator": Any},
+    BlockwiseGraph: {"estimator": Any},
+    Clusterer: {"estimator": Any, "classes_": Array},
+    SparseMixture: {"estimator": Any, "classes_": Array},
+    SoftKMeans: {"estimator": Any, "classes_": Array, "variance": float},
+    InductiveClusterer: {"estimator": Any, "classes_": Array, "neighbor": Any},
     Loss: {"given": str},
     Net: {
         "architecture": dict,
@@ -121,8 +132,6 @@ PARTS: dict[type, Hints] = {
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
     **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
 }
-MAY_LACK = {"variance"}  # set for k-means alone
-
 # Ranges of sizes, so that no file makes one pixel depend on an unlimited neighborhood.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
@@ -148,7 +157,7 @@ def hints_of(cls: type) -> Hints:
 def check_state(cls: type, state: dict[str, Any]) -> None:
     """Raise an error if the attributes are not those of the class."""
     hints = hints_of(cls)
-    own = set(cls._get_param_names()) if cls in LEARNT else set(hints) - MAY_LACK  # type: ignore[attr-defined]
+    own = set(cls._get_param_names()) if cls in LEARNT else set(hints)  # type: ignore[attr-defined]
     if not own <= set(state) <= set(hints):
         wrong = sorted((own - set(state)) | (set(state) - set(hints)))
         raise ValueError(f"{cls.__name__} has too few or too many attributes: {wrong[:5]}.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,13 +13,11 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
     is_classifier,
-    is_regressor,
 )
-from sklearn.cluster import KMeans
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._base import (
     CallbackSupportMixin,
@@ -28,369 +25,37 @@ from .._base import (
     FitTask,
     all_or_nothing,
     draw_seed,
-    seeded_clone,
 )
-from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
+from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
-from ..imaging._dask import as_stacks, is_dask, lazy_answer, like_stacks
-from ..imaging._label_maps import IgnoreLabel, merge_small_regions
+from ..imaging._dask import is_dask
+from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
+from ..imaging._label_maps import IgnoreLabel
 from ..imaging._lazy_images import too_many
-from ..imaging._normalization import normalize, typical_range
+from ..imaging._normalization import typical_range
 from ..imaging._tiled_inference import TileRequest, to_bytes
-from ..imaging._validation import check_images, is_rows, like, slots
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
-from ._gaussian_mixture import ShrunkMixture
+from ._adapters import adapt
+from ._estimators import ESTIMATORS, is_supervised, named
 from ._labeler import PixelLabeler
-from ._pixel_head import PixelHead
-from ._targets import Targets, check_targets
+from ._recipe import check_parameters, fit_encoder, fit_labelers
+from ._targets import check_targets
 from ._uncertainty import MEASURES
 
-Question = Callable[[PixelLabeler, np.ndarray, TileRequest], Any]
+
+def _can(method: str) -> Callable[[Any], bool]:
+    """Return a function that tells whether the estimator of a segmenter has a method."""
+    return lambda segmenter: hasattr(segmenter._adapter, method)
 
 
-def _can_tell_probabilities(segmenter: Any) -> bool:
-    """Tell whether the estimator has probabilities, or distances to make them of."""
-    estimator = getattr(segmenter, "estimator_", segmenter.estimator)
-    by_name = estimator is None or isinstance(estimator, str)
-    return by_name or hasattr(estimator, "predict_proba") or hasattr(estimator, "transform")
-
-
-def _has_decision_function(segmenter: Any) -> bool:
-    return hasattr(getattr(segmenter, "estimator_", segmenter.estimator), "decision_function")
-
-
-def _has_score(segmenter: Any) -> bool:
-    by_name = segmenter.estimator is None or isinstance(segmenter.estimator, str)
-    return by_name or hasattr(segmenter.estimator, "score")
-
-
-class Answers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """The methods of a fitted segmenter; whoever mixes it in learns the attributes below."""
-
-    scope: str
-    encoder: Any
-    estimator: Any
-    estimator_: Any
-    normalize: str
-    min_size: int
-    max_memory: int | str
-    ignore_label: IgnoreLabel
-    rows_: bool
-    n_features_in_: int
-    _fitted: PixelLabeler
-    _trees: TreeBuilder | None
-    _seed: int
-    _labelings: Callable[[list[np.ndarray]], list[PixelLabeler]]  # one for each image
-
-    def predict(self, X: Any, out: Any = None) -> Any:
-        """Segment images.
-
-        Parameters
-        ----------
-        X : as in `fit`; images may have any size
-            What is not in memory (a memory map, zarr, HDF5) is read tile by tile.
-        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
-            Where label maps of images are put, tile by tile: a memory map or a zarr array, say.
-            Needs `min_size=0`.
-
-        Returns
-        -------
-        labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-            In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
-            classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
-        """
-        return self._ask(X, PixelLabeler.label_map, out, cleaned=True)
-
-    @available_if(_can_tell_probabilities)
-    def predict_proba(self, X: Any) -> Any:
-        """Return how likely each segment is for every pixel.
-
-        The estimator's own probabilities. For k-means, those of the mixture that it is the limit
-        of: equal weights, and Gaussians with one variance, the mean within segments. Where borders
-        are refined, those of the discriminant analysis. Where segments have names, a class has
-        the sum of its segments.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            In the order of the labels, or of `classes_`; sums to 1.
-        """
-        return self._ask(X, PixelLabeler.probability_map)
-
-    @available_if(_has_decision_function)
-    def decision_function(self, X: Any) -> Any:
-        """Return the estimator's decision function of the code of every pixel.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        scores : array (n, H, W[, k]), list of arrays (H, W[, k]), or array (n_samples[, k])
-            One score for two classes, else one for each of `classes_`.
-        """
-        return self._ask(X, PixelLabeler.decision_map)
-
-    @available_if(_can_tell_probabilities)
-    def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
-        """Return how unsure the label of every pixel is: where to look, or to label next.
-
-        Computed from `predict_proba`, and as good as that is: it knows of classes that are alike,
-        not of things that the estimator never saw [1]_.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        measure : {"entropy", "margin", "least_confidence"}, default="entropy"
-            Entropy of the probabilities; one minus the lead of the likeliest class over the second;
-            or what the likeliest lacks to be sure. All run from 0 (sure) to 1 (all are equally
-            likely).
-
-        Returns
-        -------
-        uncertainty : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-
-        References
-        ----------
-        .. [1] B. Settles, "Active learning literature survey", University of Wisconsin-Madison
-           technical report 1648, 2009.
-        """
-        if measure not in MEASURES:
-            raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
-        doubt = MEASURES[measure]
-        return self._ask(X, partial(PixelLabeler.probability_map, then=doubt))
-
-    def transform(self, X: Any, out: Any = None) -> Any:
-        """Encode every pixel.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        out : writable array-like (n, H, W, k) of floats, or list of these, default=None
-            Where codes of images are put, tile by tile.
-
-        Returns
-        -------
-        codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            Feature maps.
-        """
-        return self._ask(X, PixelLabeler.code_map, out)
-
-    def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Give the segments of a clusterer the names of classes, by a few labeled pixels.
-
-        A segment is named after most of the labeled pixels in it; one without any like the named
-        segment whose mean code is nearest. From then on `predict`, `labels_` and `predict_proba`
-        speak of classes; several segments may stand for one. More segments than classes, cheaply
-        named, follow classes that consist of unlike parts. Another `fit` forgets the names.
-
-        Parameters
-        ----------
-        X : as in `fit`
-            Images with labeled pixels, of the fit or not.
-        y : label maps of the same sizes, or array (n_samples,) for rows
-            Pixels with -1 or an `ignore_label` play no role.
-        sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
-            How often every labeled pixel counts, >= 0.
-
-        Returns
-        -------
-        self : AESegmenter
-        """
-        check_is_fitted(self)
-        if is_classifier(self.estimator_) or self.scope == "image":
-            raise ValueError(
-                f"assign_classes is for segments that mean the same in every image and have no "
-                f"names, but scope={self.scope!r} and estimator={self.estimator_!r}. Fit with "
-                "scope='dataset' and a clusterer."
-            )
-        if y is None:
-            raise ValueError("y=None, but names come from pixels with labels. Pass label maps.")
-        images = self._check(X, reset=False)
-        targets = self._check_targets(X, y, images, sample_weight)
-        names = self._fitted.name(images, targets)
-        self.segment_classes_, self.classes_ = names.classes, np.unique(names.classes)
-        return self
-
-    def region_tree(self, image: Any) -> RegionTree:
-        """Return all segmentations of one image into connected regions, coarse to fine.
-
-        Small regions join, weakest border first. How strongly a border parts its two sides is told
-        by color gradients, by how rarely their colors and codes meet elsewhere in the image, and
-        by the eigenvectors of the graph of regions. Needs `scope="image"`.
-
-        Parameters
-        ----------
-        image : array (H, W) or (H, W, C)
-            Of any size.
-
-        Returns
-        -------
-        tree : RegionTree
-            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` are label maps, `tree.contours()`
-            is the map of all borders.
-        """
-        check_is_fitted(self)
-        if self._trees is None:
-            raise ValueError(
-                f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
-                f"fitted to images (in memory, if large), but scope={self.scope!r} and "
-                f"encoder={self.encoder!r}."
-            )
-        (checked,) = self._check([image], reset=False)
-        return self._trees.tree(checked, self._seed)
-
-    @available_if(_has_score)
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the accuracy on labeled pixels, or the score of the clusterer on its codes.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : as in `fit`; ignored by a clusterer
-
-        Returns
-        -------
-        score : float
-            A clusterer's own `score`, on at most `n_fit_pixels` pixels.
-        """
-        check_is_fitted(self)
-        images = self._check(X, reset=False)
-        pairs = list(zip(self._labelings(images), images, strict=True))
-        if is_classifier(self.estimator_):
-            targets = self._check_targets(X, y, images)
-            maps = zip(pairs, targets.maps, targets.known, strict=True)
-            right = [(self._label_map(*pair) == true)[known] for pair, true, known in maps]
-            return float(np.mean(np.concatenate(right)))
-        if self.scope == "dataset":
-            return self._fitted.score(images)
-        return float(np.mean([own.score([image]) for own, image in pairs]))
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._fitted.n_codes
-
-    def _ask(self, X: Any, question: Question, out: Any = None, *, cleaned: bool = False) -> Any:
-        """Answer for every image, in the container that `X` came in, or in `out`.
-
-        `cleaned` are maps of labels, without specks.
-        """
-        check_is_fitted(self)
-        if cleaned and self.min_size and (out is not None or is_dask(X)):
-            raise ValueError(
-                f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
-                "by tile. Pass min_size=0, or an X in memory and no out."
-            )
-        if is_dask(X) and not is_rows(X):
-            return self._ask_lazily(X, question, out)
-        images = self._check(X, reset=False)
-        tail = () if cleaned else (self._n_features_out,)
-        targets = slots(X, out, images, *tail, integers=cleaned)
-        max_memory = to_bytes(self.max_memory)
-        trios = zip(self._labelings(images), images, targets, strict=True)
-        maps = [question(own, image, TileRequest(max_memory, t)) for own, image, t in trios]
-        if out is not None:
-            return out
-        return self._output(X, [self._clean(m) for m in maps] if cleaned else maps)
-
-    def _ask_lazily(self, X: Any, question: Question, out: Any) -> Any:
-        """Return a dask array, or a list of them, that answers when it is computed."""
-        images = self._check(X, reset=False, exposed=self.scope == "image")
-        stacks = as_stacks(X, out)
-        labelings = [self._fitted] * len(stacks)
-        if self.scope == "image":  # each is partitioned now, by a sample of its own
-            stacks = [stack[i : i + 1] for stack in stacks for i in range(stack.shape[0])]
-            labelings = self._labelings(images)
-        typical = self.typical_range_ if self.normalize == "image" else None
-        max_memory, pairs = to_bytes(self.max_memory), zip(stacks, labelings, strict=True)
-        answers = [
-            lazy_answer(stack, own, question, own.cost(images[0]), max_memory, typical)
-            for stack, own in pairs
-        ]
-        return like_stacks(X, answers)
-
-    def _check(self, X: Any, *, reset: bool, exposed: bool = True) -> list[Any]:
-        """Return images (H, W, C); rows become one image, a pixel wide."""
-        rows = is_rows(X)
-        if reset:
-            self.rows_ = rows
-        elif rows != self.rows_:
-            was, now = ("rows", "images") if self.rows_ else ("images", "rows")
-            raise ValueError(f"X holds {now}, but AESegmenter was fitted with {was}.")
-        if rows:
-            floats = [np.float64, np.float32]
-            return [validate_data(self, X, dtype=floats, reset=reset)[:, None]]
-        n_channels = None if reset else self.n_features_in_
-        images = check_images(X, n_channels=n_channels, owner="AESegmenter")
-        if reset:
-            self.n_features_in_ = images[0].shape[2]
-            self.typical_range_ = typical_range(images)
-        if exposed and self.normalize == "image":
-            return [normalize(image, self.typical_range_) for image in images]
-        return images
-
-    def _check_targets(
-        self, X: Any, y: Any, images: Sequence[np.ndarray], sample_weight: Any = None
-    ) -> Targets:
-        return check_targets(X, y, images, self.ignore_label, self.estimator, sample_weight)
-
-    def _label_map(self, labeling: PixelLabeler, image: np.ndarray) -> np.ndarray:
-        return self._clean(labeling.label_map(image, TileRequest(to_bytes(self.max_memory))))
-
-    def _clean(self, labels: np.ndarray) -> np.ndarray:
-        return (
-            merge_small_regions(labels, self.min_size)
-            if self.min_size and not self.rows_
-            else labels
-        )
-
-    def _output(self, X: Any, maps: list[np.ndarray]) -> Any:
-        return maps[0][:, 0] if self.rows_ else like(X, maps)
-
-
-def inside_segmenter(segmenter: Any, images: Any) -> list[tuple[PixelLabeler, np.ndarray]]:
-    """Return for every image what labels it, and its pixels (H, W, C) as that sees them.
-
-    Rows come as one image, a pixel wide.
-    """
-    seen = look_through(segmenter, images)
-    return list(zip(segmenter._labelings(seen), seen, strict=True))
-
-
-def look_through(estimator: Any, images: Any) -> list[np.ndarray]:
-    """Return images (H, W, C) as a fitted segmenter sees them."""
-    check_is_fitted(estimator)
-    return estimator._check(images, reset=False)
-
-
-def check_are_estimators(encoder: Any, estimator: Any) -> None:
-    """Raise an error for classes in place of instances, and for estimators without labels."""
-    for name, value in (("encoder", encoder), ("estimator", estimator)):
-        if isinstance(value, type):
-            raise TypeError(
-                f"{name}={value.__name__} is a class. Pass an instance: {name}={value.__name__}()."
-            )
-    if estimator is None or isinstance(estimator, str):
-        return
-    labels = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
-    if not labels or is_regressor(estimator):
-        raise TypeError(
-            f"estimator={estimator!r:.80} gives no labels. Pass a clusterer, a mixture or a "
-            "classifier."
-        )
-
-
-# Learnt by clusterers or by classifiers alone.
-PER_REGIME = ("classes_", "labels_", "n_segments_", "segment_classes_")
-
-
-class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
+class AESegmenter(
+    Documented,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Segment images: encode every pixel, then cluster or classify the codes.
 
     Parameters
@@ -404,16 +69,19 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         None is :class:`PixelEncoder` with its defaults, or for classifiers
         `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer
         sees the patch around a pixel as one row; "passthrough" hands the pixels on as they are.
-    estimator : estimator, "head" or None, default=None
+        What is inside a :class:`~sklearn.frozen.FrozenEstimator` is used as it was fitted, without
+        training; to images as this normalizes them, or pass `normalize="dataset"`.
+    estimator : estimator, str or None, default=None
         Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
         with shrunk covariances where the encoder's `features_` is "intensity", else k-means from
         twenty starts. If borders are refined, codes of narrower pooling have a say in which of its
         optima is taken: that with the shortest description length [2]_. A clusterer without
         `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
-        the nearest code. A classifier needs `y` and learns from its labeled pixels; "head" is a
-        :class:`PixelHead`. Those of :mod:`sklearn.semi_supervised` get unlabeled pixels too, up
-        to `n_fit_pixels` together (2,000 for graphs of label spreading), at least half of them
-        unlabeled if there are so many.
+        the nearest code. A classifier needs `y` and learns from its labeled pixels. Those of
+        :mod:`sklearn.semi_supervised` get unlabeled pixels too, up to `n_fit_pixels` together
+        (2,000 for graphs of label spreading), at least half of them unlabeled if there are so many.
+        A name is one of "head" (a :class:`PixelHead`), "trees", "forest", "boosting", "logistic",
+        "kmeans" and "mixture" (of scikit-learn).
     scope : {"dataset", "image"}, default="dataset"
         "dataset": a label means the same in every image. "image": the encoder's network learns from
         all images, but each image is projected and partitioned on its own, the fitted ones and
@@ -460,16 +128,18 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
 
     Attributes
     ----------
+    labeler_ : PixelLabeler
+        What labels pixels: encoder, estimator and refined borders together; with scope "image",
+        that of the last fitted image.
     encoder_ : estimator
-        The fitted encoder.
+        The fitted encoder; with scope "image", its codes are those of the last fitted image.
     estimator_ : estimator
         The fitted clusterer or classifier; with scope "image", that of the last fitted image.
     n_segments_ : int or list of int
         What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-        Label maps of the images that were fitted, int32; clusterers only.
-        They keep the numbers of the segments when these get names. Not there if images on disk
-        have more than 16 million pixels: `fit` does not read them all. Call `predict`.
+        Label maps of the fitted images, int32; clusterers only. They hold segments, not classes.
+        Not there if images on disk have more than 16 million pixels: call `predict`.
     classes_ : ndarray
         Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
     segment_classes_ : ndarray of shape (`n_segments_`,)
@@ -504,7 +174,7 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
     _parameter_constraints: dict = {
         "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
-        "estimator": [HasMethods(["fit"]), StrOptions({"head"}), None],
+        "estimator": [HasMethods(["fit"]), StrOptions(set(ESTIMATORS)), None],
         "scope": [StrOptions({"dataset", "image"})],
         "normalize": [StrOptions({"image", "dataset"})],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
@@ -576,29 +246,28 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         -------
         self : AESegmenter
         """
-        supervised = self._check_parameters(sample_weight)
-        images = self._check(X, reset=True)
+        supervised = check_parameters(self, sample_weight)
+        batch = check_batch(self, X, reset=True)
         if self.fine_tune and self.rows_:
             raise ValueError(
                 f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=False."
             )
         self._seed = draw_seed(self.random_state)
-        targets = self._check_targets(X, y, images, sample_weight) if supervised else None
+        targets = None
+        if supervised:
+            targets = check_targets(batch, y, self.ignore_label, self.estimator, sample_weight)
+        if not self.rows_:
+            self.typical_range_ = typical_range(batch.images)
+        batch = batch.normalized(self.typical_range_) if self._normalizes else batch
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
-        encoder = self._fit_encoder(images, self._seed, task)
-        if targets is None:
-            learnt = self._fit_clusterer(X, encoder, images)
-        else:
-            labeling = self._labeling(encoder).fit_classifier(images, targets)
-            if self.fine_tune:
-                encoder = labeling.fine_tune(images, targets, self.unsupervised_weight, self._seed)
-            learnt = {"_fitted": labeling, "classes_": labeling.estimator.classes_}
-        for name in PER_REGIME:
-            self.__dict__.pop(name, None)
-        self.__dict__.update(learnt, encoder_=encoder, estimator_=learnt["_fitted"].estimator)
+        encoder = fit_encoder(self, batch, self._seed, task)
+        labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
+        self.labeler_ = labelers[-1]
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
-        self._trees = TreeBuilder(encoder, images) if grows_trees and not too_many(images) else None
+        possible = grows_trees and not too_many(batch.images)
+        self._trees = TreeBuilder(encoder, batch.images) if possible else None
+        self._describe_segments(batch, labelers, supervised)
         task.finish()
         return self
 
@@ -616,161 +285,291 @@ class AESegmenter(Documented, CallbackSupportMixin, Answers, BaseEstimator):
         self.fit(X, y)
         return self.labels_ if hasattr(self, "labels_") else self.predict(X)
 
-    def _check_parameters(self, sample_weight: Any) -> bool:
-        """Return whether there is a classifier; raise an error for what does not go together."""
-        check_are_estimators(encoder=self.encoder, estimator=self.estimator)
-        if self.patch_size % 2 == 0:
+    def predict(self, X: Any, out: Any = None) -> Any:
+        """Segment images.
+
+        Parameters
+        ----------
+        X : as in `fit`; images may have any size
+            What is not in memory (a memory map, zarr, HDF5) is read tile by tile.
+        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
+            Where label maps of images are put, tile by tile. Needs `min_size=0`.
+
+        Returns
+        -------
+        labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
+            In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
+            classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
+        """
+        check_is_fitted(self)
+        if self.min_size and (out is not None or is_dask(X)):
             raise ValueError(
-                f"patch_size={self.patch_size} is even, but a patch has a pixel in its middle. "
-                f"Pass {self.patch_size - 1} or {self.patch_size + 1}."
+                f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
+                "by tile. Pass min_size=0, or an X in memory and no out."
             )
-        to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
-        supervised = self._is_supervised
-        if supervised and self.scope == "image":
+        return self._map(X, "label_map", out, LABELS, min_size=0 if self.rows_ else self.min_size)
+
+    @available_if(_can("predict_proba"))
+    def predict_proba(self, X: Any) -> Any:
+        """Return how likely each segment is for every pixel.
+
+        The estimator's own probabilities. For k-means, those of the mixture that it is the limit
+        of: equal weights, and Gaussians with one variance, the mean within segments. Where borders
+        are refined, those of the discriminant analysis. Where segments have names, a class has
+        the sum of its segments.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
+            In the order of the labels, or of `classes_`; sums to 1.
+        """
+        return self._map(X, "probability_map")
+
+    @available_if(_can("decision_function"))
+    def decision_function(self, X: Any) -> Any:
+        """Return the estimator's decision function of the code of every pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        scores : array (n, H, W[, k]), list of arrays (H, W[, k]), or array (n_samples[, k])
+            One score for two classes, else one for each of `classes_`.
+        """
+        return self._map(X, "decision_map")
+
+    @available_if(_can("predict_proba"))
+    def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
+        """Return how uncertain the label of every pixel is: where to label next.
+
+        Computed from `predict_proba` [1]_: high between classes that are alike, not for things
+        that the estimator never saw.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        measure : {"entropy", "margin", "least_confidence"}, default="entropy"
+            Entropy of the probabilities; one minus the lead of the likeliest class over the second;
+            or what the likeliest lacks to be sure. All run from 0 (sure) to 1 (all are equally
+            likely).
+
+        Returns
+        -------
+        uncertainty : array (n, H, W), list of arrays (H, W), or array (n_samples,)
+
+        References
+        ----------
+        .. [1] B. Settles, "Active learning literature survey", University of Wisconsin-Madison
+           technical report 1648, 2009.
+        """
+        if measure not in MEASURES:
+            raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
+        return self._map(X, "uncertainty_map", measure=measure)
+
+    def transform(self, X: Any, out: Any = None) -> Any:
+        """Encode every pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        out : writable array-like (n, H, W, k) of floats, or list of these, default=None
+            Where codes of images are put, tile by tile.
+
+        Returns
+        -------
+        codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
+            Feature maps.
+        """
+        return self._map(X, "code_map", out)
+
+    def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Assign classes to the segments of a clusterer, by a few labeled pixels.
+
+        A segment gets the class of most of the labeled pixels in it; one without any that of the
+        segment whose mean code is nearest. From then on `predict` and `predict_proba` return
+        classes; several segments may stand for one. Another `fit` forgets the classes.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Images with labeled pixels, of the fit or not.
+        y : label maps of the same sizes, or array (n_samples,) for rows
+            Pixels with -1 or an `ignore_label` play no role.
+        sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
+            How often every labeled pixel counts, >= 0.
+
+        Returns
+        -------
+        self : AESegmenter
+        """
+        check_is_fitted(self)
+        if is_classifier(self.estimator_) or self.scope == "image":
             raise ValueError(
-                "scope='image' partitions every image on its own, but the labels of the classifier "
-                f"estimator={self.estimator!r} mean the same everywhere. Pass scope='dataset'."
+                f"assign_classes is for segments that mean the same in every image and have no "
+                f"names, but scope={self.scope!r} and estimator={self.estimator_!r}. Fit with "
+                "scope='dataset' and a clusterer."
             )
-        if self.fine_tune and not self._has_head:
+        if y is None:
+            raise ValueError("y=None, but names come from pixels with labels. Pass label maps.")
+        batch = self.batch(X)
+        targets = check_targets(batch, y, self.ignore_label, self.estimator, sample_weight)
+        self.labeler_.assign_classes(batch.images, targets)
+        return self
+
+    def region_tree(self, image: Any) -> RegionTree:
+        """Return all segmentations of one image into connected regions, coarse to fine.
+
+        Small regions join, weakest border first. The strength of a border is that of color
+        gradients, of how rarely the colors and codes of its two sides meet elsewhere in the image,
+        and of the eigenvectors of the graph of regions. Needs `scope="image"`.
+
+        Parameters
+        ----------
+        image : array (H, W) or (H, W, C)
+            Of any size.
+
+        Returns
+        -------
+        tree : RegionTree
+            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` are label maps, `tree.contours()`
+            is the map of all borders.
+        """
+        check_is_fitted(self)
+        if self._trees is None:
             raise ValueError(
-                f"fine_tune={self.fine_tune} trains a PixelEncoder and a PixelHead together, but "
-                f"encoder={self.encoder!r} and estimator={self.estimator!r}. Pass "
-                "estimator='head', or fine_tune=False."
+                f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
+                f"fitted to images (in memory, if large), but scope={self.scope!r} and "
+                f"encoder={self.encoder!r}."
             )
-        if sample_weight is not None and not supervised:
-            raise ValueError(
-                "sample_weight weighs the labeled pixels of a classifier, but "
-                f"estimator={self.estimator!r} is a clusterer. Leave it out."
-            )
-        return supervised
+        (seen,) = self.batch([image]).images
+        return self._trees.tree(seen, self._seed)
 
-    def _fit_clusterer(self, X: Any, encoder: Any, images: list[np.ndarray]) -> dict[str, Any]:
-        """Return what is learnt without labels, by attribute."""
-        labelings = self._cluster(encoder, images)
-        numbers = [int(own.n_segments) for own in labelings]
-        learnt = {
-            "_fitted": labelings[-1],
-            "n_segments_": numbers if self.scope == "image" else numbers[0],
-        }
-        if not too_many(images):
-            maps = map(self._label_map, labelings, images)
-            learnt["labels_"] = self._output(X, list(maps))
-        return learnt
+    @available_if(_can("score"))
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the accuracy on labeled pixels, or the score of the clusterer on its codes.
 
-    def _new_estimator(self, encoder: Any) -> Any:
-        """Return the estimator; None for the k-means that narrow codes have a say in."""
-        if self.estimator is not None:
-            estimator = PixelHead() if self.estimator == "head" else self.estimator
-            return seeded_clone(estimator, self._seed)
-        if self._refines(encoder):
-            return None
-        # Colors of segments differ in spread; whitened codes are many.
-        colors = getattr(encoder, "features_", None) == "intensity"
-        return seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), self._seed)
+        Parameters
+        ----------
+        X : as in `fit`
+        y : as in `fit`; ignored by a clusterer
 
-    @property
-    def _has_head(self) -> bool:
-        learns = self.encoder is None or isinstance(self.encoder, PixelEncoder)
-        return learns and (self.estimator == "head" or isinstance(self.estimator, PixelHead))
-
-    @property
-    def _is_supervised(self) -> bool:
-        if self.estimator is None or isinstance(self.estimator, str):
-            return self.estimator == "head"
-        return is_classifier(self.estimator)
-
-    @property
-    def _patch_size(self) -> int:
-        return 1 if self.rows_ or self.encoder == "passthrough" else self.patch_size
-
-    def _fit_encoder(self, images: list[np.ndarray], seed: int, task: FitTask) -> Any:
-        if self.encoder == "passthrough":
-            return "passthrough"
-        encoder = seeded_clone(
-            self._default_encoder if self.encoder is None else self.encoder, seed
-        )
-        on_disk = any(getattr(image, "on_disk", False) for image in images)
-        memory = check_memory(None if on_disk else self.memory)
-        if isinstance(encoder, PixelEncoder):
-            # Who listens has no part in what is learnt, nor in the name it is cached under.
-            fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
-            return fit(encoder, images, self.rows_, task)
-        fit = memory.cache(fit_row_encoder)
-        return fit(encoder, images, self._patch_size, self.n_fit_pixels, seed)
-
-    @property
-    def _default_encoder(self) -> PixelEncoder:
-        if self._is_supervised:
-            # Classifiers choose for themselves among all there is. Much of it needs no training, so
-            # that this is short; and with few labels, more components are more to be misled by.
-            return PixelEncoder(
-                8, features="multiscale", batch_size=4, max_epochs=3, verbose=self.verbose
-            )
-        return PixelEncoder(verbose=self.verbose)
-
-    def _coder(self, encoder: Any) -> Any:
-        """Return what has `encode_tile`."""
-        known = isinstance(encoder, PixelEncoder)
-        return encoder if known else PatchEncoder(encoder, self._patch_size)
-
-    def _labeling(self, encoder: Any) -> PixelLabeler:
-        """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
-        return PixelLabeler(
-            self._coder(encoder),
-            self._new_estimator(encoder),
-            self.n_segments,
-            self._refines(encoder),
-            self.n_fit_pixels,
-            np.random.default_rng(self._seed),
-        )
-
-    def _refines(self, encoder: Any) -> bool:
-        possible = isinstance(encoder, PixelEncoder) and encoder.codes_.has_narrow
-        if self.refine is True and not possible:
-            raise ValueError(
-                "refine=True needs codes of narrower pooling, which only a PixelEncoder with "
-                f"features='texture' and pooling above 0 has; the encoder is {encoder!r}. Pass "
-                "refine='auto', or encoder=PixelEncoder(features='texture')."
-            )
-        if self.refine == "auto":
-            return possible and not self._is_supervised
-        return bool(self.refine)
-
-    def _cluster(self, encoder: Any, images: list[np.ndarray]) -> list[PixelLabeler]:
-        """Fit one labeling to all images, or one to each."""
+        Returns
+        -------
+        score : float
+            A clusterer's own `score`, on at most `n_fit_pixels` pixels.
+        """
+        batch = self.batch(X)
+        labelers = self.labelers(batch)
+        if is_classifier(self.estimator_):
+            targets = check_targets(batch, y, self.ignore_label, self.estimator)
+            maps = map(self._label_map, labelers, batch.images)
+            trios = zip(maps, targets.maps, targets.known, strict=True)
+            return float(np.mean(np.concatenate([(m == true)[k] for m, true, k in trios])))
         if self.scope == "dataset":
-            return [self._labeling(encoder).fit_clusterer(images)] * len(images)
-        return [self._partition(encoder, image) for image in images]
+            return self.labeler_.score(batch.images)
+        return float(
+            np.mean([own.score([i]) for own, i in zip(labelers, batch.images, strict=True)])
+        )
 
-    def _partition(self, encoder: Any, image: np.ndarray) -> PixelLabeler:
-        if isinstance(encoder, PixelEncoder) and not self.rows_:
-            encoder = encoder.refit_codes([image])
-        return self._labeling(encoder).fit_clusterer([image])
+    @property
+    def encoder_(self) -> Any:
+        """The fitted encoder."""
+        encoder = self.labeler_.encoder
+        return encoder.transformer if isinstance(encoder, PatchEncoder) else encoder
 
-    def _labelings(self, images: list[np.ndarray]) -> list[PixelLabeler]:
-        """Return the fitted labeling for each image; with scope "image", made for it."""
+    @property
+    def estimator_(self) -> Any:
+        """The fitted clusterer or classifier."""
+        return self.labeler_.estimator.estimator
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels of `y`; classifiers, and clusterers whose segments have classes."""
+        if self.labeler_.classes is not None:
+            return np.unique(self.segment_classes_)
+        if is_classifier(self.estimator_):
+            return self.estimator_.classes_
+        raise AttributeError("classes_ is for classifiers. Call assign_classes first.")
+
+    @property
+    def segment_classes_(self) -> np.ndarray:
+        """The class that every segment stands for, after `assign_classes`."""
+        if self.labeler_.classes is None:
+            raise AttributeError("segment_classes_ is not known. Call assign_classes first.")
+        return self.labeler_.classes.classes
+
+    def batch(self, X: Any) -> ImageBatch:
+        """Return images as the encoder sees them, (H, W, C) each; rows are one, a pixel wide."""
+        check_is_fitted(self)
+        batch = check_batch(self, X, reset=False)
+        return batch.normalized(self.typical_range_) if self._normalizes else batch
+
+    def labelers(self, batch: ImageBatch) -> list[PixelLabeler]:
+        """Return what labels each image of a batch; with scope "image", fitted to it."""
         if self.scope == "dataset":
-            return [self._fitted] * len(images)
-        return [self._partition(self.encoder_, image) for image in images]
+            return [self.labeler_] * len(batch)
+        return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.labeler_.n_codes
+
+    @property
+    def _normalizes(self) -> bool:
+        return self.normalize == "image" and not self.rows_
+
+    def _map(
+        self, X: Any, method: str, out: Any = None, kind: MapKind = CODES, **options: Any
+    ) -> Any:
+        """Return the maps of a method of the labelers, in the container that `X` came in."""
+        batch = self.batch(X)
+        tail = () if kind is LABELS else (self._n_features_out,)
+        models, max_memory = self.labelers(batch), to_bytes(self.max_memory)
+        return batch.map(models, method, max_memory, out, tail, kind, **options)
+
+    def _label_map(self, labeler: PixelLabeler, image: np.ndarray) -> np.ndarray:
+        return labeler.label_map(
+            image, TileRequest(to_bytes(self.max_memory)), 0 if self.rows_ else self.min_size
+        )
+
+    def _describe_segments(
+        self, batch: ImageBatch, labelers: list[PixelLabeler], supervised: bool
+    ) -> None:
+        """Set what clusterers alone have: `n_segments_` and, if they fit into memory, `labels_`."""
+        for name in ("n_segments_", "labels_"):  # of an earlier fit
+            if hasattr(self, name):
+                delattr(self, name)
+        if supervised:
+            return
+        numbers = [int(own.n_segments) for own in labelers]
+        self.n_segments_ = numbers if self.scope == "image" else numbers[0]
+        if not too_many(batch.images):
+            maps = map(self._label_map, labelers, batch.images)
+            self.labels_ = batch.restore(list(maps))
+
+    @property
+    def _adapter(self) -> Any:
+        """The face of the estimator, fitted if this is."""
+        if hasattr(self, "labeler_"):
+            return self.labeler_.estimator
+        return adapt(named("kmeans" if self.estimator is None else self.estimator))
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "estimator_")
+        return hasattr(self, "labeler_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        if self._is_supervised:
+        if is_supervised(self.estimator):
             tags.estimator_type = "classifier"
-            head = PixelHead() if self.estimator == "head" else self.estimator
-            tags.classifier_tags = get_tags(head).classifier_tags
+            tags.classifier_tags = get_tags(named(self.estimator)).classifier_tags
             tags.target_tags.required = True
         else:
             tags.estimator_type = "clusterer"
         return tags
-
-
-def _fit_pixel_encoder(
-    encoder: PixelEncoder, images: list[np.ndarray], rows: bool, task: FitTask
-) -> PixelEncoder:
-    with task.of_part("encoder", encoder):
-        return encoder.fit(images[0][:, 0] if rows else images)

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from ..imaging._image_batch import ImageBatch
 from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
 from ..imaging._pixel_sampling import pick
-from ..imaging._validation import is_rows
 
 
 class Targets(NamedTuple):
@@ -32,9 +32,8 @@ class Targets(NamedTuple):
 
 
 def check_targets(
-    X: Any,
+    batch: ImageBatch,
     y: Any,
-    images: Sequence[np.ndarray],
     ignore_label: IgnoreLabel,
     estimator: Any,
     sample_weight: Any = None,
@@ -48,10 +47,10 @@ def check_targets(
             f"estimator={estimator!r} is a classifier: fit requires y to be passed, but the target "
             "y is None. Pass label maps (-1: unlabeled), or a clusterer."
         )
-    maps = _row_labels(X, y) if is_rows(X) else check_label_maps(y, images)
+    maps = _row_labels(batch, y) if batch.is_rows else check_label_maps(y, batch.images)
     known = [is_labeled(m, ignore_label) for m in maps]
     unlabeled = [~is_labeled(m) for m in maps]
-    weights = None if sample_weight is None else _check_weights(sample_weight, X, maps)
+    weights = None if sample_weight is None else _check_weights(sample_weight, batch.is_rows, maps)
     if weights is not None:
         known, unlabeled = (
             [mask & (w > 0) for mask, w in zip(masks, weights, strict=True)]
@@ -66,18 +65,18 @@ def check_targets(
     return Targets(maps, known, unlabeled, weights)
 
 
-def _row_labels(X: Any, y: Any) -> list[np.ndarray]:
+def _row_labels(batch: ImageBatch, y: Any) -> list[np.ndarray]:
     y = column_or_1d(y, warn=True)
-    check_consistent_length(X, y)
+    check_consistent_length(batch.images[0], y)
     check_classification_targets(y)
     return [y[:, None]]
 
 
-def _check_weights(sample_weight: Any, X: Any, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _check_weights(sample_weight: Any, rows: bool, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return a weight map for every label map."""
-    every = [sample_weight] if is_rows(X) else list(sample_weight)
+    every = [sample_weight] if rows else list(sample_weight)
     weights = [np.asarray(w, dtype=np.float64) for w in every]
-    if is_rows(X):
+    if rows:
         weights = [w.reshape(-1, 1) for w in weights]
     shapes, needed = [w.shape for w in weights], [m.shape for m in maps]
     if shapes != needed:

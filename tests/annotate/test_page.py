@@ -46,8 +46,8 @@ def server():
     """A server of two images, encoding in the background."""
     images, _ = make_mosaic(2, n_segments=2, size=SIZE, random_state=0)
     encoder = PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
-    scribbles = AnnotationSession(list(images), encoder=encoder)
-    with AnnotationServer(scribbles, ["one.png", "two.png"]) as server:
+    session = AnnotationSession(list(images), encoder=encoder)
+    with AnnotationServer(session, ["one.png", "two.png"]) as server:
         encoding = server.encode()
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -113,7 +113,7 @@ def test_strokes_bring_a_segmentation(page, server):
     """Two strokes with the mouse: the server has them, and colors come over the image."""
     before = pixels(page)
     draw_two(page)
-    assert set(np.unique(server.scribbles.strokes[0])) == {0, 1, 2}
+    assert set(np.unique(server.session.strokes[0])) == {0, 1, 2}
     page.keyboard.press("s")  # without the strokes, what differs is the segmentation
     assert (pixels(page) != before).mean() > 0.2
 
@@ -135,7 +135,7 @@ def test_uncertainty_and_opacity_change_the_picture(page):
 @needs_browser
 def test_undo_redo_and_eraser_reach_the_server(page, server):
     """What is on the server is what is on the page."""
-    strokes = server.scribbles.strokes[0]
+    strokes = server.session.strokes[0]
     draw_two(page)
     page.keyboard.press("Control+z")
     playwright.expect(page.locator("#message")).to_contain_text("two classes")
@@ -159,7 +159,7 @@ def test_downloads_are_what_is_shown(page, server, tmp_path):
         page.locator("#labels-png").click()
     assert download.value.suggested_filename == "one-labels.png"
     download.value.save_as(tmp_path / "labels.png")
-    labels = server.scribbles.view(0).labels
+    labels = server.session.prediction(0).labels
     np.testing.assert_array_equal(read_image(tmp_path / "labels.png"), labels)
 
 
@@ -170,7 +170,7 @@ def test_the_other_image_is_segmented_alike(page, server):
     page.keyboard.press("n")
     playwright.expect(page.locator("#next")).to_be_disabled()
     settle(page)
-    assert not server.scribbles.strokes[1].any()
+    assert not server.session.strokes[1].any()
     page.reload()
     settle(page)
     assert page.locator("#images").input_value() == "0"
@@ -183,10 +183,10 @@ def test_classes_are_named_and_added(page, server):
     page.get_by_role("button", name="Add a class").click()
     playwright.expect(page.get_by_label("Name of class 3")).to_have_value("class 3")
     playwright.expect(page.get_by_label("Draw class 3")).to_be_checked()
-    assert server.scribbles.names == ["<b>sea</b>", "class 2", "class 3"]
+    assert server.session.names == ["<b>sea</b>", "class 2", "class 3"]
     stroke(page, (0.5, 0.5), (0.55, 0.5))
     playwright.expect(page.locator("#message")).to_contain_text("two classes")
-    assert server.scribbles.strokes[0].max() == 3
+    assert server.session.strokes[0].max() == 3
 
 
 @needs_browser
@@ -200,7 +200,7 @@ def test_zooming_keeps_strokes_under_the_pointer(page, server):
     stroke(page, (0.5, 0.5), (0.5, 0.5))
     playwright.expect(page.locator("#undo")).to_be_enabled()
     playwright.expect(page.locator("#message")).to_contain_text("two")
-    rows, columns = np.nonzero(server.scribbles.strokes[0])
+    rows, columns = np.nonzero(server.session.strokes[0])
     assert abs(rows - SIZE / 2).max() <= 1
     assert abs(columns - SIZE / 2).max() <= 1
 

@@ -24,8 +24,8 @@ def server():
     """A server of two encoded images."""
     images, _ = make_mosaic(2, n_segments=2, size=SIZE, random_state=0)
     encoder = PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
-    scribbles = AnnotationSession(list(images), encoder=encoder)
-    with AnnotationServer(scribbles, ["left.png", "rïght side.png"]) as server:
+    session = AnnotationSession(list(images), encoder=encoder)
+    with AnnotationServer(session, ["left.png", "rïght side.png"]) as server:
         server.encode().join()
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -70,7 +70,7 @@ def test_it_listens_on_this_machine_alone(server):
 
 def test_nobody_can_guess_the_address(server):
     """The token has 192 random bits."""
-    other = AnnotationServer(server.scribbles, server.names)
+    other = AnnotationServer(server.session, server.names)
     other.server_close()
     assert len(server.token) == 32
     assert server.token != other.token
@@ -151,9 +151,9 @@ def test_pictures_and_strokes_come_as_bytes(ask, drawn):
 def test_a_view_is_what_the_classifier_says(ask, drawn, server):
     """Labels, then doubt, of every step-th pixel."""
     status, _, body = ask(f"view?image=0&step=3&version={drawn}")
-    view = server.scribbles.view(0, 3)
+    found = server.session.prediction(0, 3)
     assert status == 200
-    assert body == view.labels.tobytes() + view.doubt.tobytes()
+    assert body == found.labels.tobytes() + found.uncertainty.tobytes()
 
 
 def test_an_outdated_view_is_not_sent(ask, drawn):
@@ -165,17 +165,17 @@ def test_an_outdated_view_is_not_sent(ask, drawn):
 
 def test_downloads(ask, drawn, server, tmp_path):
     """Label map and strokes as PNG and npy, the model as `load` takes it, under safe names."""
-    labels = server.scribbles.view(1).labels
+    labels = server.session.prediction(1).labels
     status, headers, png = ask("download/labels?image=1&as=png")
     assert status == 200
     assert headers["Content-Disposition"] == 'attachment; filename="r_ght_side-labels.png"'
     (tmp_path / "labels.png").write_bytes(png)
     np.testing.assert_array_equal(read_image(tmp_path / "labels.png"), labels)
     npy = ask("download/strokes?image=0&as=npy")[2]
-    np.testing.assert_array_equal(np.load(io.BytesIO(npy)), server.scribbles.strokes[0])
+    np.testing.assert_array_equal(np.load(io.BytesIO(npy)), server.session.strokes[0])
     (tmp_path / "model.segae").write_bytes(ask("download/model")[2])
     model = load(tmp_path / "model.segae", trusted=["sklearn.tree._tree.Tree"])
-    np.testing.assert_array_equal(model.predict(server.scribbles.images)[1], labels)
+    np.testing.assert_array_equal(model.predict(server.session.images)[1], labels)
 
 
 def test_there_is_nothing_to_download_before(ask):
@@ -219,11 +219,11 @@ def test_classes_are_renamed_and_added(ask):
 )
 def test_bad_content_changes_nothing(ask, server, path, body, status):
     """It is answered with what is wrong, not with a traceback."""
-    before = server.scribbles.version, list(server.scribbles.names)
+    before = server.session.version, list(server.session.names)
     found, _, answer = ask(path, "POST", body)
     assert found == status
     assert json.loads(answer)["error"]
-    assert (server.scribbles.version, server.scribbles.names) == before
+    assert (server.session.version, server.session.names) == before
 
 
 @pytest.mark.parametrize("length", ["", "Content-Length: 99999999999999999999\r\n"])
@@ -238,8 +238,8 @@ def test_content_is_not_read_without_end(server, length):
 
 def test_an_encoder_that_fails_tells_so():
     """The page shows the error of a thread that nobody sees."""
-    scribbles = AnnotationSession([np.zeros((64, 64))], encoder="nonsense")
-    with AnnotationServer(scribbles, ["a.png"]) as server:
+    session = AnnotationSession([np.zeros((64, 64))], encoder="nonsense")
+    with AnnotationServer(session, ["a.png"]) as server:
         server.encode().join()
         state = server.state()
     assert not state["ready"]

@@ -20,13 +20,13 @@ def mosaics():
 @pytest.fixture(scope="module")
 def encoded(mosaics):
     """AnnotationSession without strokes, the images encoded."""
-    scribbles = AnnotationSession(list(mosaics[0]), encoder=tiny())
-    scribbles.encode()
-    return scribbles
+    session = AnnotationSession(list(mosaics[0]), encoder=tiny())
+    session.encode()
+    return session
 
 
 @pytest.fixture
-def scribbles(encoded):
+def session(encoded):
     """The same, whatever other tests drew."""
     for i, strokes in enumerate(encoded.strokes):
         encoded.paint(i, 0, 0, np.zeros_like(strokes))
@@ -37,118 +37,116 @@ def tiny():
     return PixelEncoder(4, features="multiscale", n_filters=4, batch_size=1, max_epochs=0)
 
 
-def scribble(scribbles, truth):
+def scribble(session, truth):
     """Draw the truth of a few rows of the first image."""
     for top in (8, 30, 52):
-        scribbles.paint(0, top, 0, truth[0, top : top + 2] + 1)
+        session.paint(0, top, 0, truth[0, top : top + 2] + 1)
 
 
-def test_strokes_in_one_image_segment_both(scribbles, mosaics):
+def test_strokes_in_one_image_segment_both(session, mosaics):
     """A few rows of one image are enough for the other, whose classes are the same."""
-    scribble(scribbles, mosaics[1])
+    scribble(session, mosaics[1])
     for i, truth in enumerate(mosaics[1]):
-        view = scribbles.view(i)
-        assert (view.labels == truth + 1).mean() > 0.85
-        assert view.labels.dtype == view.doubt.dtype == np.uint8
+        found = session.prediction(i)
+        assert (found.labels == truth + 1).mean() > 0.85
+        assert found.labels.dtype == found.uncertainty.dtype == np.uint8
 
 
-def test_doubt_is_where_labels_are_wrong(scribbles, mosaics):
+def test_doubt_is_where_labels_are_wrong(session, mosaics):
     """Doubt is higher at wrong pixels than at right ones."""
-    scribble(scribbles, mosaics[1])
-    view = scribbles.view(1)
-    right = view.labels == mosaics[1][1] + 1
-    assert view.doubt[~right].mean() > view.doubt[right].mean()
+    scribble(session, mosaics[1])
+    found = session.prediction(1)
+    right = found.labels == mosaics[1][1] + 1
+    assert found.uncertainty[~right].mean() > found.uncertainty[right].mean()
 
 
-def test_a_coarse_view_is_part_of_the_whole(scribbles, mosaics):
+def test_a_coarse_view_is_part_of_the_whole(session, mosaics):
     """Every third pixel has the label and the doubt that it has in the full view."""
-    scribble(scribbles, mosaics[1])
-    for coarse, full in zip(scribbles.view(0, 3), scribbles.view(0), strict=True):
+    scribble(session, mosaics[1])
+    for coarse, full in zip(session.prediction(0, 3), session.prediction(0), strict=True):
         np.testing.assert_array_equal(coarse, full[::3, ::3])
 
 
 @pytest.mark.parametrize(("classifier", "trusted"), [("trees", TREES), ("head", [])])
 def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, trusted):
     """The file holds an ordinary segmenter, and every pixel is as it was on screen."""
-    scribbles = AnnotationSession(list(mosaics[0]), encoder=tiny(), classifier=classifier)
-    scribbles.encode()
-    scribble(scribbles, mosaics[1])
-    save(scribbles.model(), tmp_path / "model.segae")
+    session = AnnotationSession(list(mosaics[0]), encoder=tiny(), classifier=classifier)
+    session.encode()
+    scribble(session, mosaics[1])
+    save(session.model(), tmp_path / "model.segae")
     model = load(tmp_path / "model.segae", trusted=trusted)
     assert type(model) is AESegmenter
     for i, labels in enumerate(model.predict(list(mosaics[0]))):
-        np.testing.assert_array_equal(labels, scribbles.view(i).labels)
+        np.testing.assert_array_equal(labels, session.prediction(i).labels)
 
 
-def test_the_model_is_that_of_an_ordinary_fit(scribbles, mosaics):
+def test_the_model_is_that_of_an_ordinary_fit(session, mosaics):
     """Strokes are a `y`, 0 where there are none: whoever has them can do without the page."""
-    scribble(scribbles, mosaics[1])
-    shown = scribbles.model()
+    scribble(session, mosaics[1])
+    shown = session.model()
     again = AESegmenter(
         encoder=tiny(),
         estimator=shown.estimator,
         ignore_label=0,
         n_fit_pixels=10_000,
         random_state=0,
-    ).fit(scribbles.images, scribbles.strokes)
+    ).fit(session.images, session.strokes)
     same = [
         (a == b).mean()
-        for a, b in zip(
-            again.predict(scribbles.images), shown.predict(scribbles.images), strict=True
-        )
+        for a, b in zip(again.predict(session.images), shown.predict(session.images), strict=True)
     ]
     assert min(same) > 0.99  # codes of a part of an image round differently
 
 
-def test_a_model_stays_as_it_was(scribbles, mosaics):
+def test_a_model_stays_as_it_was(session, mosaics):
     """What is drawn later does not change a model that was handed out."""
-    scribble(scribbles, mosaics[1])
-    model = scribbles.model()
-    before = model.predict(scribbles.images)
-    scribbles.paint(0, 0, 0, np.ones((20, 64), np.uint8))
-    scribbles.view(0)
-    np.testing.assert_array_equal(before, model.predict(scribbles.images))
+    scribble(session, mosaics[1])
+    model = session.model()
+    before = model.predict(session.images)
+    session.paint(0, 0, 0, np.ones((20, 64), np.uint8))
+    session.prediction(0)
+    np.testing.assert_array_equal(before, model.predict(session.images))
 
 
-def test_one_class_is_nothing_to_learn(scribbles):
+def test_one_class_is_nothing_to_learn(session):
     """There is neither view nor model before two classes have strokes."""
-    scribbles.paint(0, 0, 0, np.ones((4, 4), np.uint8))
-    assert scribbles.view(0) is None
+    session.paint(0, 0, 0, np.ones((4, 4), np.uint8))
+    assert session.prediction(0) is None
     with pytest.raises(ValueError, match="two classes"):
-        scribbles.model()
+        session.model()
 
 
-def test_an_eraser_takes_away(scribbles, mosaics):
+def test_an_eraser_takes_away(session, mosaics):
     """Zeros in the place of strokes: what is left decides, as if they had never been."""
-    scribble(scribbles, mosaics[1])
-    before = scribbles.view(0)
-    scribbles.paint(0, 20, 20, np.full((9, 9), 2, np.uint8))
-    assert (scribbles.view(0).doubt != before.doubt).any()
-    scribbles.paint(0, 20, 20, np.zeros((9, 9), np.uint8))
-    np.testing.assert_array_equal(scribbles.view(0).labels, before.labels)
+    scribble(session, mosaics[1])
+    before = session.prediction(0)
+    session.paint(0, 20, 20, np.full((9, 9), 2, np.uint8))
+    assert (session.prediction(0).uncertainty != before.uncertainty).any()
+    session.paint(0, 20, 20, np.zeros((9, 9), np.uint8))
+    np.testing.assert_array_equal(session.prediction(0).labels, before.labels)
 
 
-def test_what_nobody_wants_any_more_is_given_up(scribbles, mosaics):
+def test_what_nobody_wants_any_more_is_given_up(session, mosaics):
     """A view that is outdated is not computed to its end."""
-    scribble(scribbles, mosaics[1])
-    assert scribbles.view(0, wanted=lambda: False) is None
+    scribble(session, mosaics[1])
+    assert session.prediction(0, wanted=lambda: False) is None
 
 
 def test_strokes_are_taken_up_again(mosaics):
     """Strokes of an earlier time are there, and classes that they speak of have names."""
     strokes = [np.zeros((64, 64), int), np.full((64, 64), 4)]
-    scribbles = AnnotationSession(list(mosaics[0]), strokes, names=["sea", "land"])
-    assert scribbles.names == ["sea", "land", "class 3", "class 4"]
-    np.testing.assert_array_equal(scribbles.strokes, strokes)
+    session = AnnotationSession(list(mosaics[0]), strokes, names=["sea", "land"])
+    assert session.names == ["sea", "land", "class 3", "class 4"]
+    np.testing.assert_array_equal(session.strokes, strokes)
 
 
 def test_codes_that_do_not_fit_are_refused(mosaics, monkeypatch):
     """Before they are computed, and with a way out."""
     monkeypatch.setattr("sklearn_segae.annotate._session.MAX_CODES", 1000)
-    scribbles = AnnotationSession(list(mosaics[0]), encoder=tiny())
+    session = AnnotationSession(list(mosaics[0]), encoder=tiny())
     with pytest.raises(ValueError, match="smaller images"):
-        scribbles.encode()
-    assert not scribbles.ready
+        session.encode()
+    assert not session.ready
 
 
 @pytest.mark.parametrize(
@@ -159,11 +157,11 @@ def test_codes_that_do_not_fit_are_refused(mosaics, monkeypatch):
         (0, 0, np.full((2, 2), 9, np.uint8), "2 classes"),
     ],
 )
-def test_patches_that_cannot_be(scribbles, top, left, patch, message):
+def test_patches_that_cannot_be(session, top, left, patch, message):
     """Nothing is drawn beside the image, or of a class that is not there."""
     with pytest.raises(ValueError, match=message):
-        scribbles.paint(0, top, left, patch)
-    assert not any(s.any() for s in scribbles.strokes)
+        session.paint(0, top, left, patch)
+    assert not any(s.any() for s in session.strokes)
 
 
 def test_strokes_and_names_that_cannot_be(mosaics):

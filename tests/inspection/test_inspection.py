@@ -24,7 +24,6 @@ from sklearn_segae.inspection._log_odds import TorchLogOdds, attribution_target
 from sklearn_segae.inspection._prototypes import _best_of_image, _parts, segment_prototypes
 from sklearn_segae.inspection._reconstruction_error import reconstruction_error
 from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
-from sklearn_segae.segmentation._segmenter import inside_segmenter
 
 DECIDES = 1  # the channel that tells segments apart
 
@@ -94,8 +93,9 @@ def test_gradients_are_of_every_features(scene, features):
 
 
 def check_log_odds(fitted, image, pixel):
-    ((labeling, seen),) = inside_segmenter(fitted, [image])
-    odds = TorchLogOdds(labeling, attribution_target(labeling, seen, _region(pixel, seen.shape)))
+    batch = fitted.batch([image])
+    (labeler,), (seen,) = fitted.labelers(batch), batch.images
+    odds = TorchLogOdds(labeler, attribution_target(labeler, seen, _region(pixel, seen.shape)))
     odds.choose(None, None)
     p = fitted.predict_proba([image])[0][pixel].astype(float)
     column = {label: i for i, label in enumerate(getattr(fitted, "classes_", range(len(p))))}
@@ -250,12 +250,13 @@ def test_places_of_a_rival_come_from_tiles_of_a_large_image(scene):
     fitted = segmenter("intensity", "head", normalize="dataset").fit(images, labels)
     large = np.tile(images[0], (20, 20, 1))[:800, :900]
     asked = []
-    ((labeling, seen),) = inside_segmenter(fitted, [large])
-    odds = TorchLogOdds(labeling, attribution_target(labeling, seen, _region((24, 24), seen.shape)))
+    batch = fitted.batch([large])
+    (labeler,), (seen,) = fitted.labelers(batch), batch.images
+    odds = TorchLogOdds(labeler, attribution_target(labeler, seen, _region((24, 24), seen.shape)))
     odds.choose(1, 0)
-    whole, labeling = labeling.label_map, copy.copy(labeling)
-    labeling.label_map = lambda image, work: asked.append(work.within) or whole(image, work)
-    odds.labeling = labeling
+    whole, labeler = labeler.label_map, copy.copy(labeler)
+    labeler.label_map = lambda image, work: asked.append(work.within) or whole(image, work)
+    odds.labeler = labeler
     windows = other_windows(odds, large, 5, np.random.RandomState(0))
     assert len(windows) == 5
     assert sum((r.stop - r.start) * (c.stop - c.start) for r, c in asked) <= 9 * 128**2

@@ -113,7 +113,9 @@ class TestAutoencoders:
         ae.fit(rows)
         again = there_and_back(ae, path)
         assert np.array_equal(again.transform(rows), ae.transform(rows))
-        assert np.array_equal(again.inverse_transform(ae._codes), ae.inverse_transform(ae._codes))
+        assert np.array_equal(
+            again.inverse_transform(ae.latent_sample_), ae.inverse_transform(ae.latent_sample_)
+        )
 
     def test_it_goes_on_learning(self, tiny, path):
         """Training goes on where it was: losses are appended, and the clone starts anew."""
@@ -200,11 +202,11 @@ class TestPixels:
         )
         model = AESegmenter(3, encoder=encoder, random_state=0).fit(mosaic[0])
         again = there_and_back(model, path)
-        assert model._fitted.refiner is not None
+        assert model.labeler_.refiner is not None
         assert np.array_equal(again.predict_proba(mosaic[0]), model.predict_proba(mosaic[0]))
         assert np.array_equal(again.labels_, model.labels_)
-        assert again._fitted.coder is again._fitted.refiner.encoder is again.encoder_
-        assert again._fitted.estimator is again.estimator_
+        assert again.labeler_.encoder is again.labeler_.refiner.encoder is again.encoder_
+        assert again.labeler_.estimator is again.estimator_
 
     @pytest.mark.parametrize(
         "estimator",
@@ -550,7 +552,7 @@ class TestForgeries:
         ("cls", "name", "value"),
         [
             ("AutoencoderTransformer", "n_components", -1),
-            ("AutoencoderTransformer", "_n_components", 3),
+            ("AutoencoderTransformer", "n_components_", 3),
             ("AutoencoderTransformer", "transform", 3),
             ("AutoencoderTransformer", "net_", "x"),
             ("AutoencoderTransformer", "loss_curve_", ["x"]),
@@ -564,7 +566,7 @@ class TestForgeries:
     def test_states(self, content, tmp_path, cls, name, value):
         """Attributes of other types, of other sizes, or of none of ours."""
         forged = edited(content, lambda model: state_of(model, cls).update({name: value}))
-        if (cls, name) == ("AutoencoderTransformer", "_n_components"):
+        if (cls, name) == ("AutoencoderTransformer", "n_components_"):
             self.refuse(forged, "fit together", tmp_path)
         else:
             self.refuse(forged, "forged.segae", tmp_path)

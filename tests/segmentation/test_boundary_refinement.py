@@ -37,7 +37,7 @@ def test_tiles_do_not_show(mosaic):
     """Evidence is gathered across tile borders: a part has the probabilities of the whole."""
     images, _ = mosaic
     segmenter = AESegmenter(3, encoder=ENCODER, random_state=0).fit(images)
-    refiner = segmenter._fitted.refiner
+    refiner = segmenter.labeler_.refiner
     image = segmenter._check(images[:1], reset=False)[0]
     whole = refiner.probabilities(image, (slice(0, 160), slice(0, 160)))
     part = refiner.probabilities(image, (slice(50, 90), slice(0, 77)))
@@ -80,7 +80,7 @@ def test_codes_without_a_narrower_pooling_are_refused(mosaic, encoder):
         encoder.set_params(max_epochs=0)
     with pytest.raises(ValueError, match="refine=True needs"):
         AESegmenter(2, encoder=encoder, refine=True).fit(images)
-    assert AESegmenter(2, encoder=encoder).fit(images)._fitted.refiner is None
+    assert AESegmenter(2, encoder=encoder).fit(images).labeler_.refiner is None
 
 
 def test_one_segment_has_no_borders(mosaic):

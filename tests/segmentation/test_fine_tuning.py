@@ -59,7 +59,7 @@ def test_the_head_teaches_the_encoder(few, apart, mosaic):
     tuned = segmenter(fine_tune=True, encoder__max_epochs=4).fit(images, y)
     assert not torch.equal(weights(tuned), weights(apart))
     assert mean_iou(mosaic[1], tuned.predict(images), matched=False) > 0.6
-    assert tuned._fitted.coder is tuned.encoder_
+    assert tuned.labeler_.encoder is tuned.encoder_
 
 
 def test_the_strength_weighs_what_needs_no_labels(few):

@@ -1,0 +1,87 @@
+"""Estimators by name, for `AESegmenter(estimator=...)`, the command line and the annotation page.
+
+A new one is a function and a row of `ESTIMATORS`. Libraries are imported where one is made, so that
+the names alone cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class NamedEstimator(NamedTuple):
+    """How an estimator is made, and whether it learns from labels."""
+
+    make: Callable[[], Any]
+    is_classifier: bool
+
+
+def _head() -> Any:
+    from ._pixel_head import PixelHead
+
+    return PixelHead()
+
+
+def _trees() -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(50)
+
+
+def _forest() -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier()
+
+
+def _logistic() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+def _boosting() -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier()
+
+
+def _kmeans() -> Any:
+    from sklearn.cluster import KMeans
+
+    return KMeans(n_init=20)
+
+
+def _mixture() -> Any:
+    from sklearn.mixture import GaussianMixture
+
+    return GaussianMixture(n_init=5)
+
+
+ESTIMATORS = {
+    "forest": NamedEstimator(_forest, True),
+    "head": NamedEstimator(_head, True),
+    "logistic": NamedEstimator(_logistic, True),
+    "boosting": NamedEstimator(_boosting, True),
+    "trees": NamedEstimator(_trees, True),
+    "kmeans": NamedEstimator(_kmeans, False),
+    "mixture": NamedEstimator(_mixture, False),
+}
+
+
+def named(estimator: Any) -> Any:
+    """Return the estimator that a name stands for; anything else as it is."""
+    by_name = isinstance(estimator, str) and estimator in ESTIMATORS
+    return ESTIMATORS[estimator].make() if by_name else estimator
+
+
+def is_supervised(estimator: Any) -> bool:
+    """Tell whether an estimator, or the one that a name stands for, learns from labels."""
+    if isinstance(estimator, str):
+        return estimator in ESTIMATORS and ESTIMATORS[estimator].is_classifier
+    from sklearn.base import is_classifier
+
+    return estimator is not None and is_classifier(estimator)

@@ -1,0 +1,177 @@
+"""What the parameters of an AESegmenter come to: which encoder, which labelers, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.cluster import KMeans
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from .._base import FitTask, seeded_clone
+from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
+from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._tile_encoder import TileEncoder
+from ..imaging._image_batch import ImageBatch
+from ..imaging._tiled_inference import to_bytes
+from ._adapters import MultiStartKMeans, adapt, unfrozen
+from ._estimators import is_supervised, named
+from ._gaussian_mixture import ShrunkMixture
+from ._labeler import PixelLabeler
+from ._pixel_head import PixelHead
+from ._targets import Targets
+
+
+def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
+    """Return whether there is a classifier; raise an error for what does not go together."""
+    encoder, estimator = segmenter.encoder, segmenter.estimator
+    _check_are_estimators(encoder=encoder, estimator=estimator)
+    if segmenter.patch_size % 2 == 0:
+        raise ValueError(
+            f"patch_size={segmenter.patch_size} is even, but a patch has a pixel in its middle. "
+            f"Pass {segmenter.patch_size - 1} or {segmenter.patch_size + 1}."
+        )
+    to_bytes(segmenter.max_memory)  # refuses what it cannot read, before any work is done
+    supervised = is_supervised(estimator)
+    if supervised and segmenter.scope == "image":
+        raise ValueError(
+            "scope='image' partitions every image on its own, but the labels of the classifier "
+            f"estimator={estimator!r} mean the same everywhere. Pass scope='dataset'."
+        )
+    trains = encoder is None or isinstance(encoder, PixelEncoder)
+    if segmenter.fine_tune and not (trains and isinstance(named(estimator), PixelHead)):
+        raise ValueError(
+            f"fine_tune={segmenter.fine_tune} trains a PixelEncoder and a PixelHead together, but "
+            f"encoder={encoder!r} and estimator={estimator!r}. Pass estimator='head', or "
+            "fine_tune=False."
+        )
+    if sample_weight is not None and not supervised:
+        raise ValueError(
+            "sample_weight weighs the labeled pixels of a classifier, but "
+            f"estimator={estimator!r} is a clusterer. Leave it out."
+        )
+    return supervised
+
+
+def _check_are_estimators(encoder: Any, estimator: Any) -> None:
+    """Raise an error for classes in place of instances, and for estimators without labels."""
+    for name, value in (("encoder", encoder), ("estimator", estimator)):
+        if isinstance(value, type):
+            raise TypeError(
+                f"{name}={value.__name__} is a class. Pass an instance: {name}={value.__name__}()."
+            )
+    if estimator is None or isinstance(estimator, str):
+        return
+    labels = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
+    if not labels or is_regressor(estimator):
+        raise TypeError(
+            f"estimator={estimator!r:.80} gives no labels. Pass a clusterer, a mixture or a "
+            "classifier."
+        )
+
+
+def default_encoder(supervised: bool, verbose: int = 0) -> PixelEncoder:
+    """Return what `encoder=None` stands for."""
+    if not supervised:
+        return PixelEncoder(verbose=verbose)
+    # Classifiers choose for themselves among all there is. Much of it needs no training, so that
+    # this is short; and with few labels, more components are more to be misled by.
+    return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3, verbose=verbose)
+
+
+def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> Any:
+    """Return the encoder of a segmenter, fitted to a batch."""
+    patch_size = 1 if batch.is_rows else segmenter.patch_size
+    encoder = segmenter.encoder
+    if encoder == "passthrough":
+        return PatchEncoder("passthrough", 1)
+    if isinstance(encoder, FrozenEstimator):
+        return _frozen_encoder(unfrozen(encoder), batch, patch_size)
+    if encoder is None:
+        encoder = default_encoder(is_supervised(segmenter.estimator), segmenter.verbose)
+    encoder = seeded_clone(encoder, seed)
+    on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
+    memory = check_memory(None if on_disk else segmenter.memory)
+    if isinstance(encoder, PixelEncoder):
+        # Who listens has no part in what is learnt, nor in the name it is cached under.
+        fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
+        return fit(encoder, batch.images[0].rows if batch.is_rows else batch.images, task)
+    fit = memory.cache(fit_row_encoder)
+    transformer = fit(encoder, batch.images, patch_size, segmenter.n_fit_pixels, seed)
+    return PatchEncoder(transformer, patch_size)
+
+
+def _fit_pixel_encoder(encoder: PixelEncoder, X: Any, task: FitTask) -> PixelEncoder:
+    with task.of_part("encoder", encoder):
+        return encoder.fit(X)
+
+
+def _frozen_encoder(encoder: Any, batch: ImageBatch, patch_size: int) -> TileEncoder:
+    """Return a fitted encoder as it is, if it fits the batch."""
+    check_is_fitted(encoder)
+    if not isinstance(encoder, PixelEncoder):
+        return PatchEncoder(encoder, patch_size)
+    was, now = encoder.n_features_in_, batch.images[0].shape[2]
+    if (encoder.rows_, was) != (batch.is_rows, now):
+        kinds = {True: "rows", False: "images"}
+        raise ValueError(
+            f"the frozen encoder was fitted to {kinds[encoder.rows_]} of {was} channels, but X "
+            f"holds {kinds[batch.is_rows]} of {now}. Pass what it was fitted to, or "
+            "encoder=PixelEncoder() to train another one."
+        )
+    return encoder
+
+
+def fit_labelers(
+    segmenter: Any, encoder: Any, images: list[np.ndarray], targets: Targets | None, seed: int
+) -> list[PixelLabeler]:
+    """Return what labels each image: one labeler for all, or with scope "image" one for each."""
+    if targets is not None:
+        labeler = _labeler(segmenter, encoder, seed).fit_classifier(images, targets)
+        if segmenter.fine_tune:
+            labeler.fine_tune(images, targets, segmenter.unsupervised_weight, seed)
+        return [labeler] * len(images)
+    if segmenter.scope == "dataset":
+        return [_labeler(segmenter, encoder, seed).fit_clusterer(images)] * len(images)
+    own = [encoder if segmenter.rows_ else encoder.refit_codes([image]) for image in images]
+    pairs = zip(own, images, strict=True)
+    return [_labeler(segmenter, e, seed).fit_clusterer([image]) for e, image in pairs]
+
+
+def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
+    """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
+    refines = _refines(segmenter, encoder)
+    return PixelLabeler(
+        encoder,
+        _face(segmenter.estimator, encoder, refines, seed),
+        segmenter.n_segments,
+        refines,
+        segmenter.n_fit_pixels,
+        np.random.default_rng(seed),
+    )
+
+
+def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any:
+    """Return what is to be fitted to codes."""
+    if estimator is not None:
+        return adapt(seeded_clone(named(estimator), seed))
+    if refines:
+        return MultiStartKMeans()
+    # Colors of segments differ in spread; whitened codes are many.
+    colors = getattr(encoder, "features_", None) == "intensity"
+    return adapt(seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), seed))
+
+
+def _refines(segmenter: Any, encoder: TileEncoder) -> bool:
+    """Return whether borders are to be refined."""
+    if segmenter.refine is True and not encoder.has_narrow:
+        raise ValueError(
+            "refine=True needs codes of narrower pooling, which only a PixelEncoder with "
+            f"features='texture' and pooling above 0 has, but encoder={segmenter.encoder!r}. Pass "
+            "refine='auto', or encoder=PixelEncoder(features='texture')."
+        )
+    if segmenter.refine == "auto":
+        return encoder.has_narrow and not is_supervised(segmenter.estimator)
+    return bool(segmenter.refine)
