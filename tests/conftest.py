@@ -4,7 +4,9 @@ Libraries are imported inside the functions: with `pytest -n`, the process that 
 out reads this file as well, and starts the others after that.
 """
 
+import io
 import os
+import sys
 from zlib import crc32
 
 import pytest
@@ -97,3 +99,23 @@ def fitted(shapes):
 
     encoder = PixelEncoder(4, pooling=0, whitening=0, n_filters=8, max_epochs=1)
     return AESegmenter(3, encoder=encoder, normalize="dataset", random_state=0).fit(shapes[0])
+
+
+@pytest.fixture
+def segae(capsys, monkeypatch):
+    """Run the command: (exit code, what it printed, what it said beside)."""
+    from sklearn_segae.cli._app import main
+
+    def run(*arguments, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        code = end.value.code
+        if isinstance(code, str):  # Python prints it, and exits with 1
+            print(code, file=sys.stderr)
+            code = 1
+        out, err = capsys.readouterr()
+        return int(code or 0), out, err
+
+    monkeypatch.setenv("COLUMNS", "200")
+    return run
