@@ -1,9 +1,11 @@
 # Two commands on a machine with nothing but Python: `make demo` and `make test`.
+# `make test-all` runs the slow tests, too; MARKS chooses tests as pytest's -m does.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/ready
+MARKS := not slow
 
-.PHONY: demo test docs notebooks format clean
+.PHONY: demo test test-all docs notebooks format clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -17,7 +19,10 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "$(MARKS)"
+
+test-all: MARKS :=
+test-all: test
 
 # Runs the gallery: some minutes. OPTIONS="-D plot_gallery=0" leaves it out, "-t online" links out.
 docs: .venv/ready-docs

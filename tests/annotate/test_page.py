@@ -232,11 +232,11 @@ def test_the_command_serves_until_it_is_ended(tmp_path):
     assert (run.returncode, errors) == (0, b"")
 
 
-def test_the_command_refuses_what_does_not_fit(tmp_path):
+def test_the_command_refuses_what_does_not_fit(segae, tmp_path):
     """Strokes of another size are one line of error."""
     write_image(tmp_path / "image.png", np.zeros((64, 64), np.uint8))
     write_image(tmp_path / "strokes.png", np.zeros((9, 9), np.uint8))
-    command = [SEGAE, "annotate", tmp_path / "image.png", "--labels", tmp_path / "strokes.png"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 1
-    assert run.stderr.startswith("segae: y[0] has shape (9, 9)")
+    strokes = ("--labels", tmp_path / "strokes.png")
+    code, _, err = segae("annotate", tmp_path / "image.png", *strokes)
+    assert code == 1
+    assert err.startswith("segae: y[0] has shape (9, 9)")

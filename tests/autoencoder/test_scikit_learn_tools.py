@@ -147,6 +147,7 @@ def test_it_shows_itself(rows):
             assert "denoising" in page
 
 
+@pytest.mark.slow  # all checks again, in another process
 def test_array_api_checks_pass():
     """With SCIPY_ARRAY_API=1, which has to be set before scipy is imported, none is left out."""
     code = """
@@ -173,7 +174,7 @@ def test_a_fitted_net_does_not_hold_the_data(variant):
     X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     held = weakref.ref(X)
     tracemalloc.start()
-    ae = small(variant=variant).fit(X)
+    ae = small(variant=variant, batch_size=1000).fit(X)
     size = X.nbytes
     del X
     gc.collect()

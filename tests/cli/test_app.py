@@ -1,6 +1,5 @@
 """The command `segae`, called as a user would; most calls stay in this process, for speed."""
 
-import io
 import json
 import os
 import subprocess
@@ -27,25 +26,6 @@ QUICK = (
     "--set",
     "encoder__n_filters=4",
 )
-
-
-@pytest.fixture
-def segae(capsys, monkeypatch):
-    """Run the command: (exit code, what it printed, what it said beside)."""
-
-    def run(*arguments, stdin=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        code = end.value.code
-        if isinstance(code, str):  # Python prints it, and exits with 1
-            print(code, file=sys.stderr)
-            code = 1
-        out, err = capsys.readouterr()
-        return int(code or 0), out, err
-
-    monkeypatch.setenv("COLUMNS", "200")
-    return run
 
 
 @pytest.fixture(scope="module")
