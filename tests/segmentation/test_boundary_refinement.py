@@ -40,13 +40,8 @@ def test_it_brings_borders_closer_to_the_truth(mosaic, segmenter):
 def test_tiles_do_not_show(mosaic, segmenter):
     """Evidence is gathered across tile borders: a part has the probabilities of the whole."""
     images, _ = mosaic
-<<<<<<< ours
-    segmenter = AESegmenter(3, encoder=ENCODER, random_state=0).fit(images)
     refiner = segmenter.labeler_.refiner
-=======
-    refiner = segmenter._fitted.refiner
->>>>>>> theirs
-    image = segmenter._check(images[:1], reset=False)[0]
+    image = segmenter.batch(images[:1]).images[0]
     whole = refiner.probabilities(image, (slice(0, 160), slice(0, 160)))
     part = refiner.probabilities(image, (slice(50, 90), slice(0, 77)))
     np.testing.assert_allclose(part, whole[50:90, :77], atol=2e-3)
@@ -111,7 +106,7 @@ def test_a_segment_smaller_than_its_codes_are_wide(mosaic):
     coarse = truth[0].copy()
     coarse[:4, :5] = 3
     segmenter = AESegmenter(3, encoder=ENCODER, random_state=0).fit(images[:1])
-    image = segmenter._check(images[:1], reset=False)[0]
+    image = segmenter.batch(images[:1]).images[0]
     refiner, rng = BoundaryRefiner(segmenter.encoder_), np.random.default_rng(0)
     survey = GridSample(segmenter.encoder_, [image], rng)
     assert refiner.fit(survey, coarse[:: survey.step, :: survey.step].ravel(), 20_000, rng)
