@@ -232,16 +232,22 @@ def _described(value: Any, depth: int = DEPTH) -> Any:
     """Return JSON by which equal settings are recognized: names, numbers, nested attributes."""
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value if not isinstance(value, float) else repr(value)
-    if isinstance(value, partial):
-        return _described([value.func, value.args, value.keywords], depth)
-    if callable(value) and hasattr(value, "__qualname__"):
-        return value.__qualname__
+    if isinstance(value, float):
+        return repr(value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
     if isinstance(value, list | tuple):
         return [_described(item, depth - 1) for item in value]
     if isinstance(value, Mapping):
         return {str(k): _described(v, depth - 1) for k, v in value.items()}
+    return _described_object(value, depth)
+
+
+def _described_object(value: Any, depth: int) -> Any:
+    if isinstance(value, partial):
+        return _described([value.func, value.args, value.keywords], depth)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return value.__qualname__
     name = type(value).__name__
     if depth <= 0 or isinstance(value, torch.Tensor | np.ndarray) or not hasattr(value, "__dict__"):
         return name

@@ -29,7 +29,7 @@ def resolve_settings(
     if features == "auto" and pooling != "auto":
         features = "texture"  # with a scale of the user's own, the features of that scale are meant
     fitting = features
-    if features == "auto" or (features == "texture" and whitening == "auto"):
+    if "auto" in (features, whitening) and features in ("auto", "texture"):
         fitting = choose_features()
     if features == "auto":
         features = fitting
@@ -37,7 +37,7 @@ def resolve_settings(
         own = {"intensity": 1.0, "intensity+texture": texture_pooling / 2}
         pooling = own.get(features, texture_pooling)
     if whitening == "auto":
-        whitening = 0 if features == "texture" and fitting != "texture" else 1
+        whitening = float(features != "texture" or fitting == "texture")
     # Where variance is to be kept, brightness is a part of it.
     two_views = features == "texture" and whitening
     contrast_sigma = min(2 * float(pooling), MAX_CONTRAST_SIGMA) if two_views else 0
@@ -103,26 +103,37 @@ def measure_evidence(
     """
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
     sigma = texture_scale(images)
-    large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
-    if not large or sigma < 1 or images[0].shape[2] > SPECTRUM:
-        return Evidence(0, 0, 1)  # no room for textures, or no need
-    chosen = [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
+    chosen = _choose_large(images, sigma, rng)
+    if not chosen:
+        return Evidence(0, 0, 1)
     grids = [[_grid(reader, image, sigma, side) for image in chosen] for reader in readers]
     colors = _color_maps([pixels for _, pixels in grids[0]])
     seed = int(rng.integers(2**31))
-    views = [
-        [_code_maps([np.split(features, 2, axis=2)[i] for features, _ in grid]) for grid in grids]
-        for i in (0, 1)
-    ]
+    views = [[_view_codes(grid, i) for grid in grids] for i in (0, 1)]
     texture = np.mean([_evidence(codes, k, seed) for codes in views for k in N_SEGMENTS])
     color = np.mean([_persistence(_segment(colors, k, seed)) for k in N_SEGMENTS])
     return Evidence(float(texture), float(color), _gap(colors, seed))
+
+
+def _choose_large(
+    images: Sequence[np.ndarray], sigma: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Draw images with room for textures; none where there is no need for them."""
+    if sigma < 1 or images[0].shape[2] > SPECTRUM:
+        return []
+    large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
+    return [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
 
 
 def texture_scale(images: Sequence[np.ndarray]) -> float:
     """Return the pooling that suits textures: a part of the typical image's shorter side."""
     side = float(np.median([min(image.shape[:2]) for image in images]))
     return min(SIGMA, side / SIGMAS_PER_SIDE)
+
+
+def _view_codes(grid: Sequence[tuple[np.ndarray, np.ndarray]], view: int) -> Maps:
+    """Coherent codes of one of the two views, from grids of features and pixels."""
+    return _code_maps([np.split(features, 2, axis=2)[view] for features, _ in grid])
 
 
 def _code_maps(maps: Maps) -> Maps:

@@ -220,15 +220,22 @@ class DaskBatch(ImageBatch):
                 "Leave out away, and store the answer: dask.array.store(model.predict(X), out)."
             )
         listed = isinstance(self.X, list | tuple)
-        one_by_one = listed or any(model is not models[0] for model in models)
-        stacks = [with_channels(x[None] if listed else x) for x in (self.X if listed else [self.X])]
-        if one_by_one and not listed:
-            stacks = [stacks[0][i : i + 1] for i in range(len(self))]
         maps = [
             lazy_maps(stack, model, method, options, max_memory, self.typical)
-            for stack, model in zip(stacks, models if one_by_one else models[:1], strict=True)
+            for stack, model in self._stacks(models)
         ]
         return [part[0] for part in maps] if listed else concatenate(maps)
+
+    def _stacks(self, models: Sequence[Any]) -> list[tuple[Any, Any]]:
+        """Return dask arrays (n, H, W, C) of images that share a model, each with that model."""
+        if isinstance(self.X, list | tuple):
+            stacks = [with_channels(x[None]) for x in self.X]
+        else:
+            stacks = [with_channels(self.X)]
+            if all(model is models[0] for model in models):
+                return [(stacks[0], models[0])]
+            stacks = [stacks[0][i : i + 1] for i in range(len(self))]
+        return list(zip(stacks, models, strict=True))
 
 
 def image_batch(X: Any, *, n_channels: int | None = None, owner: str = "") -> ImageBatch:

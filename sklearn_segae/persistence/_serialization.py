@@ -66,10 +66,7 @@ class Writer:
             return {"strings": array.tolist(), "kind": kind}
         if isinstance(value, np.str_):
             return str(value)
-        if array.dtype.kind not in PLAIN or array.dtype == np.longdouble:
-            raise ValueError(f"{where} is an array of {array.dtype}, which cannot be saved.")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{where} holds NaN or infinity; such a model is not worth saving.")
+        _check_numbers(array, where)
         name = str(len(self.arrays))
         # Sums over rows and over columns round differently: the order in memory is kept.
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
@@ -186,6 +183,14 @@ def _state(value: Any) -> dict[str, Any]:
         return value._asdict()  # type: ignore[attr-defined]
     special = "__getstate__" in vars(type(value))
     return value.__getstate__() if special else vars(value)
+
+
+def _check_numbers(array: np.ndarray, where: str) -> None:
+    """Raise an error for arrays that a file cannot hold."""
+    if array.dtype.kind not in PLAIN or array.dtype == np.longdouble:
+        raise ValueError(f"{where} is an array of {array.dtype}, which cannot be saved.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{where} holds NaN or infinity; such a model is not worth saving.")
 
 
 def _holds_strings(array: np.ndarray) -> bool:

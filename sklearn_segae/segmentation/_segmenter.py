@@ -19,13 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import (
-    CallbackSupportMixin,
-    Documented,
-    FitTask,
-    all_or_nothing,
-    draw_seed,
-)
+from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._dask import is_dask
@@ -68,38 +62,34 @@ class AESegmenter(
     encoder : estimator, "passthrough" or None, default=None
         None is :class:`PixelEncoder` with its defaults, or for classifiers
         `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer
-        sees the patch around a pixel as one row; "passthrough" hands the pixels on as they are.
-        What is inside a :class:`~sklearn.frozen.FrozenEstimator` is used as it was fitted, without
-        training; to images as this normalizes them, or pass `normalize="dataset"`.
+        gets the patch around a pixel as one row; "passthrough" uses the pixel itself. The content
+        of a :class:`~sklearn.frozen.FrozenEstimator` is used without training, on normalized
+        images; pass `normalize="dataset"` if it was fitted to images that are not.
     estimator : estimator, str or None, default=None
-        Its type decides the regime. A clusterer or mixture ignores `y`; None is a Gaussian mixture
-        with shrunk covariances where the encoder's `features_` is "intensity", else k-means from
-        twenty starts. If borders are refined, codes of narrower pooling have a say in which of its
-        optima is taken: that with the shortest description length [2]_. A clusterer without
-        `predict` partitions a sample of 2,000 pixels, and every other pixel joins the segment of
-        the nearest code. A classifier needs `y` and learns from its labeled pixels. Those of
-        :mod:`sklearn.semi_supervised` get unlabeled pixels too, up to `n_fit_pixels` together
-        (2,000 for graphs of label spreading), at least half of them unlabeled if there are so many.
-        A name is one of "head" (a :class:`PixelHead`), "trees", "forest", "boosting", "logistic",
-        "kmeans" and "mixture" (of scikit-learn).
+        A clusterer or mixture ignores `y`. None is a Gaussian mixture with shrunk covariances if
+        the encoder's `features_` is "intensity", else k-means from twenty starts; if borders are
+        refined, the optimum with the shortest description length [2]_ is chosen. A clusterer
+        without `predict` partitions 2,000 pixels, and every other pixel joins the segment of the
+        nearest code. A classifier is fitted to the labeled pixels of `y`; those of
+        :mod:`sklearn.semi_supervised` get unlabeled pixels too, at least half of `n_fit_pixels`
+        (of 2,000 for label propagation). Names are "head" (a :class:`PixelHead`), "trees",
+        "forest", "boosting", "logistic", "kmeans" and "mixture" (of scikit-learn).
     scope : {"dataset", "image"}, default="dataset"
-        "dataset": a label means the same in every image. "image": the encoder's network learns from
-        all images, but each image is projected and partitioned on its own, the fitted ones and
-        those of `predict` alike, and labels mean nothing across images; clusterers only.
+        "dataset": a label means the same in every image. "image": the encoder's network is trained
+        on all images, but each image is projected and clustered on its own, also in `predict`, so
+        that labels cannot be compared across images; clusterers only.
     normalize : {"image", "dataset"}, default="image"
-        "image" maps every channel of an image from its own range to [0, 1] before anything else, as
-        fits images that were lit or exposed differently; one with less than a quarter of the
-        typical contrast is left dull. "dataset" keeps the differences between images, as fits
-        calibrated values. Rows are never changed.
+        "image" maps every channel of an image from its own range to [0, 1], for images of unlike
+        illumination; a range counts as at least a quarter of the typical one. "dataset" keeps
+        differences between images, for calibrated values. Rows are never changed.
     patch_size : int, default=9
-        Side in pixels, odd, of the patches that an ordinary transformer sees.
+        Side in pixels, odd, of the patches that a transformer of rows gets.
     n_fit_pixels : int, default=20_000
-        The estimator is fitted on so many random pixels at most, and predicts all of them.
+        Maximum number of random pixels that the estimator is fitted to.
     refine : bool or "auto", default="auto"
-        Sharpen borders: pixels well inside the segments teach a discriminant analysis of codes of
-        narrower pooling, which then labels all pixels. Needs a :class:`PixelEncoder` with features
-        "texture" and `pooling` above 0. "auto" does so wherever it is possible and the estimator
-        is not a classifier.
+        Refine borders: a discriminant analysis of codes of narrower pooling, fitted to pixels well
+        inside the segments, labels all pixels. Needs a :class:`PixelEncoder` with features
+        "texture" and `pooling` above 0. "auto": where possible, except for classifiers.
     fine_tune : bool, default=False
         Train the head through the encoder's network: the cross-entropy of the labeled pixels, plus
         `unsupervised_weight` times what the encoder minimizes, on all images. Needs images, a
@@ -109,18 +99,16 @@ class AESegmenter(
         Weight of the encoder's own loss if `fine_tune`, >= 0. 0 leaves the images without labels
         out.
     min_size : int, default=0
-        Connected patches of a label map with fewer pixels join a neighbor. 0 keeps all.
+        Connected regions of fewer pixels are merged with a neighbor. 0 keeps all.
     ignore_label : int, sequence of int or None, default=None
-        Labels in `y` that teach nothing: the pixels that have them are left out of the fit. Many
-        imaging tools write 0 or 255. Pixels with -1 are unlabeled, whatever `ignore_label` is:
-        semi-supervised estimators learn from these, all others leave them out, too.
+        Labels in `y` whose pixels are left out of the fit, such as 0 or 255. Pixels with -1 are
+        always unlabeled: only semi-supervised estimators are fitted to these.
     memory : str, joblib.Memory or None, default=None
-        Where fitted encoders are cached, so that a search over `n_segments` or `estimator__*`
-        trains each of them once. Give `random_state` too. Not used for images on disk, whose
-        pixels are not all read.
+        Cache of fitted encoders: a search over `n_segments` or `estimator__*` trains each encoder
+        once. Set `random_state` too. Not used for images on disk.
     max_memory : int or str, default="1GiB"
-        Of `predict` and `transform`, in bytes or with a unit, beside their input and output: tiles
-        are made so small that they need no more. Codes are the same to rounding.
+        Memory of `predict` and `transform`, in bytes or with a unit, besides input and output;
+        it decides the size of tiles. Codes are the same to rounding.
     random_state : int, RandomState instance or None, default=None
         Seeds the encoder and the estimator, where theirs is None, and the choice of pixels.
     verbose : int, default=0
@@ -129,14 +117,13 @@ class AESegmenter(
     Attributes
     ----------
     labeler_ : PixelLabeler
-        What labels pixels: encoder, estimator and refined borders together; with scope "image",
-        that of the last fitted image.
+        Encoder, estimator and refinement together; with scope "image", of the last fitted image.
     encoder_ : estimator
         The fitted encoder; with scope "image", its codes are those of the last fitted image.
     estimator_ : estimator
         The fitted clusterer or classifier; with scope "image", that of the last fitted image.
     n_segments_ : int or list of int
-        What `n_segments` came to; with scope "image" for every fitted image. Clusterers only.
+        Number of segments; with scope "image" of every fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
         Label maps of the fitted images, int32; clusterers only. They hold segments, not classes.
         Not there if images on disk have more than 16 million pixels: call `predict`.
@@ -355,9 +342,8 @@ class AESegmenter(
         ----------
         X : as in `fit`
         measure : {"entropy", "margin", "least_confidence"}, default="entropy"
-            Entropy of the probabilities; one minus the lead of the likeliest class over the second;
-            or what the likeliest lacks to be sure. All run from 0 (sure) to 1 (all are equally
-            likely).
+            Entropy, one minus the margin between the two largest probabilities, or one minus the
+            largest; all scaled from 0 (certain) to 1 (all classes equally likely).
 
         Returns
         -------
@@ -473,9 +459,8 @@ class AESegmenter(
             return float(np.mean(np.concatenate([(m == true)[k] for m, true, k in trios])))
         if self.scope == "dataset":
             return self.labeler_.score(batch.images)
-        return float(
-            np.mean([own.score([i]) for own, i in zip(labelers, batch.images, strict=True)])
-        )
+        pairs = zip(labelers, batch.images, strict=True)
+        return float(np.mean([own.score([image]) for own, image in pairs]))
 
     @property
     def encoder_(self) -> Any:

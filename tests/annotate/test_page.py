@@ -216,11 +216,17 @@ def test_everything_has_a_name_and_fits_a_phone(page):
     assert page.evaluate(nameless) == []
 
 
+def heed_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_command_serves_until_it_is_ended(tmp_path):
     """It prints one address that answers, and ends quietly by Ctrl-C, in the midst of training."""
     write_image(tmp_path / "gray.png", np.arange(512 * 512, dtype=np.uint8).reshape(512, 512))
     command = [SEGAE, "annotate", tmp_path / "gray.png", "--no-browser", "--classes", "sea,land"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # Shells let what they start in the background ignore Ctrl-C, which children inherit.
+    with subprocess.Popen(command, **pipes, preexec_fn=heed_interrupts) as run:
         url = urlsplit(run.stdout.readline().decode().strip())
         connection = HTTPConnection(url.netloc, timeout=60)
         connection.request("GET", f"{url.path}state")

@@ -104,7 +104,7 @@ class Compiled(Callback):
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # dynamo reads that of codes
 @pytest.mark.parametrize(
-    "parameters", [{"precision": "float16"}, {"callbacks": [Compiled("eager")]}], ids=str
+    "parameters", [{"precision": "float16"}, {"callbacks": [Compiled("eager")]}], ids=" ".join
 )
 def test_it_still_clones_pickles_and_goes_on(rows, parameters):
     """Nothing of autocast, scaler or compiler is kept."""
