@@ -89,7 +89,8 @@ def seeded_clone(estimator: Any, seed: int) -> Any:
     """Clone; where a `random_state` is None, it becomes `seed`."""
     copied = clone(estimator)
     unset = [name for name, v in copied.get_params().items() if _is_seed(name) and v is None]
-    return copied.set_params(**dict.fromkeys(unset, seed))
+    copied.set_params(**dict.fromkeys(unset, seed))  # that of FrozenEstimator returns None
+    return copied
 
 
 def _is_seed(name: str) -> bool:

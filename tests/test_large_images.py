@@ -98,7 +98,7 @@ def test_codes_are_written_where_they_should_be(mosaic):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        (np.empty((2, 64, 64), int), "type ndarray and length 2, but X is of type ndarray"),
+        (np.empty((2, 64, 64), int), "type ndarray and length 2, but X is a stack of length 3"),
         ([np.empty((64, 64), int)] * 3, "Pass a list for a list"),
         (np.empty((3, 64, 60), int), r"out\[0\] has shape \(64, 60\)"),
         (np.empty((3, 64, 64)), "integers are needed"),

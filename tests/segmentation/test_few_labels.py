@@ -122,7 +122,7 @@ def test_weights_that_mean_nothing_are_refused(quadrants, estimator, weight, mes
 
 def test_fit_takes_no_other_metadata(quadrants):
     """A misspelt keyword is an error."""
-    with pytest.raises(TypeError, match="unexpected arguments: weights"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'weights'"):
         AESegmenter(**RAW).fit(quadrants[0], weights=1)
 
 

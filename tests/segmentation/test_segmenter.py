@@ -285,7 +285,7 @@ def test_a_failed_fit_leaves_no_half_fitted_model(shapes):
         ("scope", "images"),
         ("refine", "maybe"),
         ("encoder", "raw"),
-        ("estimator", "kmeans"),
+        ("estimator", "svm"),
         ("patch_size", 0),
         ("patch_size", 4),
         ("min_size", -1),
