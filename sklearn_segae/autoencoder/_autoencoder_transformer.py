@@ -125,7 +125,7 @@ class AutoencoderTransformer(
         Shape of one image or signal as it came in; None for rows.
     n_components_ : int
         Length of the codes.
-    latent_sample_ : ndarray of shape (n_samples, n_components_)
+    latent_sample_ : ndarray of shape (n_samples, `n_components_`)
         Codes of some training samples, near which `sample` draws.
     layout_ : Layout
         How samples come in, and how the net sees them.
