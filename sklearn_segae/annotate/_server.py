@@ -1,7 +1,4 @@
-"""The page to scribble on, served to the person at this machine and to nobody else.
-
-The standard library's server does: one person, one machine, a dozen addresses, no dependency.
-"""
+"""Local HTTP server of the annotation page, for one user on the same machine."""
 
 from __future__ import annotations
 
@@ -27,8 +24,8 @@ from ..persistence._persist import save
 from ._session import MAX_CLASSES, AnnotationSession
 
 LOOPBACK = "127.0.0.1"
-MAX_JSON = 2**14  # bytes of the names of classes
-WAIT = 30  # seconds for a request that does not come to its end
+MAX_JSON = 2**14  # maximum size of the names of classes, in bytes
+WAIT = 30  # timeout of a request in seconds
 PAGE = {
     "": ("index.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
@@ -50,7 +47,7 @@ BYTES = "application/octet-stream"
 
 
 class Refused(Exception):
-    """A request that is answered by a status and one line."""
+    """Error of a request, sent as an HTTP status and a message."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -58,15 +55,9 @@ class Refused(Exception):
 
 
 class AnnotationServer(ThreadingHTTPServer):
-    """Serves one annotation session under an address that nobody can guess.
+    """Serve one annotation session at a URL with a random token.
 
-    Parameters
-    ----------
-    session : AnnotationSession
-    names : sequence of str
-        Of the images; files to download are named after them.
-    port : int, default=0
-        0 takes a free one.
+    `names` are those of the images, also used for downloads. Port 0 selects a free port.
     """
 
     daemon_threads = True
@@ -80,11 +71,11 @@ class AnnotationServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """URL of the page."""
         return f"http://{LOOPBACK}:{self.server_port}/{self.token}/"
 
     def encode(self) -> Thread:
-        """Encode the images beside answering requests."""
+        """Encode the images in a background thread."""
         thread = Thread(target=self._encode, daemon=True)
         thread.start()
         return thread
@@ -92,11 +83,11 @@ class AnnotationServer(ThreadingHTTPServer):
     def _encode(self) -> None:
         try:
             self.session.encode(lambda stage: setattr(self, "stage", stage))
-        except Exception as error:  # told on the page: this thread has nobody else to tell
+        except Exception as error:  # shown on the page
             self.failure = f"{error}" or type(error).__name__
 
     def state(self) -> dict[str, Any]:
-        """Return what the page has to know, in plain data."""
+        """Return the state of the page, ready for JSON."""
         session = self.session
         shapes = [strokes.shape for strokes in session.strokes]
         sizes = [{"width": w, "height": h} for h, w in shapes]
@@ -112,7 +103,7 @@ class AnnotationServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Handler of one request."""
 
     server: AnnotationServer
     protocol_version = "HTTP/1.1"
@@ -144,20 +135,20 @@ class _Handler(BaseHTTPRequestHandler):
             routes[self.route]()
         except Refused as refused:
             self._refuse(refused.status, str(refused))
-        except (ValueError, RecursionError) as error:  # nested JSON is the latter
+        except (ValueError, RecursionError) as error:  # from nested JSON
             self._refuse(400, str(error))
         except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # who asked no longer wants to know
+            self.close_connection = True  # the client is gone
 
     def _admit(self) -> None:
-        """Refuse whoever was not given the address; read what is asked for."""
-        # A page elsewhere can point its own name here (DNS rebinding), but not hide that name.
+        """Check host, origin and token of a request, and parse its URL."""
+        # DNS rebinding by another site shows in the header "Host".
         hosts = {f"{name}:{self.server.server_port}" for name in (LOOPBACK, "localhost")}
         if self.headers.get("Host") not in hosts:
-            raise Refused(403, "this page is for 127.0.0.1 alone.")
+            raise Refused(403, "this page is served at 127.0.0.1 only.")
         origin = self.headers.get("Origin")
         if origin is not None and origin not in {f"http://{host}" for host in hosts}:
-            raise Refused(403, "this page answers no other page.")
+            raise Refused(403, "requests from other pages are rejected.")
         url = urlsplit(self.path)
         token, _, self.route = url.path.removeprefix("/").partition("/")
         if not hmac.compare_digest(token.encode(), self.server.token.encode()):
@@ -182,22 +173,22 @@ class _Handler(BaseHTTPRequestHandler):
         image, top, left = self._image(), self._number("top"), self._number("left")
         height, width = self._number("height"), self._number("width")
         if height * width > session.strokes[image].size or not height * width:
-            raise Refused(413, "a patch is no larger than its image, nor empty.")
+            raise Refused(413, "a patch must not be empty or larger than its image.")
         body = self._body(height * width)
         if len(body) != height * width:
-            raise Refused(400, f"a patch of {height} x {width} has as many bytes.")
+            raise Refused(400, f"a patch of {height} x {width} needs one byte per pixel.")
         patch = np.frombuffer(body, np.uint8).reshape(height, width)
         self._send_json({"version": session.paint(image, top, left, patch)})
 
     def _rename(self) -> None:
         names = json.loads(self._body(MAX_JSON))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise Refused(400, "names are a list of strings.")
+            raise Refused(400, "names must be a list of strings.")
         self.server.session.rename(names)
         self._send_json(self.server.session.names)
 
     def _view(self) -> None:
-        """Send labels and uncertainty, or nothing before two classes have strokes."""
+        """Send labels and uncertainty; status 204 if fewer than two classes have strokes."""
         session, version = self.server.session, self._number("version")
         step = max(1, self._number("step"))
         image = self._image()
@@ -205,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(503, "the images are not encoded yet.")
         found = session.prediction(image, step, lambda: session.version == version)
         if session.version != version:
-            raise Refused(409, "a newer stroke came in between. Reload the page.")
+            raise Refused(409, "the strokes have changed. Reload the page.")
         if found is None:
             self._send(b"", status=204)
             return
@@ -237,19 +228,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _number(self, name: str) -> int:
         (text,) = self.query.get(name, [""])[:1]
         if not (text.isascii() and text.isdecimal() and len(text) < 10):
-            raise Refused(400, f"{name}={text[:20]!r} is no whole number from 0 on.")
+            raise Refused(400, f"{name}={text[:20]!r} is not an integer >= 0.")
         return int(text)
 
     def _body(self, most: int) -> bytes:
         text = self.headers.get("Content-Length", "")
         if self.headers.get("Transfer-Encoding") or not (text.isascii() and text.isdecimal()):
-            raise Refused(411, "say how long the content is.")
+            raise Refused(411, "a header Content-Length is required.")
         if len(text) > 12 or int(text) > most:
-            raise Refused(413, f"more than {most} bytes are not read.")
+            raise Refused(413, f"the content may have at most {most} bytes.")
         return self.rfile.read(int(text))
 
     def _send_map(self, labels: np.ndarray, what: str) -> None:
-        """Send a map as a file, in the format that was asked for."""
+        """Send a map as a file in the requested format."""
         suffix = self.query.get("as", ["png"])[0]
         name = f"{Path(self.server.names[self._image()]).stem}-{what}.{suffix}"
         if suffix == "npy":
@@ -260,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             write = require("imageio.v3", "annotate").imwrite
             self._send(write("<bytes>", as_stored(labels), extension=".png"), "image/png", name)
         else:
-            raise Refused(400, "as is png or npy.")
+            raise Refused(400, "as must be png or npy.")
 
     def _send_json(self, value: Any) -> None:
         self._send(json.dumps(value).encode(), "application/json")
@@ -278,11 +269,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Disposition", f'attachment; filename="{safe}"')
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
-        # What of a request was not read would be taken for the next one.
+        # An unread body would be parsed as the next request.
         if self.command == "POST" and status >= 400:
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the token is in every line, and a terminal is read by others."""
+        """Log nothing, since the URL contains the token."""

@@ -1,4 +1,4 @@
-"""An annotation session: scribbles on images, and the label maps a classifier makes of them."""
+"""Annotation session: strokes on images and the classifier fitted to them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ..segmentation._recipe import default_encoder
 from ..segmentation._segmenter import AESegmenter
 from ..segmentation._uncertainty import entropy
 
-N_FIT = 10_000  # labeled pixels that the classifier sees at most: more cost time, and add little
-BLOCK = 2**15  # pixels at once: between two of these blocks a picture may turn out to be outdated
-MAX_CODES = 2**32  # bytes of the codes of all pixels of all images
+N_FIT = 10_000  # maximum number of labeled pixels in a fit; more add time and little accuracy
+BLOCK = 2**15  # pixels per block; a prediction can be canceled between blocks
+MAX_CODES = 2**32  # maximum size of all codes in bytes
 MAX_CLASSES = 30
 
 FASTER: dict[str, dict[str, Any]] = {"head": {"max_epochs": 100}}  # parameters of classifiers
@@ -38,35 +38,33 @@ class Prediction(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A classifier, and the strokes that it learnt from."""
+    """A classifier and the strokes to which it was fitted."""
 
     version: int  # of the strokes
     strokes: list[np.ndarray]
-    classifier: Any  # None if strokes have fewer than two classes
+    classifier: Any  # None if there are fewer than two classes
 
 
 class AnnotationSession:
-    """Strokes on images, and what a classifier of the pixels' codes learns from them.
+    """Fit a classifier of codes to strokes on images.
 
-    Images are encoded once, by `encode`; what follows is fast. Methods may be called from several
-    threads.
+    `encode` encodes the images once; the other methods are fast. All methods are thread-safe.
 
     Parameters
     ----------
     images : list of arrays (H, W) or (H, W, C)
-        Of the same channels.
+        With the same channels.
     strokes : list of arrays (H, W) of integers, default=None
-        Classes of pixels from 1 on, 0 where there is none: strokes to go on from.
+        Initial strokes: classes from 1 on, 0 for unlabeled pixels.
     names : sequence of str, default=("class 1", "class 2")
-        Of the classes; more are made up where strokes ask for them.
+        Names of the classes; further classes in `strokes` get default names.
     encoder : PixelEncoder, default=None
-        That of an :class:`AESegmenter` that learns from labels.
+        None is the default of :class:`AESegmenter` for classifiers.
     classifier : str, default="trees"
-        A classifier that `AESegmenter(estimator=...)` knows by name. Extra trees are fitted five
-        times as fast as a forest, and label the same pixels right; models of "head", a
-        :class:`PixelHead`, are loaded without trusting types.
+        Name of a classifier, as in `AESegmenter(estimator=...)`. Extra trees are fitted five times
+        faster than a forest, with the same accuracy. Models of "head" (a :class:`PixelHead`) can
+        be loaded without trusting types.
     random_state : int, default=0
-        Equal strokes and seeds give equal models.
     """
 
     def __init__(
@@ -85,7 +83,7 @@ class AnnotationSession:
         self.names = list(names)
         highest = max(int(s.max()) for s in self.strokes)
         self.rename(self.names + [f"class {i + 1}" for i in range(len(self.names), highest)])
-        self.version = 0  # grows with every stroke
+        self.version = 0  # incremented by every stroke
         self._encoder = encoder
         unfitted = named(classifier).set_params(**FASTER.get(classifier, {}))
         self._classifier = seeded_clone(unfitted, random_state)
@@ -95,7 +93,7 @@ class AnnotationSession:
         self._painting, self._fitting = Lock(), Lock()
 
     def rename(self, names: Sequence[str]) -> None:
-        """Name the classes; there can be more, but not fewer than before."""
+        """Set the names of the classes; their number cannot decrease."""
         if not len(self.names) <= len(names) <= MAX_CLASSES:
             raise ValueError(
                 f"names holds {len(names)} names, but there are {len(self.names)} classes and room "
@@ -104,7 +102,7 @@ class AnnotationSession:
         self.names = [str(name).strip()[:40] or f"class {i}" for i, name in enumerate(names, 1)]
 
     def encode(self, tell: Callable[[str], None] = lambda stage: None) -> None:
-        """Learn what pixels look like, without labels, and encode all of them."""
+        """Fit the encoder and encode all images; `tell` is called with a line of progress."""
         tell("Learning what the images look like")
         checked = check_images(self.images)
         typical = typical_range(checked)
@@ -124,7 +122,7 @@ class AnnotationSession:
         return len(self._codes) == len(self.images)
 
     def paint(self, image: int, top: int, left: int, patch: np.ndarray) -> int:
-        """Put classes (h, w), 0 for none, in the place of strokes, and return the new version."""
+        """Replace strokes by a patch (h, w) of classes, 0 for none; return the new version."""
         patch = np.asarray(patch)
         height, width = self.strokes[image].shape
         bottom, right = top + patch.shape[0], left + patch.shape[1]
@@ -144,7 +142,7 @@ class AnnotationSession:
             return self.version
 
     def fit(self) -> Fitted:
-        """Fit the classifier to the present strokes, if they have two classes and are new."""
+        """Fit the classifier to the current strokes if they changed and have two classes."""
         with self._fitting:
             with self._painting:
                 version, strokes = self.version, [s.copy() for s in self.strokes]
@@ -155,20 +153,10 @@ class AnnotationSession:
     def prediction(
         self, image: int, step: int = 1, wanted: Callable[[], bool] = lambda: True
     ) -> Prediction | None:
-        """Return labels and uncertainty of every step-th pixel.
+        """Return labels and uncertainty of every step-th pixel along both axes.
 
-        Parameters
-        ----------
-        image : int
-        step : int, default=1
-            In pixels, along both axes.
-        wanted : callable, default=None
-            Asked now and then; where it answers False, the answer is None.
-
-        Returns
-        -------
-        prediction : Prediction or None
-            None if there is nothing to learn from, too.
+        Returns None if strokes have fewer than two classes, or if `wanted()`, called before each
+        block of pixels, returns False.
         """
         classifier = self.fit().classifier
         if classifier is None:
@@ -180,7 +168,7 @@ class AnnotationSession:
         def label(block: np.ndarray) -> Prediction | None:
             return _predict(classifier, block) if wanted() else None
 
-        # Trees and numpy let go of the interpreter's lock, so that threads do.
+        # Trees and numpy release the GIL.
         with ThreadPoolExecutor(cpu_count()) as threads:
             parts = list(threads.map(label, blocks))
         whole = [part for part in parts if part is not None]
@@ -189,10 +177,10 @@ class AnnotationSession:
         return Prediction(*map(np.concatenate, zip(*whole, strict=True)))
 
     def model(self) -> AESegmenter:
-        """Return a fitted segmenter whose `predict` gives the label maps of `prediction`."""
+        """Return a fitted segmenter whose `predict` returns the label maps of `prediction`."""
         fitted = self.fit() if self.ready else self._fitted
         if fitted.classifier is None:
-            raise ValueError("nothing is learnt yet. Draw strokes of two classes at least.")
+            raise ValueError("no classifier is fitted yet. Draw strokes of two classes at least.")
         model = AESegmenter(
             encoder=FrozenEstimator(self._fitted_encoder),
             estimator=FrozenEstimator(fitted.classifier),

@@ -1,4 +1,4 @@
-"""What features="auto", pooling="auto" and whitening="auto" come to, read off the images."""
+"""Selection of features="auto", pooling="auto" and whitening="auto" from the images."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def resolve_settings(
     texture_pooling: float,
     choose_features: Callable[[], str],
 ) -> FeatureSettings:
-    """Return the settings that were asked for, "auto" replaced by what fits the images.
+    """Return the settings, with "auto" replaced by values for the images.
 
-    `texture_pooling` is the pooling at which textures show; `choose_features()`, which takes time,
-    says which features fit the images.
+    `texture_pooling` is the pooling for textures. `choose_features()`, which is slow, returns the
+    features for the images.
     """
     if features == "auto" and pooling != "auto":
-        features = "texture"  # with a scale of the user's own, the features of that scale are meant
+        features = "texture"  # a given scale implies features of that scale
     fitting = features
     if "auto" in (features, whitening) and features in ("auto", "texture"):
         fitting = choose_features()
@@ -38,39 +38,36 @@ def resolve_settings(
         pooling = own.get(features, texture_pooling)
     if whitening == "auto":
         whitening = float(features != "texture" or fitting == "texture")
-    # Where variance is to be kept, brightness is a part of it.
+    # Without whitening, brightness is part of the variance to keep.
     two_views = features == "texture" and whitening
     contrast_sigma = min(2 * float(pooling), MAX_CONTRAST_SIGMA) if two_views else 0
     return FeatureSettings(features, float(pooling), float(whitening), float(contrast_sigma))
 
 
-SIGMA = 8.0  # pooling at which textures show, in pixels; less in small images
+SIGMA = 8.0  # pooling for textures in pixels; less in small images
 SIGMAS_PER_SIDE = 32
-LAG = 5  # of the pairs that have to agree, in steps of half a sigma
-REACH = 8  # the same: 4 sigma apart, pooling alone leaves a correlation of 2 %
-STRIP = 64  # steps that are computed at once
+LAG = 5  # of pairs for coherence, in steps of half a sigma
+REACH = 8  # lag for persistence, in the same steps; pooling alone correlates by 2 % at 4 sigma
+STRIP = 64  # steps per strip
 N_COMPONENTS = 16
-N_SEGMENTS = (3, 4, 5)  # evidence is a mean over these, since the number is not known yet
+N_SEGMENTS = (3, 4, 5)  # evidence is averaged over these numbers of segments
 N_SAMPLES = 12_000
-N_CROPS = 8  # of at most `BUDGET` pixels together
+N_CROPS = 8  # at most, with `BUDGET` pixels in total
 BUDGET = 1_000_000
-# Between what images of textures reach (0.40 and more) and other sets do (0.33 and less).
+# Measured evidence: 0.40 or more in images of textures, 0.33 or less in other data sets.
 THRESHOLD = 0.385
 
-SPECTRUM = 16  # with more channels, pixels tell more than neighborhoods do
-# Below, colors look like one Gaussian (alloys: 0.01); no other set measured came below 0.12.
+SPECTRUM = 16  # with more channels, single pixels are more informative than neighborhoods
+# A lower gap means that colors have one cluster (alloys: 0.01; other data sets: 0.12 or more).
 LEAST_GAP = 0.06
-# Evidence for texture is a product of two shares, that for color is one: it counts a little less.
+# Evidence for color is one factor, that for texture a product of two.
 COLOR_WEIGHT = 0.85
 
-Maps = list[np.ndarray]  # (H, W, F) of every image
+Maps = list[np.ndarray]  # (H, W, F) for each image
 
 
 class Evidence(NamedTuple):
-    """How much speaks for texture, and how much for color, each in [0, 1].
-
-    `gap` is how much better colors cluster than a Gaussian of the same covariance would.
-    """
+    """Evidence for texture and for color, in [0, 1], and the gap statistic of colors (`_gap`)."""
 
     texture: float
     color: float
@@ -78,12 +75,12 @@ class Evidence(NamedTuple):
 
     @property
     def textured(self) -> bool:
-        """Whether texture separates the segments."""
+        """Whether the images are textured."""
         return self.texture > max(THRESHOLD, COLOR_WEIGHT * self.color)
 
     @property
     def features(self) -> str:
-        """The features that fit: "intensity+texture" if neither texture nor color stands out."""
+        """Selected features: "intensity+texture" if neither texture nor color is sufficient."""
         if self.textured:
             return "texture"
         return "intensity" if self.gap > LEAST_GAP else "intensity+texture"
@@ -92,14 +89,13 @@ class Evidence(NamedTuple):
 def measure_evidence(
     readers: Sequence[TileReader], images: Sequence[np.ndarray], rng: np.random.Generator
 ) -> Evidence:
-    """Measure how much speaks for textures, and how much for colors.
+    """Measure the evidence for texture and for color.
 
-    Features are pooled widely, whitened by coherence and clustered, once for each of two
-    independently drawn networks. Textures are really there if the segments of one network explain
-    the codes of the other (it is in the images, not in the weights), *and* if segments reach
-    further than pooling alone makes them reach: the evidence is the product of both, the mean over
-    the images as they are and those of normalized local contrast, where colors leave no trace.
-    Colors need no pooling, so that for them it is enough to reach far.
+    Pooled features of two random networks are whitened by coherence and clustered. The evidence
+    for texture is a product: the share of variance of the codes of one network that segments of
+    the other explain, and the persistence of segments beyond the range of pooling. It is averaged
+    over the original images and those with normalized local contrast, which removes colors. The
+    evidence for color, which needs no pooling, is the persistence of segments of colors.
     """
     side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
     sigma = texture_scale(images)
@@ -118,7 +114,7 @@ def measure_evidence(
 def _choose_large(
     images: Sequence[np.ndarray], sigma: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Draw images with room for textures; none where there is no need for them."""
+    """Draw random images large enough for textures; none if textures cannot be selected."""
     if sigma < 1 or images[0].shape[2] > SPECTRUM:
         return []
     large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
@@ -126,18 +122,18 @@ def _choose_large(
 
 
 def texture_scale(images: Sequence[np.ndarray]) -> float:
-    """Return the pooling that suits textures: a part of the typical image's shorter side."""
+    """Return the pooling for textures, proportional to the median shorter side of the images."""
     side = float(np.median([min(image.shape[:2]) for image in images]))
     return min(SIGMA, side / SIGMAS_PER_SIDE)
 
 
 def _view_codes(grid: Sequence[tuple[np.ndarray, np.ndarray]], view: int) -> Maps:
-    """Coherent codes of one of the two views, from grids of features and pixels."""
+    """Return coherent codes of one of the two views, from grids of features and pixels."""
     return _code_maps([np.split(features, 2, axis=2)[view] for features, _ in grid])
 
 
 def _code_maps(maps: Maps) -> Maps:
-    """Coherent codes of pooled features on a grid, best first."""
+    """Return coherent codes of pooled features on a grid, most coherent first."""
     means = [m.mean((0, 1), dtype=np.float64) for m in maps]
     pairs = [neighbors(m, LAG) for m in maps]
     ends = (
@@ -149,7 +145,7 @@ def _code_maps(maps: Maps) -> Maps:
 
 
 def _color_maps(maps: Maps) -> Maps:
-    """Whitened principal colors of pixels on a grid."""
+    """Return whitened principal colors of pixels on a grid."""
     axes = color_axes(np.concatenate([flatten_map(m) for m in maps]))
     return [m @ axes for m in maps]
 
@@ -157,7 +153,7 @@ def _color_maps(maps: Maps) -> Maps:
 def _grid(
     reader: TileReader, image: np.ndarray, sigma: float, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of two views, and pixels, on a grid over the middle of an image, strip by strip."""
+    """Return features of two views, and pixels, on a grid in the center of an image."""
     (top, bottom), (left, right) = (
         (max(0, (size - side) // 2), min(size, (size + side) // 2)) for size in image.shape[:2]
     )
@@ -186,10 +182,10 @@ def _segment(maps: Maps, k: int, seed: int) -> list[np.ndarray]:
 
 
 def _gap(maps: Maps, seed: int) -> float:
-    """Log of the share of variance that clusters leave in a Gaussian over what they leave here.
+    """Return the gap statistic over a Gaussian with the same covariance, averaged over k.
 
-    The gap statistic, over a Gaussian (R. Tibshirani, G. Walther, T. Hastie, "Estimating the
-    number of clusters in a data set via the gap statistic", JRSS B 63, 2001), mean over k.
+    R. Tibshirani, G. Walther, T. Hastie, "Estimating the number of clusters in a data set via the
+    gap statistic", JRSS B 63, 2001.
     """
     rng = np.random.default_rng(seed)
     rows = rng.permutation(np.concatenate([flatten_map(m) for m in maps]))[:N_SAMPLES]
@@ -200,13 +196,13 @@ def _gap(maps: Maps, seed: int) -> float:
 
 
 def variance_left(rows: np.ndarray, k: int, seed: int) -> float:
-    """Return the share of the variance of rows (n, F) that k-means leaves within k clusters."""
+    """Return the share of the variance of rows (n, F) within k clusters of k-means."""
     inertia = KMeans(k, n_init=5, random_state=seed).fit(rows).inertia_
     return float(inertia / ((rows - rows.mean(0)) ** 2).sum() + 1e-12)
 
 
 def _explained(labels: list[np.ndarray], codes: Maps, n: int) -> float:
-    """Share of the variance of the `n` leading codes that the labels explain."""
+    """Return the share of the variance of the first `n` codes explained by the labels."""
     x = np.concatenate([flatten_map(m)[:, :n] for m in codes])
     x = (x - x.mean(0)) / (x.std(0) + 1e-9)
     y = np.concatenate([m.ravel() for m in labels])
@@ -215,7 +211,7 @@ def _explained(labels: list[np.ndarray], codes: Maps, n: int) -> float:
 
 
 def _persistence(labels: list[np.ndarray]) -> float:
-    """Chance-corrected agreement of labels `REACH` steps apart, across and down."""
+    """Return the chance-corrected agreement of labels `REACH` steps apart along both axes."""
     pairs = [(m[REACH:] == m[:-REACH], m[:, REACH:] == m[:, :-REACH]) for m in labels]
     agreement = np.mean([np.concatenate([a.ravel(), b.ravel()]).mean() for a, b in pairs])
     chance = np.mean([((np.bincount(m.ravel()) / m.size) ** 2).sum() for m in labels])

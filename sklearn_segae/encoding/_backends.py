@@ -1,4 +1,4 @@
-"""What runs the network of a fitted encoder: onnxruntime, or torch in 16 bits."""
+"""Backends that run the network of a fitted encoder: onnxruntime, or torch in bfloat16."""
 
 from __future__ import annotations
 
@@ -14,17 +14,11 @@ from torch.nn import functional
 from ..networks._onnx import graph_of, session_of
 from ..networks._pixel_autoencoder import PixelAutoencoder
 
-MAX_SESSIONS = 16  # of a network: one for every set of axes; few are in use at a time
+MAX_SESSIONS = 16  # per network, one for each set of axes
 
 
 class NetworkBackend(nn.Module):
-    """Projects the features of a network in its place: what encoding tiles needs, nothing else.
-
-    Parameters
-    ----------
-    inner : PixelAutoencoder
-        Not changed, and left where it is.
-    """
+    """Base class of backends: projects the features of a `PixelAutoencoder`, which is unchanged."""
 
     def __init__(self, inner: PixelAutoencoder) -> None:
         super().__init__()
@@ -32,36 +26,35 @@ class NetworkBackend(nn.Module):
         self.margin = inner.margin
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
-        """Do as `PixelAutoencoder.project` does, in float32."""
+        """Return the result of `PixelAutoencoder.project`, in float32."""
         raise NotImplementedError
 
 
 class BFloat16Network(NetworkBackend):
-    """Computes in bfloat16 (autocast); weights and what comes out are in float32."""
+    """Backend that computes in bfloat16 (autocast); weights and output are float32."""
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
-        """Do as `PixelAutoencoder.project` does, to two or three digits."""
+        """Return the result of `PixelAutoencoder.project`, to two or three digits."""
         with torch.autocast(x.device.type, torch.bfloat16):
             return self.inner.project(x, axes, stride).float()
 
 
-# Sessions of every network that is still in use. They are kept apart from the networks, so that
-# copies, pickles and files of these are without them.
+# Kept outside the networks, so that copies, pickles and files exclude the sessions.
 SESSIONS: WeakKeyDictionary[nn.Module, dict[Any, Any]] = WeakKeyDictionary()
 
 
 class OnnxNetwork(NetworkBackend):
-    """Computes by onnxruntime, on the CPU; graphs are made when they are first needed, and kept."""
+    """Backend of onnxruntime on the CPU; graphs are created on first use and cached."""
 
     @property
     def sessions(self) -> dict[Any, Any]:
-        """Those of the network, the oldest first."""
+        """Sessions of the network, oldest first."""
         return SESSIONS.setdefault(self.inner, {})
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
-        """Do as `PixelAutoencoder.project` does, to 1e-5."""
+        """Return the result of `PixelAutoencoder.project`, to 1e-5."""
         axes, sessions = axes.cpu(), self.sessions
-        # A step of training changes the weights in place, which torch counts.
+        # Training changes the weights in place; torch increments their version.
         weights = tuple(t._version for t in self.inner.state_dict(keep_vars=True).values())
         key = (axes.numpy().tobytes(), stride, weights, torch.get_num_threads())
         if key not in sessions:
@@ -82,13 +75,13 @@ BACKENDS: dict[str, type[NetworkBackend]] = {"bfloat16": BFloat16Network, "onnx"
 
 
 class TracedNetwork(NetworkBackend):
-    """Computes by convolutions and slices alone, which trace for images of any size."""
+    """Network of convolutions and slices only, traceable for images of any size."""
 
     def __init__(self, inner: PixelAutoencoder) -> None:
         super().__init__(copy.deepcopy(inner).cpu().eval().requires_grad_(False))
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
-        """Do as `PixelAutoencoder.project` does."""
+        """Return the result of `PixelAutoencoder.project`."""
         margin = self.inner.margin
         height, width = ((size - 2 * margin + stride - 1) // stride for size in x.shape[-2:])
         projected = []
@@ -108,5 +101,5 @@ class Projected(nn.Module):
         self.axes, self.stride = axes.float().clone(), stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, n, h, w)."""
+        """Project x (N, C, H, W) to (N, n, h, w)."""
         return self.network.project(x, self.axes, self.stride)

@@ -1,7 +1,7 @@
-"""Blocks of features: some components of the codes each, computed from the pixels around a pixel.
+"""Blocks of features: groups of components of the codes.
 
-A new kind of features is a subclass of `Block` here or in a file of its own, a row of
-`_codes.FEATURES` that fits it, and its name in `persistence._schema`, so that files may hold it.
+To add a kind of features, add a subclass of `Block`, a function in `_codes.FEATURES` that fits it,
+and its name in `persistence._schema`.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from ._projection import Projection
 
 
 class Block:
-    """Some components of the codes. What is fitted is in its fields, which files store.
+    """Base class of blocks. Fields hold what is fitted, and are stored in files.
 
-    Called with the encoder's network (which it need not use), images (N, C, H + 2 * margin,
-    W + 2 * margin) and a pooling, it returns (N, n_components, h, w): components of the pixels that
-    the pooling is for. In ONNX graphs `pooling` and network are replaced by what traces.
+    A call maps the encoder's network, images (N, C, H + 2 * margin, W + 2 * margin) and a pooling
+    to components (N, n_components, h, w) of the pixels of the pooling. ONNX graphs pass traceable
+    replacements of network and pooling.
     """
 
     @property
     def names(self) -> dict[str, int]:
-        """Kinds of components, and the number of each, in order."""
+        """Kinds of components and their numbers, in order."""
         raise NotImplementedError
 
     @property
     def reach(self) -> int:
-        """Pixels beyond a tile that are averaged, as far as the image has them."""
+        """Number of pixels around a tile that are averaged, clipped at image borders."""
         return 0
 
     def margin(self, network: Any) -> int:
-        """Pixels beyond these that are read, mirrored at the borders of the image."""
+        """Return the number of further pixels around it, mirrored at image borders."""
         return 0
 
     def n_numbers(self, network: Any) -> int:
-        """Numbers a pixel that are in memory while components are computed, beside these."""
+        """Return the number of temporary values per pixel."""
         return 0
 
     def masked(self, used: np.ndarray) -> Block:
-        """Return a block that may leave out what only unused components need, bool (n,)."""
+        """Return a block that may skip unused components; `used` is a mask (n,)."""
         return self
 
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
@@ -57,50 +57,40 @@ class Block:
 
     @property
     def n_components(self) -> int:
-        """Numbers per pixel."""
+        """Number of components."""
         return sum(self.names.values())
 
 
 @dataclass(frozen=True, eq=False)
 class LearntBlock(Block):
-    """Projections of the activations of all layers of the encoder's network, each pooled.
+    """Pooled projections of the activations of all layers of the encoder's network."""
 
-    Attributes
-    ----------
-    projections : list of Projection
-        The most widely pooled first.
-    contrast_sigma : float
-        If above 0, projected are the features of two views of the image (see `views_of`).
-    narrow : Projection or None
-        Of the same features, pooled less: components that are computed on demand.
-    """
-
-    projections: list[Projection]
-    contrast_sigma: float = 0.0
-    narrow: Projection | None = None
+    projections: list[Projection]  # widest pooling first
+    contrast_sigma: float = 0.0  # > 0: features are those of two views of the image (`views_of`)
+    narrow: Projection | None = None  # with narrower pooling, computed on demand
 
     @property
     def names(self) -> dict[str, int]:
-        """Wide components, and then narrow ones, if there are any."""
+        """Wide and narrow components."""
         kinds = ("wide codes", "narrow codes")
         return {k: len(p.offset) for k, p in zip(kinds, self.projections, strict=False)}
 
     @property
     def reach(self) -> int:
-        """Radius of the widest pooling."""
+        """Radius of the widest pooling in pixels."""
         return max(pool_radius(p.sigma) for p in self.projections)
 
     def margin(self, network: Any) -> int:
-        """Return that of the network, and of the contrast normalization before it."""
+        """Return the margin of network and contrast normalization."""
         return network.margin + pool_radius(self.contrast_sigma)
 
     def n_numbers(self, network: Any) -> int:
-        """Count all layers, and once more on their way; of projections, one for each layer."""
+        """Count two copies of all layers, and five of the projections."""
         projections = [p for p in (*self.projections, self.narrow) if p is not None]
         return 2 * network.n_features + 5 * sum(len(p.offset) for p in projections)
 
     def masked(self, used: np.ndarray) -> Block:
-        """Set the axes of unused components to 0: layers that no axis needs are left out."""
+        """Set the axes of unused components to 0, which skips layers without other axes."""
         parts = np.split(used, np.cumsum(list(self.names.values()))[:-1])
         pairs = zip(self.projections, parts, strict=True)
         return replace(self, projections=[p._replace(axes=p.axes * u) for p, u in pairs])
@@ -114,34 +104,34 @@ class LearntBlock(Block):
 
 @dataclass(frozen=True, eq=False)
 class JetBlock(Block):
-    """Local jets of some colors."""
+    """Local jets of linear combinations of the channels."""
 
-    colors: np.ndarray  # (C, q), those that jets are of
+    colors: np.ndarray  # (C, q)
 
     @property
     def names(self) -> dict[str, int]:
-        """Jets of every scale."""
+        """Jets at each scale."""
         n_colors = self.colors.shape[1]
         return {f"jets at {sigma:g} px": n * n_colors for sigma, n in jet_sizes().items()}
 
     @property
     def reach(self) -> int:
-        """Radius of the widest scale."""
+        """Radius of the largest scale in pixels."""
         return RADIUS
 
     def margin(self, network: Any) -> int:
-        """Return the pixels that derivatives need."""
+        """Return the margin for derivatives."""
         return FRAME
 
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
-        """Compute slope, curvatures and values of every scale."""
+        """Compute slope, curvatures and values at each scale."""
         colors = (x.movedim(1, 3) @ _tensor_like(self.colors, x)).movedim(3, 1)
         return local_jets(colors, pooling)
 
 
 @dataclass(frozen=True, eq=False)
 class BandBlock(Block):
-    """The channels themselves."""
+    """The scaled channels."""
 
     n_channels: int
 
@@ -163,7 +153,7 @@ def margin_of(blocks: Sequence[Block], network: Any) -> int:
 def compute_blocks(
     blocks: Sequence[Block], network: Any, x: Tensor, pooling: TilePooling
 ) -> Tensor:
-    """Return the components (N, n, h, w) of blocks, side by side; `x` has `margin_of` them."""
+    """Return the concatenated components (N, n, h, w) of blocks; `x` has the margin `margin_of`."""
     margin = margin_of(blocks, network)
     maps = [block(network, crop(x, margin - block.margin(network)), pooling) for block in blocks]
     return torch.cat(maps, 1)
@@ -176,15 +166,15 @@ def project_and_pool(
     sigmas: Sequence[float],
     pooling: TilePooling,
 ) -> Tensor:
-    """Project the features of all views on `axes`, then pool them: a sigma for each set of axes.
+    """Project the features of all views on each set of axes, then pool with its sigma.
 
-    Views (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_components, h, w), with axes
-    (n_views * n_features, n) for n of the components. Both steps are linear, so that a few
-    components are pooled instead of all features.
+    Views (N, C, H + 2 * margin, W + 2 * margin) -> (N, n_components, h, w). A set of axes
+    (n_views * n_features, n) gives n components. Both steps are linear, so projecting first saves
+    pooling of all features.
     """
     every, ends = torch.cat(list(axes), 1), np.cumsum([a.shape[1] for a in axes])
     parts = every.chunk(len(views))
-    needed = np.stack([part.any(0).cpu().numpy() for part in parts])  # often by one view alone
+    needed = np.stack([part.any(0).cpu().numpy() for part in parts])  # often one view only
     needed[0] |= ~needed.any()  # all axes may be masked
     maps = []
     for view, part, own in zip(views, parts, map(np.flatnonzero, needed), strict=True):
@@ -199,7 +189,7 @@ def project_and_pool(
 
 
 def _at_columns(maps: Tensor, columns: np.ndarray, n: int) -> Tensor:
-    """Return `n` channels: maps in their columns, 0 in the others."""
+    """Return `n` channels with maps at `columns` and 0 elsewhere."""
     if len(columns) == n:
         return maps
     place = np.full(n, len(columns))

@@ -1,4 +1,4 @@
-"""Codes of pixels: blocks of features side by side, standardized, and the way back to pixels."""
+"""Codes of pixels: concatenated, standardized blocks of features, and their inverse."""
 
 from __future__ import annotations
 
@@ -18,73 +18,71 @@ from ._feature_sampling import FeatureSampler, TileReader, flatten_map
 from ._pooling import TilePooling
 from ._projection import N_COLORS, fit_projection, fit_readout
 
-NARROW = 0.4  # of the pooling: of codes for boundaries
-N_STRONG = 2  # features beside the colors, of "intensity+texture"
-# Small tiles that means and spreads of components are measured on.
-N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48
-N_MULTISCALE_TILES = 24  # that projections are fitted to where a classifier chooses among the codes
+NARROW = 0.4  # pooling of narrow codes, relative to `pooling`
+N_STRONG = 2  # features with unit variance in "intensity+texture"
+N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48  # for mean and standard deviation of components
+N_MULTISCALE_TILES = 24  # for the projections of "multiscale"
 
 
 class FeatureSettings(NamedTuple):
-    """Which features, and their scales in pixels."""
+    """Kind of features, and their scales in pixels."""
 
     features: str  # a key of `FEATURES`
     pooling: float
     whitening: float
-    contrast_sigma: float = 0.0  # of local contrast normalization for a second view; 0: one view
+    contrast_sigma: float = 0.0  # scale of contrast normalization of a second view; 0: one view
 
 
 class Codes(NamedTuple):
-    """Blocks of features side by side: (components - shift) / divisor; and the way back."""
+    """Codes (components - shift) / divisor of concatenated blocks, and their inverse."""
 
     settings: FeatureSettings
     blocks: list[Block]
     shift: np.ndarray  # (n_components,)
     divisor: np.ndarray  # (n_components,)
-    readout: np.ndarray  # (n_components + 1, C), to scaled pixels, the last row is the intercept
+    readout: np.ndarray  # (n_components + 1, C), codes to scaled pixels, last row: intercept
     color_axes: np.ndarray  # (C, n) float32, whitened principal colors
 
     @property
     def n_components(self) -> int:
-        """Numbers per pixel."""
+        """Number of components."""
         return len(self.shift)
 
     @property
     def block_names(self) -> dict[str, int]:
-        """Kinds of components, and the number of each, in order."""
+        """Kinds of components and their numbers, in order."""
         return {name: n for block in self.blocks for name, n in block.names.items()}
 
     @property
     def autocorrelation(self) -> np.ndarray:
-        """Of the most widely pooled learnt components, if there are any."""
+        """Autocorrelation of the learned components with the widest pooling, or empty."""
         learnt = [b.projections[0].coherence for b in self.blocks if isinstance(b, LearntBlock)]
         return learnt[0] if learnt else np.empty(0)
 
     @property
     def reach(self) -> int:
-        """Pixels beyond a tile that are averaged, as far as the image has them."""
+        """Number of pixels around a tile that are averaged, clipped at image borders."""
         return max(block.reach for block in self.blocks)
 
     def margin(self, network: Any) -> int:
-        """Pixels beyond these that are read, mirrored at the borders of the image."""
+        """Return the number of further pixels around it, mirrored at image borders."""
         return margin_of(self.blocks, network)
 
     def cost(self, network: Any) -> TileCost:
-        """Return what a tile of codes takes."""
-        # Of codes, as they come, side by side, and standardized. Measured: 0.5 to 0.7 of it for
-        # textures.
+        """Return the memory and the halo of a tile."""
+        # Codes with three temporary copies. Measured for textures: 0.5 to 0.7 of it.
         n_numbers = sum(b.n_numbers(network) for b in self.blocks) + 4 * self.n_components
         halo = self.reach + STRIDE - 1 + self.margin(network)
         return TileCost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
 
     @property
     def has_narrow(self) -> bool:
-        """Whether there are components of narrower pooling, for boundaries."""
+        """Whether there are components with narrower pooling, for boundaries."""
         last = self.blocks[-1]
         return isinstance(last, LearntBlock) and last.narrow is not None
 
     def with_narrow(self) -> Codes:
-        """Return codes that have the narrow components, too, after the others."""
+        """Return codes with the narrow components appended."""
         *others, last = self.blocks
         block: Any = last
         narrow, n = block.narrow, len(block.narrow.offset)
@@ -97,7 +95,7 @@ class Codes(NamedTuple):
         )
 
     def compute(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
-        """Return components (N, n, h, w), not standardized, of x with `margin` pixels around."""
+        """Return components (N, n, h, w), not standardized; x includes `margin` pixels around."""
         return compute_blocks(self.blocks, network, x, pooling)
 
     def encode_tile(
@@ -108,9 +106,9 @@ class Codes(NamedTuple):
         step: int = 1,
         used: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the codes (h, w, n) of every `step`-th pixel of a tile, down and across.
+        """Return the codes (h, w, n) of every `step`-th pixel of a tile along both axes.
 
-        Components that are not `used` (n,) are 0: what only they need is not computed.
+        Components outside the mask `used` (n,) are 0 and not computed.
         """
         blocks = self.blocks if used is None else self._masked(used)
         maps = read_blocks(reader, blocks, image, tile, step)
@@ -127,7 +125,7 @@ class Codes(NamedTuple):
 def read_blocks(
     reader: TileReader, blocks: Sequence[Block], image: np.ndarray, tile: Tile, step: int = 1
 ) -> np.ndarray:
-    """Return the components (h, w, n) of every `step`-th pixel of a tile, not standardized."""
+    """Return the components (h, w, n), not standardized, of every `step`-th pixel of a tile."""
     around = pad_tile(tile, max(block.reach for block in blocks), image.shape)
     pooling = TilePooling(*pixel_ranges(tile, around, step))
     compute = partial(compute_blocks, blocks, pooling=pooling)
@@ -135,16 +133,16 @@ def read_blocks(
 
 
 def fit_codes(sampler: FeatureSampler, settings: FeatureSettings, n_components: int) -> Codes:
-    """Fit the blocks of features that the settings name, and standardize them."""
+    """Fit the blocks of features and standardize them."""
     blocks = FEATURES[settings.features](sampler, settings, n_components)
     return _standardized(settings, blocks, sampler)
 
 
 def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: FeatureSampler) -> Codes:
-    """Measure mean and spread of all components on small tiles, and fit the way back to pixels."""
+    """Standardize components by their mean and variance on small tiles, and fit the readout."""
     colors = sampler.color_axes.astype(np.float32)
     if len(blocks) == 1 and isinstance(blocks[0], LearntBlock):
-        # Learnt components alone stay as strong as the projection made them: it weighs them.
+        # A single projection keeps the variances, which weight its components.
         (learnt,) = blocks[0].projections
         unit = np.ones_like(learnt.offset)
         return Codes(settings, blocks, learnt.offset, unit, learnt.readout, colors)
@@ -160,7 +158,7 @@ def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: Featu
 
 
 def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
-    """Fit wide components of all views, and narrow ones of the image itself for boundaries."""
+    """Fit wide components of all views, and narrow ones of the original image for boundaries."""
     _, pooling, whitening, contrast_sigma = settings
     n_views = 2 if contrast_sigma else 1
     pairs = sampler.pairs(pooling, contrast_sigma)
@@ -176,17 +174,14 @@ def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> 
 def _fit_intensity(
     sampler: FeatureSampler, settings: FeatureSettings, n: int, n_strong: int = 0
 ) -> list[Block]:
-    """Fit components led by colors."""
+    """Fit color components followed by features."""
     pairs = sampler.pairs(settings.pooling)
     projection = fit_projection(pairs, n, settings.whitening, sampler.color_axes, n_strong)
     return [LearntBlock([projection])]
 
 
 def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
-    """Fit half of the learnt components to features pooled widely, half to the same pooled less.
-
-    Before them jets of colors; after them all bands, where jets are not of them all.
-    """
+    """Fit jets, learned components (half with narrow pooling) and, if more than 3, all bands."""
     sigmas = settings.pooling, NARROW * settings.pooling
     numbers = -(-n // 2), max(1, n // 2)
     projections = [
@@ -200,7 +195,7 @@ def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) 
     return [JetBlock(colors), LearntBlock(projections), BandBlock(n_channels)]
 
 
-# What `features` may be: a function that fits blocks for each.
+# Functions that fit blocks, for each value of `features`.
 FEATURES: dict[str, Callable[[FeatureSampler, FeatureSettings, int], list[Block]]] = {
     "texture": _fit_texture,
     "intensity": _fit_intensity,

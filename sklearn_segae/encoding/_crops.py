@@ -1,4 +1,4 @@
-"""What an encoder of pixels is trained on: crops of the images, or rows."""
+"""Training data of pixel encoders: random crops of images, or rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CROP = 96  # side in pixels
 def crop_samples(
     images: Sequence[np.ndarray], scale: np.ndarray, n_crops: int, rng: np.random.Generator
 ) -> Samples:
-    """Return batches of crops, each batch from one image."""
+    """Return batches of random crops, each batch from one image."""
     return Samples(partial(_random_crops, images, scale, n_crops, rng), min(4 * len(images), 8))
 
 
 def row_samples(rows: np.ndarray, scale: np.ndarray) -> Samples:
-    """Return rows (n, 1, C) as images of one pixel."""
+    """Return rows (n, 1, C) as images with one pixel."""
     x = _tensor(scaled(rows, scale)[:, None])
     return Samples(lambda i: x[i], len(x))
 
@@ -36,12 +36,12 @@ def _random_crops(
     rng: np.random.Generator,
     index: Any,
 ) -> torch.Tensor:
-    """Draw crops (n_crops, C, CROP, CROP) of one random image, new ones whatever the index."""
+    """Draw random crops (n_crops, C, CROP, CROP) of one random image; `index` is ignored."""
     (i, _), *_ = sample_tiles(images, CROP, 1, rng)
     chosen = sample_tiles([images[i]], CROP, n_crops, rng)
     return _tensor(np.stack([scaled(read_tile(images[i], tile, 0), scale) for _, tile in chosen]))
 
 
 def _tensor(x: np.ndarray) -> torch.Tensor:
-    """(N, H, W, C) -> (N, C, H, W), in memory as it was."""
+    """Return a tensor (N, C, H, W) of an array (N, H, W, C), with the same memory layout."""
     return torch.from_numpy(x.astype(np.float32, copy=False)).movedim(-1, 1)

@@ -1,4 +1,4 @@
-"""Features of a network, computed for tiles of images and paired with their neighbors'."""
+"""Features of a network for tiles of images, and pairs of features of neighboring pixels."""
 
 from __future__ import annotations
 
@@ -17,23 +17,17 @@ from ..training._execution import evaluate
 from ._pooling import TilePooling, pool_radius, stride_of, views_of
 from ._projection import FeaturePairs, color_axes
 
-PAIR_TILE_SIDE = 32  # of the tiles that pairs are taken from, in steps of their grid
-N_PAIR_TILES = 64  # many small ones rather than few large ones: they should be from everywhere
-N_PAIRS = 40_000  # about: covariances of so many are sure to a per cent
+PAIR_TILE_SIDE = 32  # side of the tiles for pairs, in grid steps
+N_PAIR_TILES = 64  # many small tiles, to cover the images
+N_PAIRS = 40_000  # approximate; the error of covariances is about 1 %
 N_ROWS = 40_000
 
 
 class TileReader:
-    """A network, and the scaling of its input: computes maps of tiles of images, halo included.
+    """Apply a network to scaled tiles of images with halo.
 
-    Parameters
-    ----------
-    network : PixelAutoencoder or NetworkBackend
-        With a `margin`, the pixels that it needs on every side of a tile.
-    scale : ndarray of shape (2, C)
-        Mean and standard deviation of every channel.
-    dtype : type, default=numpy.float32
-        What is computed in.
+    `network` is a `PixelAutoencoder` or `NetworkBackend`. `scale` (2, C) holds the mean and
+    standard deviation of each channel. Computes in `dtype`.
     """
 
     def __init__(self, network: Any, scale: np.ndarray, dtype: type = np.float32) -> None:
@@ -50,8 +44,8 @@ class TileReader:
     ) -> np.ndarray:
         """Apply `function(network, x)` to a scaled tile and `margin` pixels around it.
 
-        x (1, C, h + 2 * margin, w + 2 * margin) -> (1, F, h', w'), returned as (h', w', F). The
-        default margin is that of the network.
+        `function` maps x (1, C, h + 2 * margin, w + 2 * margin) to (1, F, h', w'), returned as
+        (h', w', F). The default margin is that of the network.
         """
         margin = self.network.margin if margin is None else margin
         pixels = scaled(read_tile(image, tile, margin), self.scale)
@@ -69,9 +63,9 @@ class TileReader:
         stride: int = 1,
         contrast_sigma: float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return pooled features (h, w, F) and the pixels (h, w, C) of every `step`-th pixel.
+        """Return pooled features (h, w, F) and pixels (h, w, C) at every `step`-th pixel.
 
-        Pooled are the features of every `stride`-th pixel, of all `views_of` the image.
+        Pools the features of every `stride`-th pixel, for all views (`views_of`) of the image.
         """
         around = pad_tile(tile, pool_radius(sigma), image.shape)
         pooling = TilePooling(*pixel_ranges(tile, around, step))
@@ -89,15 +83,9 @@ class TileReader:
 
 
 class FeatureSampler:
-    """Draws from images what features are fitted to: pixels, small tiles, pairs of neighbors.
+    """Sample data for the fit of features from images (H, W, C): pixels, tiles and pairs.
 
-    Parameters
-    ----------
-    reader : TileReader
-    images : sequence of ndarray of shape (H, W, C)
-    rng : numpy.random.Generator
-    rows : bool, default=False
-        Whether there is one image (n, 1, C), whose pixels have no neighbors.
+    With `rows`, there is one image (n, 1, C) whose pixels have no neighbors.
     """
 
     def __init__(
@@ -114,13 +102,13 @@ class FeatureSampler:
 
     @cached_property
     def color_axes(self) -> np.ndarray:
-        """Whitened principal colors (C, q) of the scaled pixels; of rows, the bands."""
+        """Whitened principal colors (C, q) of the scaled pixels; the identity for rows."""
         if self.rows:
             return np.eye(self.images[0].shape[2])
         return color_axes(scaled(sample_evenly(self.images), self.reader.scale))
 
     def tiles(self, side: int, n_tiles: int) -> list[tuple[np.ndarray, Tile]]:
-        """Draw small tiles, each with its image."""
+        """Draw random tiles; return pairs of image and tile."""
         side = min(side, *self.images[0].shape[:2])
         chosen = sample_tiles(self.images, side, n_tiles, self.rng)
         return [(self.images[i], clip_tile(tile, self.images[i].shape)) for i, tile in chosen]
@@ -128,10 +116,9 @@ class FeatureSampler:
     def pairs(
         self, sigma: float, contrast_sigma: float = 0.0, n_tiles: int = N_PAIR_TILES
     ) -> FeaturePairs:
-        """Pair pooled pixels with those `lag_of(sigma)` further right and further down.
+        """Pair pooled features with those `lag_of(sigma)` pixels to the right and below.
 
-        From up to `n_tiles` tiles, that do not overlap, on a grid no finer than pooling needs.
-        Rows are paired with themselves.
+        Uses a grid in up to `n_tiles` non-overlapping tiles. Rows are paired with themselves.
         """
         if self.rows:
             return self._row_pairs()
@@ -161,12 +148,12 @@ class FeatureSampler:
 
 
 def lag_of(sigma: float) -> int:
-    """Return how far apart compared pixels are: beyond what pooling alone makes them share."""
+    """Return the distance of paired pixels, larger than the range of correlations by pooling."""
     return max(3, round(2.5 * sigma))
 
 
 def neighbors(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows (n, F) of grid points, and of those `lag` steps further right or down."""
+    """Return rows (n, F) of grid points, and of those `lag` steps to the right or below."""
     lag = min(lag, max(maps.shape[:2]) - 1)
     if lag == 0:  # a single pixel is its own neighbor
         return flatten_map(maps), flatten_map(maps)
@@ -175,5 +162,5 @@ def neighbors(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def flatten_map(maps: np.ndarray) -> np.ndarray:
-    """(H, W, F) -> (H * W, F)."""
+    """Reshape (H, W, F) to (H * W, F)."""
     return maps.reshape(-1, maps.shape[2])

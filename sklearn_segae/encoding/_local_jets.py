@@ -1,4 +1,4 @@
-"""Local structure at several scales: slope, curvature and value of Gaussian averages."""
+"""Local jets: slope, curvature and value of Gaussian averages at several scales."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from ._pooling import TilePooling, pool_radius
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # in pixels
 RADIUS = pool_radius(SIGMAS[-1])
-WIDE = 8.0  # from here on values are left out: slow changes of light, which separate no segments
+WIDE = 8.0  # scales from here on omit values, which mostly show illumination
 TINY = 1e-30
-FRAME = 4  # pixels beyond the tile that derivatives need
+FRAME = 4  # margin for derivatives in pixels
 
 
 def jet_sizes() -> dict[float, int]:
-    """Return the number of components of every scale, of one channel."""
+    """Return the number of components per channel at each scale."""
     return {sigma: 3 if sigma >= WIDE else 4 for sigma in SIGMAS}
 
 
 def local_jets(x: Tensor, pooling: TilePooling) -> Tensor:
-    """Return the structure of a neighborhood to second order, whichever way it is turned.
+    """Return rotation-invariant derivatives up to second order.
 
-    Length of the gradient, both eigenvalues of the Hessian, larger first, and below `WIDE` the
-    value, of every channel, smoothed by each of `SIGMAS`; derivatives are in units of the scale
-    [1]_. Thin lines and blobs of some width stand out in them.
-
-    (N, C, H + 2 * FRAME, W + 2 * FRAME) -> (N, n, h, w), for the pixels that the pooling is for,
-    n = C times the sum of `jet_sizes`.
+    For each channel smoothed by each of `SIGMAS`: length of the gradient, eigenvalues of the
+    Hessian, larger first, and below `WIDE` the value. Derivatives are scale-normalized [1]_, so
+    that lines and blobs respond at their width. (N, C, H + 2 * FRAME, W + 2 * FRAME) ->
+    (N, n, h, w), for the pixels of the pooling, n = C times the sum of `jet_sizes`.
 
     References
     ----------
@@ -42,8 +40,8 @@ def local_jets(x: Tensor, pooling: TilePooling) -> Tensor:
 
 
 def _jet(x: Tensor, pooling: TilePooling, sigma: float) -> Iterator[Tensor]:
-    """Yield slope, curvatures and perhaps value (N, C, h, w), differences of smoothed pixels."""
-    # Of neighbors at a wide scale they would be differences of nearly equal floats.
+    """Yield slope, curvatures and, below `WIDE`, value (N, C, h, w) by finite differences."""
+    # At large scales, adjacent pixels are too similar for accurate differences.
     apart = max(1, round(sigma / 4))
     above, middle, below = _thirds(pooling.pool_frame(x, sigma, FRAME, apart), apart, axis=2)
     area = apart**2
@@ -63,12 +61,12 @@ def _jet(x: Tensor, pooling: TilePooling, sigma: float) -> Iterator[Tensor]:
 
 
 def _thirds(maps: Tensor, apart: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return maps `apart` pixels before, at, and after every pixel that has both."""
+    """Return maps shifted by -`apart`, 0 and +`apart` pixels along an axis."""
     n = maps.shape[axis] - 2 * apart
     before, here, after = (maps.narrow(axis, k * apart, n) for k in range(3))
     return before, here, after
 
 
 def _length(a: Tensor, b: Tensor) -> Tensor:
-    """Return the length of a vector; its gradient is 0 where the length is, not NaN."""
-    return (a * a + b * b).clamp_min(TINY).sqrt()  # not torch.hypot, which ONNX does not know
+    """Return the length of vectors, with gradient 0 instead of NaN at length 0."""
+    return (a * a + b * b).clamp_min(TINY).sqrt()  # ONNX has no torch.hypot

@@ -1,4 +1,4 @@
-"""What training minimizes, as functions of a module and a batch of inputs."""
+"""Training objectives: functions of a module and a batch of inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._pooling import pool
 
 
 class PatchReconstruction:
-    """The loss between the patches around a grid of pixels and what their features say of them."""
+    """Loss between patches on a grid and their reconstruction from features."""
 
     def __init__(self, loss: str = "mse", step: int = 4) -> None:
         self.loss = LOSSES[loss]
@@ -23,11 +23,11 @@ class PatchReconstruction:
     def __call__(
         self, module: PixelAutoencoder, x: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return the mean over all patches of the batch, a scalar."""
+        """Return the mean loss of the patches of the batch, a scalar."""
         return self.of_features(module, x, module.activations(x)[-1])
 
     def of_features(self, module: PixelAutoencoder, x: Tensor, last: Tensor) -> Tensor:
-        """Return the loss, given the activations of the last layer."""
+        """Return the loss given the activations of the last layer."""
         inner = crop(x, module.margin - module.patch_size // 2)
         patches = functional.unfold(inner, module.patch_size, stride=self.step)
         reconstructed = module.decode(last[..., :: self.step, :: self.step])
@@ -35,12 +35,11 @@ class PatchReconstruction:
 
 
 class CoherentReconstruction:
-    """Patch reconstruction, less the coherence of the pooled features.
+    """Patch reconstruction loss minus the coherence of the pooled features.
 
-    What segments is what neighboring pixels share once features are pooled. Training to
-    reconstruct alone does not favor such features; this objective asks for them directly,
-    at a scale drawn anew for every batch. A batch must come from one image: what distinguishes
-    images is shared by all neighbors in them, and would count as coherence.
+    Coherence favors features that neighboring pixels share after pooling, which separate segments.
+    The scale is random for each batch. A batch must come from one image, since differences between
+    images would count as coherence.
     """
 
     def __init__(self, loss: str = "mse", sigmas: Sequence[float] = (2, 3, 4, 6, 8)) -> None:
@@ -61,10 +60,10 @@ class CoherentReconstruction:
 def coherence(features: Tensor, sigma: float, shrinkage: float = 0.02) -> Tensor:
     r"""Return the sum of squared autocorrelations of pooled features (N, F, H, W).
 
-    With C the covariance of the features after Gaussian pooling and S their covariance between
-    pixels 2.5 sigma apart, that is :math:`\|L^{-1} S L^{-T}\|_F^2` with :math:`L L^T = C`: the
-    squared eigenvalues of min/max autocorrelation factors [1]_, without computing them. It is a
-    nonlinear slow feature analysis [2]_ over space; whitening keeps features from collapsing.
+    Computes :math:`\|L^{-1} S L^{-T}\|_F^2` with :math:`L L^T = C`, where C is the covariance of
+    the features after Gaussian pooling and S their covariance between pixels 2.5 sigma apart. This
+    equals the sum of squared eigenvalues of min/max autocorrelation factors [1]_. It is a nonlinear
+    slow feature analysis [2]_ over space; whitening prevents a collapse of the features.
 
     References
     ----------
@@ -73,7 +72,7 @@ def coherence(features: Tensor, sigma: float, shrinkage: float = 0.02) -> Tensor
     .. [2] L. Wiskott, T. Sejnowski, "Slow feature analysis: unsupervised learning of
        invariances", Neural Computation 14, 2002, doi:10.1162/089976602317318938.
     """
-    step = max(2, round(1.25 * sigma))  # pairs are two steps apart, across and down
+    step = max(2, round(1.25 * sigma))  # pairs are two steps apart along both axes
     pooled = pool(features, sigma, *(range(0, size, step) for size in features.shape[-2:]))
     pooled = pooled - pooled.mean((0, 2, 3), keepdim=True)
     first = _rows(pooled[:, :, :-2], pooled[:, :, :, :-2])
@@ -87,5 +86,5 @@ def coherence(features: Tensor, sigma: float, shrinkage: float = 0.02) -> Tensor
 
 
 def _rows(down: Tensor, across: Tensor) -> Tensor:
-    """(N, F, ...) twice -> (F, n), the values of every feature in a row."""
+    """Concatenate two tensors (N, F, ...) to (F, n)."""
     return torch.cat([maps.movedim(1, 0).flatten(1) for maps in (down, across)], 1)

@@ -1,4 +1,4 @@
-"""Any row transformer as an encoder of pixels: it sees the patch around a pixel as one row."""
+"""PatchEncoder: a transformer of rows applied to the patches around pixels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,10 @@ from ..imaging._tiles import Tile, read_tile, widen_tile
 
 
 class PatchEncoder:
-    """Encode the pixels of images by what a transformer makes of the square patches around them.
+    """Encode pixels by applying a transformer of rows to the square patches around them.
 
-    Parameters
-    ----------
-    transformer : estimator or "passthrough"
-        Fitted in `fit`, not cloned; "passthrough" hands the patches on.
-    patch_size : int
-        Side of the patches, odd, in pixels. 1 is the pixel itself.
+    `transformer` is fitted in place by `fit`; "passthrough" returns the patches. `patch_size` is
+    the side of the patches in pixels, odd.
     """
 
     def __init__(self, transformer: Any, patch_size: int) -> None:
@@ -29,7 +25,7 @@ class PatchEncoder:
         self.patch_size = patch_size
 
     def fit(self, images: Sequence[np.ndarray], n_patches: int, rng: np.random.Generator) -> Self:
-        """Fit the transformer on the patches around random pixels."""
+        """Fit the transformer to the patches around random pixels."""
         if self.transformer != "passthrough":
             chosen = choose_pixels(images, n_patches, rng)
             self.transformer.fit(gather(self._patches, images, chosen))
@@ -37,11 +33,11 @@ class PatchEncoder:
 
     @property
     def has_narrow(self) -> bool:
-        """False: there are no codes but these."""
+        """Always False."""
         return False
 
     def refit_codes(self, images: Sequence[np.ndarray]) -> Self:
-        """Return the encoder: there is no projection to adapt."""
+        """Return the encoder itself, which has no projection."""
         return self
 
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
@@ -49,14 +45,14 @@ class PatchEncoder:
         return widen_tile(tile, self.patch_size // 2, shape)
 
     def cost(self, image: np.ndarray) -> TileCost:
-        """Return what a tile takes, if the transformer makes no more than some copies of it."""
+        """Return the memory and the halo of a tile, assuming four copies of the patches."""
         n_bytes = 8 * 4 * image.shape[2] * self.patch_size**2
         return TileCost(self.patch_size // 2, n_bytes, n_bytes)
 
     def encode_tile(
         self, image: np.ndarray, tile: Tile, *, used: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return the codes (h, w, n) of one tile of an image; all of them, whatever is `used`."""
+        """Return the codes (h, w, n) of a tile of an image; `used` is ignored."""
         patches = self._patches(image, tile)
         height, width = patches.shape[:2]
         codes = patches.reshape(height * width, -1)
@@ -65,7 +61,7 @@ class PatchEncoder:
         return np.asarray(codes).reshape(height, width, -1)
 
     def _patches(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return the patches (h, w, n_channels * patch_size**2) of one tile, as floats."""
+        """Return the patches (h, w, n_channels * patch_size**2) of a tile, as floats."""
         size = self.patch_size
         pixels = read_tile(image, tile, size // 2)
         windows = sliding_window_view(pixels, (size, size), (0, 1))
@@ -76,6 +72,6 @@ class PatchEncoder:
 def fit_row_encoder(
     encoder: Any, images: list[np.ndarray], patch_size: int, n_patches: int, seed: int
 ) -> Any:
-    """Fit a transformer on patches, in one call that can be cached."""
+    """Fit a transformer to patches; a function that can be cached."""
     rng = np.random.default_rng(seed)
     return PatchEncoder(encoder, patch_size).fit(images, n_patches, rng).transformer

@@ -1,4 +1,4 @@
-"""PixelEncoder: images to a code for every pixel."""
+"""PixelEncoder: encode each pixel of images."""
 
 from __future__ import annotations
 
@@ -46,87 +46,85 @@ class PixelEncoder(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Encode every pixel by features of its neighborhood, learnt from the images themselves.
+    """Encode each pixel by features of its neighborhood, learned without labels.
 
     A small convolutional autoencoder is trained on crops of the images. The activations of all
-    its layers are pooled over a Gaussian neighborhood and projected on the few directions that
-    neighboring pixels share most [1]_. The code of a pixel depends on the pixels around it and on
-    nothing else: a crop of an image gets the codes of the whole image, its borders apart.
+    layers are pooled over a Gaussian neighborhood and projected to the directions with the largest
+    autocorrelation between neighboring pixels [1]_. A code depends only on the pixels around it:
+    except near its borders, a crop has the same codes as the whole image.
 
-    Rows (pixels x bands) have no neighbors: they are encoded one by one, and the projection
-    keeps the variance of the activations.
+    Rows (pixels x bands) have no neighbors: they are encoded one by one, and the projection keeps
+    the variance of the activations.
 
     Parameters
     ----------
     n_components : int, default=16
-        Numbers per pixel; of "multiscale", those of them that are learnt.
+        Number of components per pixel; for "multiscale", of the learned ones.
     features : {"auto", "intensity", "texture", "intensity+texture", "multiscale"}, default="auto"
-        What leads the codes. "texture": the projected features. "intensity": at most three whitened
-        principal colors of the pixels, then the features as faint additions. "intensity+texture":
-        such colors, and on a par with them the two most coherent features that colors leave
-        unexplained. "multiscale": everything side by side for a classifier to choose from; local
-        jets (slope and curvatures, of every channel or the three principal colors, at six scales
-        from half a pixel to 16, and values up to 4), `n_components` projected features, half of
-        them pooled by 0.4 of `pooling`, and more than three bands as they are, each standardized.
-        "auto" is measured on the images (see Notes), unless `pooling` is a number: then it
-        is "texture".
+        Kind of features. "texture": the projected features. "intensity": up to three whitened
+        principal colors, then features with small variance. "intensity+texture": the same colors,
+        and with equal variance the two most coherent features that colors do not explain.
+        "multiscale": standardized features for classifiers: local jets (slope and curvatures of
+        all channels or the three principal colors, at six scales from 0.5 to 16 pixels, and values
+        up to 4), `n_components` projected features, half of them with 0.4 times `pooling`, and the
+        bands if there are more than three. "auto" is selected from the images (see Notes); with a
+        given `pooling` it is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
-        Fine structures and borders ask for little, textures for a few times the size of their
-        elements. "auto" is 1 for colors; for textures and "multiscale" 8, for both 4, less in
-        images below 256 pixels.
+        Use small values for fine structures and sharp borders, a few times the size of their
+        elements for textures. "auto" is 1 for "intensity", 8 for "texture" and "multiscale", 4 for
+        "intensity+texture"; 8 and 4 decrease with the size of images below 256 pixels.
     whitening : float or "auto", default="auto"
-        Of features, in [0, 1]. 0 keeps their variance; 1 counts only how coherent they are in space
-        (min/max autocorrelation factors), as fits textures. "auto" is 0 if `features` is "texture"
-        and the images are not, else 1.
+        Whitening of features, in [0, 1]. 0 keeps their variance; 1 weights them by spatial
+        coherence only (min/max autocorrelation factors), for textures. "auto" is 0 if `features` is
+        "texture" and the images are not textured, else 1.
     n_filters : int, default=24
-        Channels of every layer.
+        Number of channels of each layer.
     loss : {"mse", "mae", "huber"}, default="mse"
-        Of the reconstruction.
+        Reconstruction loss.
     backend : {"torch", "bfloat16", "onnx"}, default="torch"
-        What runs the network in `transform`, not in `fit`. "onnx" is onnxruntime on the CPU; codes
-        agree to 1e-5. "bfloat16" is torch in 16 bits; codes agree to two digits or so, in half to
-        three quarters of the time on processors with instructions for it, and in thirty times the
-        time on others. float64 rows are always torch's.
+        Backend of the network in `transform`. "onnx" is onnxruntime on the CPU; codes agree to
+        1e-5. "bfloat16" is torch in 16 bits; codes agree to about two digits. It takes 0.5 to 0.75
+        of the time on processors with bfloat16 instructions, 30 times the time on others. float64
+        rows always use torch.
     max_memory : int or str, default="1GiB"
-        Of `transform`, in bytes or with a unit, beside its input and output: tiles are made so
-        small that they need no more. Codes are the same to rounding.
+        Memory for `transform` besides input and output, in bytes or with a unit. Sets the tile
+        size; codes do not depend on it, up to rounding.
     batch_size : int, default=8
-        Crops of the images (rows, of rows) in an update.
+        Number of crops (or rows) per update.
     max_epochs : int, default=10
-        Passes over the crops. With 0 the network stays untrained, which is the control to beat.
+        Passes over the crops. With 0 the network is not trained, as a baseline.
     {training_parameters}
 
     Attributes
     ----------
     {training_attributes}
     features_ : str
-        What `features` came to.
+        Selected features.
     pooling_, whitening_ : float
-        What `pooling` and `whitening` came to.
+        Selected pooling and whitening.
     contrast_sigma_ : float
-        Standard deviation, in pixels, over which brightness and contrast are normalized for the
-        second view of textures; 0 where there is none.
+        Standard deviation in pixels for the normalization of brightness and contrast in the second
+        view; 0 if there is one view.
     autocorrelation_ : ndarray of shape (n_components,)
-        Autocorrelation of every component between neighboring pixels, in [0, 1]; of "multiscale",
-        of those that are pooled most widely.
+        Autocorrelation of each component between neighboring pixels, in [0, 1]; for "multiscale",
+        of those with the widest pooling.
     scale_ : ndarray of shape (2, `n_features_in_`)
-        Mean and standard deviation of every channel.
+        Mean and standard deviation of each channel.
     n_features_in_ : int
         Number of channels (images) or bands (rows).
 
     Notes
     -----
-    Images are textured if two independently drawn random networks agree on segments of widely
-    pooled features, if those segments reach further than pooling alone makes them reach, and
-    if they do so more than segments of plain colors. With more than 16 channels the answer is
-    color, since every pixel has a spectrum. Training then minimizes the reconstruction
-    loss of patches less the coherence of the pooled features, at scales drawn anew for every
-    batch: a nonlinear slow feature analysis over space.
+    Images are textured if two random networks agree on segments of pooled features, and if these
+    segments persist beyond the range of pooling, more than segments of colors. With more than 16
+    channels they are not: each pixel has a spectrum. Training minimizes the reconstruction loss of
+    patches minus the coherence of pooled features, at a random scale for each batch: a nonlinear
+    slow feature analysis over space.
 
-    A gradual change of light is as coherent as anything, but no segment. So there are two views of
-    textures: the image as it is, and with local brightness and contrast normalized. Half of the
-    components come from either, each half with the same total variance.
+    Uneven illumination is coherent, too. Textures are therefore encoded in two views: the original
+    image, and the image with normalized local brightness and contrast. Each view gives half of the
+    components, with the same total variance.
 
     References
     ----------
@@ -196,7 +194,7 @@ class PixelEncoder(
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the features of the images of `X`, and the projection to codes.
+        """Learn the features and the projection to codes.
 
         Parameters
         ----------
@@ -209,7 +207,7 @@ class PixelEncoder(
         -------
         self : PixelEncoder
         """
-        to_bytes(self.max_memory)  # refuses what it cannot read, before any work is done
+        to_bytes(self.max_memory)  # validates early
         batch = check_batch(self, X, reset=True)
         rows = batch.is_rows
         images = [np.asarray(image) for image in batch.images] if rows else batch.images
@@ -225,13 +223,13 @@ class PixelEncoder(
             some = samples.take(np.arange(min(len(samples), 1024)))
 
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
-                """Return the attributes of an encoder with this network."""
+                """Return the fitted attributes for a network."""
                 net.module_.balance(some.to(net.device))
                 sampler = FeatureSampler(TileReader(net.module_, scale), images, rng, rows)
                 codes = fit_codes(sampler, settings, self.n_components)
                 return {"net_": net, "scale_": scale, "rows_": rows, **_described(codes)}
 
-            # Callbacks may ask for a fitted encoder after every epoch.
+            # Callbacks may need a fitted encoder after each epoch.
             tasks = task.of_epochs(lambda net: learnt(net, np.random.default_rng(0)))
             net = self._train(samples, some, rows, rng, generator, tasks)
             attributes = learnt(net, rng)
@@ -241,20 +239,20 @@ class PixelEncoder(
         return self
 
     def transform(self, X: Any, out: Any = None) -> Any:
-        """Encode every pixel.
+        """Return the codes of all pixels.
 
         Parameters
         ----------
         X : as in `fit`; images may have any size
         out : writable array-like (n, H, W, n_components) of floats, or list of these, default=None
-            Where codes of images are put, tile by tile: a memory map or a zarr array, say.
+            Output for codes of images, such as a memory map or a zarr array, written tile by tile.
 
         Returns
         -------
         codes : array (n, H, W, n_components), list of arrays (H, W, n_components), or array \
 (n_samples, n_components)
-            In the container that `X` came in, float32 (float64 for float64 rows); `out`, if that
-            was given; lazy if `X` is a dask array of images.
+            In the container type of `X`, float32 (float64 for float64 rows). `out`, if given;
+            lazy if `X` is a dask array of images.
         """
         check_is_fitted(self)
         batch = check_batch(self, X, reset=False)
@@ -262,9 +260,7 @@ class PixelEncoder(
         return batch.map(models, "code_map", max_memory, out, (self._n_features_out,))
 
     def inverse_transform(self, codes: Any) -> Any:
-        """Return the pixels that codes stand for, by least squares.
-
-        The best linear estimate: with pooling, the colors of a neighborhood, not its details.
+        """Reconstruct pixels from codes by linear least squares; pooling removes details.
 
         Parameters
         ----------
@@ -273,7 +269,7 @@ class PixelEncoder(
         Returns
         -------
         X : array (n, H, W, C), list of arrays (H, W, C), or array (n_samples, n_features)
-            In the units of the images that the encoder was fitted on.
+            In the units of the fitted images.
         """
         check_is_fitted(self)
         check_array_like(codes, "codes")
@@ -301,7 +297,7 @@ class PixelEncoder(
         rng: np.random.Generator,
         generator: torch.Generator,
     ) -> FeatureSettings:
-        """Return features, pooling and whitening, "auto" replaced by what fits the images."""
+        """Return features, pooling and whitening, with "auto" replaced by values for the images."""
         if rows:
             return FeatureSettings("texture", 0.0, 0.0)
 
@@ -334,27 +330,27 @@ class PixelEncoder(
         return train(module, samples, objective, net=net, tasks=tasks, **parameters)
 
     def code_map(self, image: np.ndarray, work: TileRequest) -> Any:
-        """Return the codes (H, W, n_components) of an image, worked on as memory allows."""
+        """Return the codes (H, W, n_components) of an image, computed tile by tile."""
         return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
 
     @property
     def has_narrow(self) -> bool:
-        """Whether there are narrower codes, by which borders are refined."""
+        """Whether there are codes with narrower pooling, for border refinement."""
         return self.codes_.has_narrow
 
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
-        """Return the pixels that the codes of a tile depend on."""
+        """Return the pixels on which the codes of a tile depend."""
         margin = self.codes_.margin(self.net_.module_)
         return widen_tile(pad_tile(tile, self.codes_.reach, shape), margin, shape)
 
     def cost(self, image: np.ndarray) -> TileCost:
-        """Return what a tile of an image takes."""
+        """Return the memory and the halo of a tile."""
         return self.codes_.cost(self.net_.module_)
 
     def refit_codes(
         self, images: Sequence[np.ndarray], settings: FeatureSettings | None = None
     ) -> Self:
-        """Return a copy with codes fitted to other images, or by other settings; same network."""
+        """Return a copy with the same network and codes fitted to other images or settings."""
         other = copy.copy(self)
         reader = TileReader(self.net_.module_, self.scale_)
         sampler = FeatureSampler(reader, images, np.random.default_rng(0))
@@ -375,23 +371,22 @@ class PixelEncoder(
         step: int = 1,
         used: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the codes (h, w, n) of every `step`-th pixel of one tile of an image.
+        """Return the codes (h, w, n) of every `step`-th pixel of a tile; see `Codes.encode_tile`.
 
-        `narrow` appends the components for boundaries (`Codes.with_narrow`). Components that are
-        not `used` (n,) are 0: what only they need is not computed.
+        `narrow` appends the components for boundaries (`Codes.with_narrow`).
         """
         codes = self.codes_.with_narrow() if narrow else self.codes_
         return codes.encode_tile(self._reader(self._code_dtype(image)), image, tile, step, used)
 
     def _reader(self, dtype: type) -> TileReader:
-        """Return the network with its scaling, run by the backend; float64 is always torch's."""
+        """Return the network and its scaling; float64 always uses torch, not `backend`."""
         network: Any = self.net_.module_
         if self.backend != "torch" and dtype != np.float64:
             network = BACKENDS[self.backend](network)
         return TileReader(network, self.scale_, dtype)
 
     def _code_dtype(self, image: np.ndarray) -> type:
-        # scikit-learn's checks ask rows to keep their precision; images would only get slower.
+        # scikit-learn's checks require that rows keep their precision. Images are always float32.
         return np.float64 if self.rows_ and image.dtype == np.float64 else np.float32
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
@@ -406,7 +401,7 @@ class PixelEncoder(
 
 
 def _described(codes: Codes) -> dict[str, Any]:
-    """Return codes, and the attributes for users that they decide on."""
+    """Return codes and the public attributes that follow from them."""
     names = ("features_", "pooling_", "whitening_", "contrast_sigma_")
     settings = dict(zip(names, codes.settings, strict=True))
     return {"codes_": codes, "autocorrelation_": codes.autocorrelation, **settings}

@@ -1,4 +1,4 @@
-"""Averages over Gaussian neighborhoods of pixels, and local contrast normalization."""
+"""Gaussian pooling and local contrast normalization."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch.nn import functional
 from ..imaging._tiles import STRIDE
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 
-WIDE = 6.0  # pooling from which on every second pixel is enough
-BLOCK_SIZE = 64  # pixels that are averaged at once: more would multiply more zeros
-MAX_CONTRAST_SIGMA = 32  # standard deviation in pixels of local brightness, at most
-TINY = 1e-30  # of variance: a root has no gradient at 0
-LEAST_CONTRAST = 0.15  # in standard deviations of a channel: flatter places stay flat
+WIDE = 6.0  # minimum pooling for a stride of two pixels
+BLOCK_SIZE = 64  # pixels per block; larger blocks multiply more zeros
+MAX_CONTRAST_SIGMA = 32  # maximum scale of contrast normalization in pixels
+TINY = 1e-30  # of variance, since the square root has no gradient at 0
+LEAST_CONTRAST = 0.15  # in standard deviations of a channel, avoids amplifying noise
 
 
 class TilePooling(NamedTuple):
-    """Averages about the pixels of some rows and columns, counted in the maps of a tile.
+    """Pooling at given rows and columns of the maps of a tile.
 
-    ONNX graphs have a class of their own with the same methods, for images of any size.
+    ONNX graphs use another class with the same methods, for images of any size.
     """
 
     rows: range
@@ -35,36 +35,33 @@ class TilePooling(NamedTuple):
         return self.rows.step
 
     def pool(self, maps: Tensor, sigma: float, stride: int = 1) -> Tensor:
-        """Average as `pool` does."""
+        """Pool at rows and columns; see `pool`."""
         return pool(maps, sigma, self.rows, self.columns, stride=stride)
 
     def pool_frame(self, maps: Tensor, sigma: float, frame: int, beyond: int) -> Tensor:
-        """Average about every pixel from the first to the last, and `beyond` more on every side.
+        """Pool at all pixels from first to last row and column, and `beyond` pixels around them.
 
-        Maps have `frame` pixels more on every side than rows and columns count.
+        Maps have `frame` additional pixels on each side.
         """
         first, after = frame - beyond, frame + beyond
         return pool(maps, sigma, *(range(r.start + first, r.stop + after) for r in self))
 
     def smooth(self, maps: Tensor, sigma: float) -> Tensor:
-        """Average as `smooth` does, about all pixels."""
+        """Pool at all pixels; see `smooth`."""
         return smooth(maps, sigma)
 
 
 def stride_of(sigma: float) -> int:
-    """Return how many pixels apart features are read that are pooled.
-
-    An average over the neighborhood does not need every pixel of it if it is wide.
-    """
+    """Return the stride in pixels of features to pool; larger for wide neighborhoods."""
     return STRIDE if sigma >= WIDE else 1
 
 
 def pool(maps: Tensor, sigma: float, rows: range, columns: range, *, stride: int = 1) -> Tensor:
-    """Average over the Gaussian neighborhoods of the pixels in given rows and columns.
+    """Average over Gaussian neighborhoods at given rows and columns.
 
-    (N, C, H, W) -> (N, C, len(rows), len(columns)); sigma in pixels, 0 takes the pixels as they
-    are. Maps may hold every `stride`-th pixel alone. At their borders the average is over the part
-    of a neighborhood that there is: mirroring the image instead would turn its textures around.
+    (N, C, H, W) -> (N, C, len(rows), len(columns)); sigma in pixels, 0 does not average. Maps may
+    hold only every `stride`-th pixel. At borders, neighborhoods are clipped, not mirrored, since
+    mirroring would change the orientation of textures.
     """
     if not sigma:
         return maps[:, :, rows.start : rows.stop : rows.step][
@@ -79,7 +76,7 @@ def pool(maps: Tensor, sigma: float, rows: range, columns: range, *, stride: int
 
 
 def smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Average about every pixel that has all of its neighborhood.
+    """Average over Gaussian neighborhoods at all pixels where these are complete.
 
     (N, C, H, W) -> (N, C, H - 2 * r, W - 2 * r), r = pool_radius(sigma).
     """
@@ -88,7 +85,7 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
 
 
 def pool_radius(sigma: float) -> int:
-    """Return the pixels on every side that `pool` sees: three standard deviations."""
+    """Return the radius of the neighborhood in pixels: three standard deviations."""
     return ceil(3 * sigma)
 
 
@@ -96,9 +93,9 @@ Smooth = Callable[[Tensor, float], Tensor]
 
 
 def views_of(x: Tensor, sigma: float, smooth: Smooth = smooth) -> list[Tensor]:
-    """Return images, and the same with local contrast normalized, r pixels less on every side each.
+    """Return images and their contrast-normalized version, cropped by pool_radius(sigma).
 
-    r = pool_radius(sigma); with sigma 0 the images alone.
+    With sigma 0, return only the images.
     """
     if not sigma:
         return [x]
@@ -106,10 +103,10 @@ def views_of(x: Tensor, sigma: float, smooth: Smooth = smooth) -> list[Tensor]:
 
 
 def normalize_local_contrast(x: Tensor, sigma: float, smooth: Smooth = smooth) -> Tensor:
-    """Subtract local brightness and divide by local contrast [1]_, so that uneven light is gone.
+    """Subtract local brightness and divide by local contrast [1]_.
 
     (N, C, H, W) -> (N, C, H - 2 * r, W - 2 * r), r = pool_radius(sigma). Brightness is the mean
-    over the channels: differences between channels stay.
+    over the channels, so differences between channels are kept.
 
     References
     ----------
@@ -126,10 +123,10 @@ def normalize_local_contrast(x: Tensor, sigma: float, smooth: Smooth = smooth) -
 def normalized_patches(
     network: PixelAutoencoder, x: Tensor, sigma: float, size: int, step: int
 ) -> Tensor:
-    """Return the normalized brightness of the patches about every `step`-th pixel.
+    """Return the normalized brightness of the patches around every `step`-th pixel.
 
-    (N, C, H + 2 * m, W + 2 * m) -> (N, size**2, ceil(H / step), ceil(W / step)), m the margin of
-    the network and pool_radius(sigma).
+    (N, C, H + 2 * m, W + 2 * m) -> (N, size**2, ceil(H / step), ceil(W / step)), where m is the
+    margin of the network plus pool_radius(sigma).
     """
     brightness = normalize_local_contrast(x, sigma).mean(1, keepdim=True)
     inner = crop(brightness, network.margin - size // 2)
@@ -140,10 +137,9 @@ def normalized_patches(
 def _gaussian_blocks(
     centers: range, maps: Tensor, axis: int, sigma: float, stride: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield parts of a line of pixels about some of the centers, and matrices that average them.
+    """Yield blocks of the banded matrix for Gaussian averages: slice of pixels, and weights.
 
-    A banded matrix, block by block: matrix products are what processors are best at, several times
-    faster on a tile than a separable filter of the same size.
+    On a tile, matrix products are several times faster than a separable filter of the same size.
     """
     radius, size = pool_radius(sigma), maps.shape[axis]
     for start in range(0, len(centers), BLOCK_SIZE) if len(centers) else [0]:
@@ -154,7 +150,7 @@ def _gaussian_blocks(
 
 
 def _gaussian_rows(centers: range, within: slice, sigma: float, stride: int) -> Tensor:
-    """Matrix (len(centers), n_within) whose rows average pixels about the centers."""
+    """Return the matrix (len(centers), n_within) that averages pixels around the centers."""
     offsets = stride * torch.arange(within.start, within.stop) - torch.tensor(centers)[:, None]
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
         offsets.abs() <= pool_radius(sigma)

@@ -1,4 +1,4 @@
-"""Closed forms: from pairs of features to the axes of the codes."""
+"""Projection of features to codes, in closed form from pairs of features."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ Array = NDArray[np.float64]
 
 
 class FeaturePairs(NamedTuple):
-    """Features (n, F) of pixels and of their neighbors, and what belongs to each pair."""
+    """Features (n, F) of pixels and of their neighbors."""
 
     first: np.ndarray
     second: np.ndarray
-    pixels: np.ndarray  # (n, C), the scaled pixel at the first end
+    pixels: np.ndarray  # (n, C), the scaled first pixels
     image: np.ndarray  # (n,), index of the image
     sigma: float  # of the pooling
 
 
 def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:
-    """Covariance (F, F) of centered features, and covariance between the two ends of every pair.
-
-    Both are made symmetric, since a pair has no direction.
-    """
+    """Return the symmetrized covariance (F, F) of centered features, and that across pairs."""
     n_pairs = len(first)
     covariance = (first.T @ first + second.T @ second) / (2 * n_pairs)
     lagged = (first.T @ second + second.T @ first) / (2 * n_pairs)
@@ -35,20 +32,11 @@ def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:
 def coherence_axes(
     covariance: Array, lagged: Array, n_components: int, whitening: float
 ) -> tuple[Array, Array]:
-    r"""Solve for the directions that neighbors share most.
+    r"""Compute the directions with the largest autocorrelation between neighbors.
 
-    With C the covariance and S the lagged covariance, take the leading eigenvectors u of
-    :math:`C^{-w/2} S C^{-w/2}` and project on :math:`C^{-w/2} u`. Whitening w = 1 gives min/max
-    autocorrelation factors [1]_, each then weighted by its autocorrelation; w = 0 keeps variance.
-
-    Parameters
-    ----------
-    covariance, lagged : array of shape (n_features, n_features)
-        C and S, symmetric.
-    n_components : int
-        Number of axes, at most n_features.
-    whitening : float
-        w, in [0, 1].
+    With covariance C, lagged covariance S and whitening w in [0, 1], take the leading eigenvectors
+    u of :math:`C^{-w/2} S C^{-w/2}` and project on :math:`C^{-w/2} u`. w = 1 gives min/max
+    autocorrelation factors [1]_, weighted by their autocorrelation; w = 0 keeps variance.
 
     Returns
     -------
@@ -63,7 +51,7 @@ def coherence_axes(
        imagery", Stanford technical report 6, 1984.
     """
     scale, basis = np.linalg.eigh(covariance)
-    # Directions without variance would be blown up to pure rounding noise.
+    # Whitening directions without variance would amplify rounding errors.
     floor = max(1e-4 * scale.mean(), np.finfo(float).tiny)
     root = basis * np.maximum(scale, floor) ** (-whitening / 2) @ basis.T
     values, vectors = np.linalg.eigh(root @ lagged @ root)
@@ -74,28 +62,28 @@ def coherence_axes(
 
 
 def autocorrelation(covariance: Array, lagged: Array, axes: Array) -> Array:
-    """Return the autocorrelation at the lag along every axis, clipped to [0, 1]."""
+    """Return the autocorrelation at the lag along each axis, clipped to [0, 1]."""
     power = np.einsum("fk,fg,gk->k", axes, covariance, axes)
     shared = np.einsum("fk,fg,gk->k", axes, lagged, axes)
     return np.clip(shared / np.maximum(power, np.finfo(float).tiny), 0, 1)
 
 
 def fix_signs(axes: Array) -> Array:
-    """Make the largest entry of every axis positive, so that equal data give equal codes."""
+    """Make the largest entry of each axis positive, for deterministic signs."""
     largest = np.abs(axes).argmax(0)
     signs = np.sign(axes[largest, np.arange(axes.shape[1])])
     return axes * np.where(signs == 0, 1, signs)
 
 
-N_COLORS = 3  # leading colors that count, also of a hundred bands
-FAINT = 0.001  # standard deviation of what is added to colors of standard deviation 1
+N_COLORS = 3  # maximum number of principal colors
+FAINT = 0.001  # standard deviation of features added to colors of standard deviation 1
 
 
 class Projection(NamedTuple):
     """Linear maps from pooled features to codes, and from codes to scaled pixels."""
 
     axes: np.ndarray  # (F, n_components)
-    offset: np.ndarray  # (n_components,), to be subtracted from the projected features
+    offset: np.ndarray  # (n_components,), mean of the projected features
     coherence: np.ndarray  # (n_components,)
     readout: np.ndarray  # (n_components + 1, C), the last row is the intercept
     sigma: float  # of the pooling, in pixels
@@ -109,10 +97,10 @@ def fit_projection(
     n_strong: int = 0,
     n_views: int = 1,
 ) -> Projection:
-    """Solve for the axes of the codes, and for the least-squares way back.
+    """Fit the axes of the codes, and the least-squares readout of pixels.
 
-    Coherence axes, within images, of each view by itself; or, given `colors` (C, q), whitened
-    principal axes of the pixels, these first, as in `_colors_first`.
+    Axes are coherence axes within images, for each view separately. Given `colors` (C, q), these
+    come first; see `_colors_first`.
     """
     first, second = _within_images(pairs)
     covariance, lagged = pair_covariances(first, second)
@@ -136,7 +124,7 @@ def fit_projection(
 
 
 def fit_readout(codes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Return the least-squares way from codes (m, n) to pixels (m, C): (n + 1, C)."""
+    """Return the least-squares map (n + 1, C) from codes (m, n) to pixels (m, C)."""
     design = np.column_stack([codes, np.ones(len(codes))])
     return np.linalg.lstsq(design, pixels, rcond=None)[0]
 
@@ -144,7 +132,7 @@ def fit_readout(codes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 def _axes_of_views(
     covariance: np.ndarray, lagged: np.ndarray, n_components: int, whitening: float, n_views: int
 ) -> np.ndarray:
-    """Coherence axes of every block of features, each block's codes with a total variance of 1."""
+    """Return coherence axes for each view; with several, codes of each have total variance 1."""
     if n_views == 1:
         return coherence_axes(covariance, lagged, n_components, whitening)[0]
     blocks = np.split(np.arange(len(covariance)), n_views)
@@ -165,11 +153,10 @@ def _colors_first(
     n_components: int,
     n_strong: int,
 ) -> np.ndarray:
-    """Colors (C, q), then coherence axes of what colors leave unexplained in the features.
+    """Return colors (C, q), then coherence axes of the features that colors do not explain.
 
-    `n_strong` of these, and the colors as they come out of the pooling, get unit variance. The
-    others are faint additions: too weak to sway a clusterer, there for whatever uses one
-    component at a time, as a forest of trees does.
+    If `n_strong`, colors after pooling and that many features get unit variance. The variance of
+    other features is too small to influence clusterers, but not forests of trees.
     """
     unused = len(covariance) - len(colors)  # pixels are the first of the features
     colors = np.vstack([colors, np.zeros((unused, colors.shape[1]))])
@@ -193,15 +180,15 @@ def color_axes(pixels: np.ndarray) -> np.ndarray:
     covariance = np.cov(pixels.T.astype(np.float64)).reshape(n_channels, -1)
     scale, basis = np.linalg.eigh(covariance)
     best = scale.argsort()[::-1][:N_COLORS]
-    best = best[scale[best] > 1e-4 * scale.max()]  # a gray image stored as RGB has one color
+    best = best[scale[best] > 1e-4 * scale.max()]  # gray images stored as RGB have one color
     return fix_signs(basis[:, best] / np.sqrt(scale[best]))
 
 
 def _within_images(pairs: FeaturePairs) -> tuple[np.ndarray, np.ndarray]:
-    """Center the features image by image: differences between images are not coherence."""
+    """Center the features of each image, since differences between images are not coherence."""
     _, image = np.unique(pairs.image, return_inverse=True)
     ends = [end.astype(np.float64) for end in (pairs.first, pairs.second)]
-    # One-hot rows: products with them sum over an image.
+    # Products with one-hot rows sum over an image.
     member = sparse.csr_array((np.ones(len(image)), image, np.arange(len(image) + 1)))
     mean = (member.T @ (ends[0] + ends[1])) / (2 * np.bincount(image)[:, None])
     for end in ends:

@@ -1,4 +1,4 @@
-"""What a segmenter asks of an encoder: codes of pixels, tile by tile."""
+"""TileEncoder: protocol of the encoders of a segmenter."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ from ..imaging._tiles import Tile
 
 
 class TileEncoder(Protocol):
-    """A fitted encoder of pixels: a `PixelEncoder`, or a `PatchEncoder` around a transformer."""
+    """Protocol of fitted encoders of pixels: `PixelEncoder` and `PatchEncoder`."""
 
     @property
     def has_narrow(self) -> bool:
-        """Whether there are narrower codes, by which borders are refined."""
+        """Whether there are codes with narrower pooling, for border refinement."""
 
     def encode_tile(self, image: Any, tile: Tile, *, used: np.ndarray | None = None) -> np.ndarray:
-        """Return the codes (h, w, n) of a tile of an image (H, W, C).
-
-        Components that are not `used` (n,) need not be computed.
-        """
+        """Return the codes (h, w, n) of a tile; may skip components outside the mask `used`."""
 
     def cost(self, image: Any) -> TileCost:
-        """Return what a tile of an image takes."""
+        """Return the memory and the halo of a tile."""
 
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
-        """Return the pixels that the codes of a tile depend on."""
+        """Return the pixels on which the codes of a tile depend."""
 
     def refit_codes(self, images: Sequence[Any]) -> Self:
-        """Return an encoder whose projection is that of other images, if it has one."""
+        """Return an encoder whose projection, if any, is fitted to other images."""

@@ -1,4 +1,4 @@
-"""Dask arrays of images in, lazy dask arrays of maps out: computed by the user's scheduler."""
+"""Lazy maps of dask arrays of images, computed by the scheduler of the user."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ._lazy_images import ImageWindow, check_finite
 from ._normalization import NormalizedImage, intensity_span, range_tiles
 from ._tiled_inference import TileRequest, tile_side
 
-Extremes = tuple[Any, Any]  # lowest and highest value of every image and channel, (n, C) each
+Extremes = tuple[Any, Any]  # minimum and maximum of each image and channel, (n, C) each
 
 
 def is_dask(X: Any) -> bool:
-    """Tell a dask array, or a list of them, without importing dask."""
+    """Return whether X is a dask array or a list of them, without importing dask."""
     first = X[0] if isinstance(X, list | tuple) and len(X) > 0 else X
     return type(first).__module__.split(".")[0] == "dask" and hasattr(first, "dask")
 
@@ -28,24 +28,24 @@ def lazy_maps(
     max_memory: int,
     typical: np.ndarray | None = None,
 ) -> Any:
-    """Return the dask array of the maps `model.method(image, request, **options)`, a task a chunk.
+    """Return a dask array of maps `model.method(image, request, **options)`, one task per chunk.
 
-    A chunk comes with the pixels around it that its map depends on, and knows its place in the
-    image: borders are treated as in one process, tiles are the same, and so are the maps.
+    Chunks include their halo and their position in the image. Borders and tiles, and thus maps, are
+    the same as in one process.
 
     Parameters
     ----------
     images : dask array of shape (n, H, W, C)
     model : object
-        Sent to every worker once. Its `cost(image)` is that of a tile; chunks are whole tiles.
+        Sent to each worker once. `cost(image)` is the cost of a tile; chunks are whole tiles.
     method : str
-        Its first argument looks like a whole image; the part `request.within` is computed.
+        Gets a window in place of the whole image, and computes the part `request.within`.
     options : dict
         Further arguments.
     max_memory : int
-        In bytes, for each task.
+        Per task, in bytes.
     typical : ndarray of shape (C,) or None
-        Where images are normalized: the range that is typical.
+        Typical range, for normalization.
     """
     blank = np.zeros((4, 4, images.shape[3]), images.dtype if typical is None else np.float32)
     cost = model.cost(blank)
@@ -53,10 +53,10 @@ def lazy_maps(
     side, halo = tile_side(max_memory, cost), cost.halo
     chunks = [_chunks(size, own, side, halo) for size, own in zip(*_sides(images), strict=True)]
     images = images.rechunk((1, *map(tuple, chunks), images.shape[3]))
-    # What is in one piece needs nothing around it; dask would ask it to be longer than the halo.
+    # An axis with one chunk needs no halo; dask requires chunks longer than the halo.
     depth = {axis + 1: halo if len(sizes) > 1 else 0 for axis, sizes in enumerate(chunks)}
     around = overlap.overlap(images, depth, boundary="none", allow_rechunk=False)
-    # A few black pixels tell type and shape.
+    # Infer dtype and shape from a small blank image.
     example = getattr(model, method)(blank, TileRequest(), **options)
     axes = len(example.shape) - 2
     form: dict[str, Any] = {
@@ -80,12 +80,12 @@ def lazy_maps(
 
 
 def with_channels(stack: Any) -> Any:
-    """(n, H, W[, C]) -> (n, H, W, C)."""
+    """Reshape (n, H, W[, C]) to (n, H, W, C)."""
     return stack if stack.ndim == 4 else stack[..., None]
 
 
 def concatenate(stacks: list[Any]) -> Any:
-    """Put dask arrays one after the other."""
+    """Concatenate dask arrays."""
     return stacks[0] if len(stacks) == 1 else require("dask.array", "scale").concatenate(stacks)
 
 
@@ -102,7 +102,7 @@ def _map_chunk(
     max_memory: int,
     block_id: tuple[int, ...],
 ) -> np.ndarray:
-    """Return the map of one chunk of one image, (1, h, w, C) with the pixels around it."""
+    """Return the map of one chunk of one image, (1, h, w, C) with halo."""
     i, *places = block_id[:3]
     check_finite(block, f"X[{i}]")
     rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
@@ -116,12 +116,12 @@ def _map_chunk(
 
 
 def _sides(images: Any) -> tuple[tuple[int, int], list[int]]:
-    """Height and width, and how long chunks are along either."""
+    """Return height and width, and the largest chunk sizes along both."""
     return images.shape[1:3], [max(sizes) for sizes in images.chunks[1:3]]
 
 
 def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
-    """Return chunks about as long as they are, of whole tiles, and none shorter than the halo."""
+    """Return chunk sizes close to `own`, multiples of the tile side, and at least the halo."""
     length = side * max(round(own / side), -(-halo // side), 1)
     n, rest = divmod(size, length)
     if n == 0:
@@ -134,7 +134,7 @@ def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
 
 
 def _extremes(images: Any) -> Extremes:
-    """Lowest and highest values, of the tiles that tell them in one process as well."""
+    """Return minima and maxima, over the same tiles as in one process."""
     array = require("dask.array", "scale")
     parts = [images[:, rows, columns] for rows, columns in range_tiles(images.shape[1:3])]
     low = array.stack([part.min((1, 2)) for part in parts]).min(0)

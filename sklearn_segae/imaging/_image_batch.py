@@ -1,7 +1,6 @@
-"""What a method was given, as images, and how its answer is handed back.
+"""Containers of images: rows, stacks, lists, and dask arrays.
 
-The only place that knows which containers there are: rows, a stack, a list, and dask arrays of
-either. A new one is one class here and one line in `image_batch`.
+To add a container, add a class and a line in `image_batch`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ._validation import check_images, is_image_list, is_rows
 
 
 class MapKind(NamedTuple):
-    """What the maps (H, W) or (H, W, k) of a method hold, for whoever brings an `out`."""
+    """Kind of numbers in the maps of a method, to validate `out`."""
 
     numbers: str
     dtype_kinds: str  # of numpy
@@ -31,17 +30,9 @@ CODES = MapKind("floats", "f")
 
 
 class ImageBatch:
-    """Images (H, W, C) in the container that they came in.
+    """Base class of containers of images (H, W, C).
 
-    Parameters
-    ----------
-    images : list of arrays (H, W, C)
-
-    Attributes
-    ----------
-    images : list of arrays (H, W, C)
-    is_rows : bool
-        Whether they are the rows of a table: one image, a pixel wide.
+    `is_rows` is True for the rows of a table, which are one image of width 1.
     """
 
     is_rows = False
@@ -53,11 +44,11 @@ class ImageBatch:
         return len(self.images)
 
     def normalized(self, typical: np.ndarray) -> Self:
-        """Return the same with all channels mapped from their own ranges to [0, 1]."""
+        """Return a batch with each channel of each image scaled to [0, 1]."""
         return type(self)([normalize(image, typical) for image in self.images])
 
     def restore(self, maps: list[np.ndarray]) -> Any:
-        """Put one map for every image into the container that the images came in."""
+        """Return maps, one per image, in the container type of the input."""
         raise NotImplementedError
 
     def map(
@@ -75,17 +66,17 @@ class ImageBatch:
         Parameters
         ----------
         models : sequence of objects
-            One for every image. Their `cost(image)` tells what a tile takes.
+            One per image, with a method `cost(image)` for the cost of a tile.
         method : str
-            Computes a map (H, W, *tail), tile by tile as a `TileRequest` says.
+            Computes a map (H, W, *tail) tile by tile, as given by a `TileRequest`.
         max_memory : int
             In bytes.
-        out : as the answer, default=None
-            Where the maps go; checked against `tail` and `kind`.
+        out : like the returned maps, default=None
+            Output array, validated against `tail` and `kind`.
 
         Returns
         -------
-        maps : in the container that the images came in; `out` if given; lazy for dask
+        maps : in the container type of the input; `out` if given; lazy for dask
         """
         slots = self._slots(out, tail, kind)
         maps = [
@@ -95,7 +86,7 @@ class ImageBatch:
         return self.restore(maps) if out is None else out
 
     def _slots(self, out: Any, tail: tuple[int, ...], kind: MapKind) -> list[Any]:
-        """Return where the map of every image goes: into `out`, or nowhere."""
+        """Return the validated part of `out` for each image, or None."""
         if out is None:
             return [None] * len(self)
         for part in out if isinstance(out, list | tuple) else [out]:
@@ -115,7 +106,7 @@ class ImageBatch:
         return parts
 
     def _parts(self, out: Any) -> list[Any]:
-        """Return the part of `out` that belongs to every image."""
+        """Return the part of `out` for each image."""
         raise NotImplementedError
 
     def _check_out(self, out: Any, needed: str, fits: bool) -> None:
@@ -133,11 +124,11 @@ class RowBatch(ImageBatch):
     is_rows = True
 
     def normalized(self, typical: np.ndarray) -> Self:
-        """Return the same: rows are never normalized."""
+        """Return the batch itself, since rows are not normalized."""
         return self
 
     def restore(self, maps: list[np.ndarray]) -> Any:
-        """(n, 1, ...) -> (n, ...)."""
+        """Return the map of the rows, (n, 1, ...) -> (n, ...)."""
         return maps[0][:, 0]
 
     def _parts(self, out: Any) -> list[Any]:
@@ -145,7 +136,7 @@ class RowBatch(ImageBatch):
 
 
 class ImageStack(ImageBatch):
-    """Images of one size, in one array."""
+    """Images of the same size, in one array."""
 
     def restore(self, maps: list[np.ndarray]) -> Any:
         """Stack the maps."""
@@ -170,14 +161,9 @@ class ImageList(ImageBatch):
 
 
 class DaskBatch(ImageBatch):
-    """A dask array of images, or a list of them: answers are computed when they are asked for.
+    """A dask array of images (n, H, W[, C]), or a list of dask arrays (H, W[, C]); maps are lazy.
 
-    Parameters
-    ----------
-    X : dask array of shape (n, H, W[, C]), or list of dask arrays (H, W[, C])
-    images : list of LazyImage of shape (H, W, C)
-    typical : ndarray of shape (C,), default=None
-        The range that is typical, where images are normalized.
+    `images` are LazyImages (H, W, C). With normalization, `typical` (C,) is the typical range.
     """
 
     def __init__(self, X: Any, images: list[Any], typical: np.ndarray | None = None) -> None:
@@ -187,7 +173,7 @@ class DaskBatch(ImageBatch):
 
     @property
     def images(self) -> list[Any]:  # type: ignore[override]
-        """The images; those that are normalized are read for their ranges, each time."""
+        """The images; normalized ones are read for their ranges on each access."""
         if self.typical is None:
             return self.stored
         return [normalize(image, self.typical) for image in self.stored]
@@ -196,11 +182,11 @@ class DaskBatch(ImageBatch):
         return len(self.stored)
 
     def normalized(self, typical: np.ndarray) -> Self:
-        """Return the same with all channels mapped from their own ranges to [0, 1], later."""
+        """Return a batch with each channel of each image scaled to [0, 1], lazily."""
         return type(self)(self.X, self.stored, typical)
 
     def restore(self, maps: list[np.ndarray]) -> Any:
-        """Return a list of maps for a list, else their stack; in memory."""
+        """Return maps in memory, as a list for a list, else stacked."""
         return maps if isinstance(self.X, list | tuple) else np.stack(maps)
 
     def map(
@@ -213,7 +199,7 @@ class DaskBatch(ImageBatch):
         kind: MapKind = CODES,
         **options: Any,
     ) -> Any:
-        """Return dask arrays of the maps; `out` is refused, being written at once."""
+        """Return dask arrays of the maps; raise an error for `out`."""
         if out is not None:
             raise ValueError(
                 "out is written at once, but X is a dask array, whose answer is computed later. "
@@ -227,7 +213,7 @@ class DaskBatch(ImageBatch):
         return [part[0] for part in maps] if listed else concatenate(maps)
 
     def _stacks(self, models: Sequence[Any]) -> list[tuple[Any, Any]]:
-        """Return dask arrays (n, H, W, C) of images that share a model, each with that model."""
+        """Return pairs of a dask array (n, H, W, C) and the model for its images."""
         if isinstance(self.X, list | tuple):
             stacks = [with_channels(x[None]) for x in self.X]
         else:
@@ -239,7 +225,7 @@ class DaskBatch(ImageBatch):
 
 
 def image_batch(X: Any, *, n_channels: int | None = None, owner: str = "") -> ImageBatch:
-    """Return images in their container, or say what is wrong with them; see `check_images`."""
+    """Return validated images in their container; see `check_images`."""
     images = check_images(X, n_channels=n_channels, owner=owner)
     if is_dask(X):
         return DaskBatch(X, images)
@@ -247,17 +233,9 @@ def image_batch(X: Any, *, n_channels: int | None = None, owner: str = "") -> Im
 
 
 def check_batch(estimator: Any, X: Any, *, reset: bool) -> ImageBatch:
-    """Return the rows or images that a method of an estimator was given.
+    """Return validated rows (n_samples, n_features) or images, like scikit-learn's `validate_data`.
 
-    As scikit-learn's `validate_data`: `reset` learns `n_features_in_` and `rows_` from `X`; without
-    it `X` has to be of the same kind.
-
-    Parameters
-    ----------
-    estimator : estimator
-    X : array (n_samples, n_features), array (n, H, W[, C]), or list of arrays (H, W[, C])
-    reset : bool
-        True in `fit`.
+    With `reset`, as in `fit`, set `n_features_in_` and `rows_` from `X`; else compare with them.
     """
     rows, owner = is_rows(X), type(estimator).__name__
     if reset:

@@ -1,4 +1,4 @@
-"""Which arrays are images, which are rows, and what is refused."""
+"""Validation of images and rows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ Images = Any
 
 
 def is_rows(X: Any) -> bool:
-    """Tell rows (n_samples, n_features) from images, without copying anything.
+    """Return whether X holds rows (n_samples, n_features), without copying.
 
-    Whatever is neither an image stack nor a list of image arrays is left to scikit-learn's own
-    validation of rows, which has the right words for it.
+    This is True for all but stacks and lists of images; scikit-learn validates such input.
     """
     check_array_like(X, "X")
     if sparse.issparse(X) or hasattr(X, "columns"):
@@ -30,23 +29,23 @@ def is_rows(X: Any) -> bool:
 
 
 def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -> list[np.ndarray]:
-    """Return the images of `X` as a list of (H, W, C) views, or say what is wrong with them.
+    """Validate the images of `X` and return a list of (H, W, C) views.
 
     Parameters
     ----------
     X : array of shape (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-        A stack, or a list of images of different sizes, of any real dtype. Never written to. An
-        array is whatever has `shape`, `dtype` and slicing.
+        A stack, or a list of images of different sizes, of any real dtype. Arrays are objects with
+        `shape`, `dtype` and slicing.
     n_channels : int, default=None
-        The number of channels every image must have; None takes that of the first image.
+        Required number of channels; None takes that of the first image.
     owner : str, default=""
-        The estimator that was fitted with `n_channels`, for the error.
+        Name of the estimator fitted with `n_channels`, for the error message.
 
     Returns
     -------
     images : list of ndarray of shape (H, W, C)
-        Views of the input in its own dtype. What is not in memory stays there: in its place comes a
-        `LazyImage`, which is read where it is sliced, and then refuses NaN.
+        Views of the input with the same dtype. Arrays that are not in memory become `LazyImage`,
+        read and checked for NaN when sliced.
     """
     images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(X))]
     expected = images[0].shape[2] if n_channels is None else n_channels
@@ -65,7 +64,7 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
 
 
 def check_array_like(value: Any, name: str) -> None:
-    """Raise an error for nothing, for paths, and for tensors that numpy cannot read."""
+    """Raise an error for None, paths, and tensors that numpy cannot read."""
     first = value[0] if isinstance(value, list | tuple) and value else value
     if first is None or isinstance(first, str | bytes | PathLike):
         raise TypeError(
@@ -80,12 +79,12 @@ def check_array_like(value: Any, name: str) -> None:
 
 
 def like(X: Images, maps: list[np.ndarray]) -> Any:
-    """Put one map for every image into the container that `X` came in: a stack or a list."""
+    """Return maps, one per image, in the container type of `X`: a stack or a list."""
     return maps if is_image_list(X) else np.stack(maps)
 
 
 def is_image_list(X: Any) -> bool:
-    """Tell a list of image arrays from nested lists of numbers."""
+    """Return whether X is a list of image arrays, not nested lists of numbers."""
     return (
         isinstance(X, list | tuple)
         and len(X) > 0

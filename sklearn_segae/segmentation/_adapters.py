@@ -1,6 +1,6 @@
-"""Estimators with one face: what labels codes, whatever scikit-learn's estimator itself has.
+"""Adapters: a common interface for estimators that label codes.
 
-A new kind of estimator is one class here and one row of `ADAPTERS`.
+To support a new kind of estimator, add a class and a row of `ADAPTERS`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ._clustering import choose_optimum, mean_variance, with_segments
 from ._gaussian_mixture import ShrunkMixture
 from ._grid_sample import GridSample
 
-N_QUADRATIC = 2_000  # pixels for estimators whose cost is quadratic
+N_QUADRATIC = 2_000  # maximum number of pixels for estimators with quadratic cost
 
 
 def unfrozen(estimator: Any) -> Any:
-    """Return what is inside a `FrozenEstimator`; anything else as it is."""
+    """Return the estimator inside a `FrozenEstimator`; return others unchanged."""
     return estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
 
 
@@ -34,28 +34,21 @@ def _inner_has(name: str) -> Callable[[Any], bool]:
 
 
 class Adapter:
-    """One face for every estimator.
+    """Wrap an estimator in a common interface.
 
-    `predict` and, once it is fitted, `classes_` are always there; `predict_proba` wherever there is
-    anything to make probabilities of.
-
-    Parameters
-    ----------
-    estimator : estimator
-        To be fitted to codes (n, F), in place; a `FrozenEstimator` stays as it is.
+    `estimator` is fitted to codes (n, F) in place, unless it is a `FrozenEstimator`. `predict` and,
+    after the fit, `classes_` always exist; `predict_proba` if probabilities can be computed.
 
     Attributes
     ----------
-    estimator : estimator
-        The user's own.
     classes_ : ndarray of shape (n_classes,)
-        Labels that it may give, sorted.
+        Possible labels, sorted.
     n_most : int or None
-        Rows that it can be fitted to at most.
+        Maximum number of rows in `fit`.
     uses_unlabeled : bool
-        Whether it learns from rows without a label, too.
+        Whether unlabeled rows are used in `fit`.
     used : ndarray of shape (F,) or None
-        True for the features that it looks at; None: all.
+        Mask of the features in use; None for all.
     """
 
     n_most: int | None = None
@@ -66,84 +59,84 @@ class Adapter:
         self.estimator = estimator
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n,); integers are int32."""
+        """Return labels (n,) of codes (n, F); integers as int32."""
         return as_labels(self.estimator.predict(codes))
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n, n_classes)."""
+        """Return probabilities (n, n_classes) of codes (n, F)."""
         return self.estimator.predict_proba(codes)
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n,) or (n, n_classes)."""
+        """Return scores (n,) or (n, n_classes) of codes (n, F)."""
         return self.estimator.decision_function(codes)
 
     @available_if(_inner_has("score"))
     def score(self, codes: np.ndarray) -> float:
-        """Return the estimator's own score of rows (n, F)."""
+        """Return the score of codes (n, F)."""
         return float(self.estimator.score(codes))
 
 
 class Classifier(Adapter):
-    """A classifier."""
+    """Adapter of classifiers."""
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         return is_classifier(estimator)
 
     @property
     def classes_(self) -> np.ndarray:
-        """Labels that it may give, sorted."""
+        """Possible labels, sorted."""
         return self.estimator.classes_
 
     def fit(self, codes: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Self:
-        """Fit to labels (n,), with weights (n,) if there are any."""
+        """Fit to codes (n, F) with labels (n,) and optional weights (n,)."""
         fit_weighted(self.estimator, codes, y, weight)
         self.estimator = unfrozen(self.estimator)
         return self
 
 
 class SelfTraining(Classifier):
-    """A classifier that labels further rows for itself."""
+    """Adapter of self-training classifiers."""
 
     uses_unlabeled = True
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         return isinstance(estimator, SelfTrainingClassifier)
 
 
 class BlockwiseGraph(Classifier):
-    """Label propagation: it compares rows with all rows of the fit, so that it gets few at once."""
+    """Adapter of label propagation; predicts in blocks, since every row meets all fitted rows."""
 
     n_most = N_QUADRATIC
     uses_unlabeled = True
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         return isinstance(estimator, LabelPropagation | LabelSpreading)
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n,); integers are int32."""
+        """Return labels (n,) of codes (n, F); integers as int32."""
         return as_labels(_in_blocks(self.estimator.predict, codes))
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n, n_classes)."""
+        """Return probabilities (n, n_classes) of codes (n, F)."""
         return _in_blocks(self.estimator.predict_proba, codes)
 
 
 class Clusterer(Adapter):
-    """A clusterer or mixture that labels new rows."""
+    """Adapter of clusterers and mixtures with `predict`."""
 
     classes_: np.ndarray
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         return hasattr(estimator, "predict")
 
     def fit(
@@ -153,16 +146,16 @@ class Clusterer(Adapter):
         rng: np.random.Generator,
         sample: GridSample | None = None,
     ) -> Self:
-        """Fit to rows (n, F), with `n_segments` clusters where their number was left open.
+        """Fit to codes (n, F); `n_segments` replaces a default number of clusters.
 
-        Only `MultiStartKMeans` has use for `rng` and for `sample`, which has narrow codes as well.
+        Only `MultiStartKMeans` uses `rng` and `sample`.
         """
         estimator = with_segments(self.estimator, n_segments).fit(codes)
         self.estimator = unfrozen(estimator)
         return self.describe(codes)
 
     def describe(self, codes: np.ndarray) -> Self:
-        """Learn what a fitted estimator does not say of itself."""
+        """Set attributes that the fitted estimator lacks."""
         if hasattr(self, "predict_proba"):
             self.classes_ = np.arange(self.predict_proba(codes[:1]).shape[1])
         else:
@@ -171,68 +164,68 @@ class Clusterer(Adapter):
 
 
 class SparseMixture(Clusterer):
-    """A mixture that looks at some of the features only."""
+    """Adapter of mixtures that use a subset of the features."""
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         return isinstance(estimator, ShrunkMixture)
 
     @property
     def used(self) -> np.ndarray:  # type: ignore[override]
-        """True for the features that it looks at."""
+        """Mask of the features in use."""
         return self.estimator.used_
 
 
 class SoftKMeans(Clusterer):
-    """k-means, or whatever has distances to its centers, with probabilities.
+    """Adapter of k-means, and others with distances to centers, that adds `predict_proba`.
 
-    Those of the mixture that k-means is the limit of: equal weights and one variance, `variance`,
-    per dimension.
+    Probabilities are those of a Gaussian mixture with equal weights and the same `variance` in
+    all dimensions, of which k-means is the limit.
     """
 
     variance: float
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         methods = ("predict", "transform")
         return all(hasattr(estimator, name) for name in methods) and not hasattr(
             estimator, "predict_proba"
         )
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n, n_clusters)."""
+        """Return probabilities (n, n_clusters) of codes (n, F)."""
         return softmax(-0.5 * self.estimator.transform(codes) ** 2 / self.variance, axis=1)
 
     def describe(self, codes: np.ndarray) -> Self:
-        """Learn what a fitted estimator does not say of itself."""
+        """Set attributes that the fitted estimator lacks."""
         self.variance = mean_variance(self.estimator, codes)
         return super().describe(codes)
 
 
 class MultiStartKMeans:
-    """k-means from many starts; `fit` returns the optimum with the shortest description length."""
+    """k-means with many initializations; `fit` selects by shortest description length."""
 
     n_most: int | None = None
 
     def fit(
         self, codes: np.ndarray, n_segments: int, rng: np.random.Generator, sample: Any
     ) -> SoftKMeans:
-        """Fit to as many places of a `GridSample` as there are rows."""
+        """Fit to `len(codes)` random points of a `GridSample`."""
         optimum = choose_optimum(sample, n_segments, len(codes), int(rng.integers(2**31)))
         return SoftKMeans(optimum).describe(codes)
 
 
 class InductiveClusterer(Clusterer):
-    """A clusterer that labels only what it is fitted to: other rows join their nearest neighbor."""
+    """Adapter of clusterers without `predict`; new rows get the label of the nearest fitted row."""
 
     n_most = N_QUADRATIC
     neighbor: KNeighborsClassifier
 
     @staticmethod
     def handles(estimator: Any) -> bool:
-        """Tell whether this is the face for an estimator."""
+        """Return whether this class adapts an estimator."""
         return hasattr(estimator, "fit_predict")
 
     def fit(
@@ -242,7 +235,7 @@ class InductiveClusterer(Clusterer):
         rng: np.random.Generator,
         sample: GridSample | None = None,
     ) -> Self:
-        """Fit to rows (n, F), and remember them."""
+        """Fit to codes (n, F) and store them."""
         self.estimator = with_segments(self.estimator, n_segments)
         labels = self.estimator.fit_predict(codes)
         self.neighbor = KNeighborsClassifier(1).fit(codes, labels)
@@ -250,11 +243,11 @@ class InductiveClusterer(Clusterer):
         return self
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
-        """(n, F) -> (n,), int32."""
+        """Return labels (n,) of codes (n, F), int32."""
         return as_labels(self.neighbor.predict(codes))
 
 
-# The first that handles an estimator is its face.
+# The first that handles an estimator is used.
 ADAPTERS: tuple[Any, ...] = (
     BlockwiseGraph,
     SelfTraining,
@@ -267,20 +260,20 @@ ADAPTERS: tuple[Any, ...] = (
 
 
 def adapt(estimator: Any) -> Any:
-    """Return the face of an estimator, fitted or not."""
+    """Return the adapter of an estimator, fitted or not."""
     inner = unfrozen(estimator)
     return next((kind for kind in ADAPTERS if kind.handles(inner)), Adapter)(estimator)
 
 
 def as_labels(labels: np.ndarray) -> np.ndarray:
-    """Return integers as int32, names as they are."""
+    """Convert integer labels to int32; return others unchanged."""
     return labels.astype(np.int32) if labels.dtype.kind in "biu" else labels
 
 
 def fit_weighted(
     classifier: Any, codes: np.ndarray, y: np.ndarray, weight: np.ndarray | None
 ) -> None:
-    """Fit a classifier, with weights if there are any; refuse them where it has no use for them."""
+    """Fit a classifier; raise an error for weights if it does not support them."""
     if weight is None:
         classifier.fit(codes, y)
         return

@@ -1,4 +1,4 @@
-"""Sharper borders: label again by codes of narrower pooling, learnt from inside the segments."""
+"""Boundary refinement: relabel pixels by codes with narrower pooling."""
 
 from __future__ import annotations
 
@@ -15,24 +15,19 @@ from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._tiles import Tile, pad_tile
 from ._grid_sample import GridSample, grid_step
 
-INSIDE = 1.5  # poolings from the nearest border: there codes mix no two segments
-SMOOTH = 0.5  # poolings: standard deviation over which evidence is gathered
-LEAST_EVIDENCE = -8.0  # log-probability, so that no pixel overrules its neighborhood
+INSIDE = 1.5  # minimum distance from borders, in units of `pooling`: codes of one segment only
+SMOOTH = 0.5  # standard deviation for smoothing log-probabilities, in units of `pooling`
+LEAST_EVIDENCE = -8.0  # minimum log-probability, limits the influence of single pixels
 SHRINKAGE = 0.2  # of the covariance within segments
-ENOUGH = 30  # pixels that a segment has to have inside; one with fewer teaches with all it has
+ENOUGH = 30  # minimum number of pixels inside a segment; with fewer, all its pixels are used
 
 
 class BoundaryRefiner:
-    """Linear discriminants of wide and narrow codes, learnt where wide codes are sure.
+    """Refine borders by linear discriminant analysis of wide and narrow codes.
 
-    Widely pooled codes know which segment, not where it ends: within a pooling of a border they
-    mix both sides. Segments as they tell them teach, by the pixels well inside, a classifier that
-    sees narrower codes too; its log-probabilities, gathered over a small neighborhood, decide.
-
-    Parameters
-    ----------
-    encoder : PixelEncoder
-        A fitted one, with `codes_.has_narrow`.
+    Near borders, codes with wide pooling mix both sides. A classifier of wide and narrow codes is
+    therefore fitted to the labels of pixels well inside the segments. Its log-probabilities are
+    smoothed over a small neighborhood. The fitted `encoder` must have `codes_.has_narrow`.
     """
 
     def __init__(self, encoder: PixelEncoder) -> None:
@@ -42,16 +37,13 @@ class BoundaryRefiner:
 
     @property
     def halo(self) -> int:
-        """Pixels beyond a tile whose codes are looked at, or that the grid rounds to."""
+        """Number of pixels around a tile that its labels depend on, grid rounding included."""
         return ceil(3 * self.sigma) + 3 * self.step
 
     def fit(
         self, survey: GridSample, labels: np.ndarray, n_places: int, rng: np.random.Generator
     ) -> bool:
-        """Learn from `labels` (n_places,), the segments as wide codes tell them.
-
-        Returns False if there is nothing to tell apart.
-        """
+        """Fit to `labels` (n_places,) of wide codes; return False if only one segment is left."""
         inside = survey.away_from_borders(labels) > INSIDE
         chosen = _teachers(labels, inside, n_places, rng)
         if len(np.unique(labels[chosen])) < 2:
@@ -65,19 +57,16 @@ class BoundaryRefiner:
         return self.model.classes_
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return (h, w, n_classes): how likely every segment is, given the neighborhood.
-
-        Evidence is smooth, so that it is gathered on a grid and interpolated.
-        """
+        """Return probabilities (h, w, n_classes), computed on a grid and interpolated."""
         around = self.around(tile, image.shape)
         return softmax(self.gather(self._log_probabilities(image, around), around, tile), axis=2)
 
     def around(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
-        """Return the tile whose evidence, on the grid, decides about the pixels of a tile."""
+        """Return the tile, aligned to the grid, that the probabilities in a tile depend on."""
         return self._gridded(pad_tile(tile, ceil(3 * self.sigma), shape), shape)
 
     def gather(self, logs: np.ndarray, around: Tile, tile: Tile) -> np.ndarray:
-        """Smooth evidence on the grid of a tile, and interpolate it to the pixels of another."""
+        """Smooth log-probabilities on the grid of `around` and interpolate them to `tile`."""
         sigma = self.sigma / self.step
         logs = ndimage.gaussian_filter(logs, (sigma, sigma, 0), truncate=3)
         for axis in (0, 1):
@@ -86,14 +75,14 @@ class BoundaryRefiner:
         return logs
 
     def _log_probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Of every `step`-th pixel, each by itself."""
+        """Return the log-probabilities of every `step`-th pixel, without smoothing."""
         codes = self.encoder.encode_tile(image, tile, narrow=True, step=self.step)
         logs = self.model.predict_log_proba(codes.reshape(-1, codes.shape[2]))
         logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32)
         return logs.reshape(*codes.shape[:2], -1)
 
     def _gridded(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
-        """Let a tile begin and end with pixels of the grid, which is the same for all tiles."""
+        """Align a tile to the grid, which is the same for all tiles."""
         step = self.step
         rows, columns = (
             slice(part.start // step * step, min(part.stop + step, size))
@@ -103,7 +92,7 @@ class BoundaryRefiner:
 
 
 def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
-    """Take values at fractional places along an axis, linearly; beyond the last, the last."""
+    """Interpolate linearly along an axis; beyond the last value, repeat it."""
     last = maps.shape[axis] - 1
     below = np.minimum(places.astype(int), last)
     share = (places - below).astype(maps.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
@@ -112,12 +101,12 @@ def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _discriminant(labels: np.ndarray) -> Pipeline:
-    """Linear, since codes at a border are unlike those of either side.
+    """Return an unfitted linear discriminant analysis.
 
-    With covariances of their own, segments of wide spread would claim them, and move the border.
+    With one covariance per segment (quadratic), segments with large variance would shift borders.
     """
     n_classes = len(np.unique(labels))
-    # Equally likely beforehand: a border lies where the codes say, whatever the areas.
+    # Equal priors: borders must not depend on the areas of the segments.
     priors = np.full(n_classes, 1 / n_classes)
     linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=priors)
     return make_pipeline(StandardScaler(), linear)
@@ -126,11 +115,11 @@ def _discriminant(labels: np.ndarray) -> Pipeline:
 def _teachers(
     labels: np.ndarray, inside: np.ndarray, n_pixels: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw pixels inside the segments; all of a segment that has hardly any inside."""
+    """Draw random pixels inside the segments; anywhere in segments with fewer than `ENOUGH`."""
     for value in np.unique(labels):
         own = labels == value
         if (own & inside).sum() < ENOUGH:
             inside = inside | own
     chosen = rng.permutation(np.flatnonzero(inside))[:n_pixels]
     values, counts = np.unique(labels[chosen], return_counts=True)
-    return chosen[np.isin(labels[chosen], values[counts > 1])]  # one pixel has no spread
+    return chosen[np.isin(labels[chosen], values[counts > 1])]  # no variance of one pixel

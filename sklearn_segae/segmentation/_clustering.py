@@ -1,4 +1,4 @@
-"""Which clustering: how many segments, and which of the optima of k-means."""
+"""Model selection for clustering: number of segments, and choice among k-means solutions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..encoding._auto_features import variance_left
 from ._gaussian_mixture import shrunk_covariance
 from ._grid_sample import GridSample
 
-MOST = 12  # segments that are looked for
+MOST = 12  # maximum number of segments
 N_SAMPLES = 6_000
 POWER = 0.5
 
 
 def count_clusters(codes: np.ndarray, seed: int) -> int:
-    """Return the number of clusters of rows (n, F), 2 to `MOST`, by the jump method [1]_.
+    """Return the number of clusters of codes (n, F), 2 to `MOST`, by the jump method [1]_.
 
-    With d(k) the share of the variance that k-means leaves within k clusters, it is the k at which
-    d(k)**-POWER rises most. The paper's power is half the number of dimensions if clusters are
-    round; codes of segments vary along few directions, as if there were one.
+    Select the k with the largest increase of d(k)**-POWER, where d(k) is the share of variance
+    within k clusters of k-means. The paper's power for spherical clusters is half the number of
+    dimensions; codes of segments vary along few directions, so `POWER` assumes one.
 
     References
     ----------
@@ -43,7 +43,7 @@ def count_clusters(codes: np.ndarray, seed: int) -> int:
 
 
 def with_segments(clusterer: Any, n_segments: int) -> Any:
-    """Set the number of clusters of a clusterer that was left at its default."""
+    """Set the number of clusters of a clusterer if it has its default value."""
     parameters = clusterer.get_params(deep=False)
     name = next((n for n in ("n_clusters", "n_components") if n in parameters), None)
     if name is None or parameters[name] != signature(type(clusterer)).parameters[name].default:
@@ -52,32 +52,32 @@ def with_segments(clusterer: Any, n_segments: int) -> Any:
 
 
 def mean_variance(clusterer: Any, codes: np.ndarray) -> float:
-    """Variance of the codes about their nearest center, per dimension."""
+    """Return the variance of the codes around their nearest center, per dimension."""
     if hasattr(clusterer, "predict_proba") or not hasattr(clusterer, "transform"):
         return np.nan
     return float((clusterer.transform(codes).min(1) ** 2).mean() / codes.shape[1]) or 1.0
 
 
 N_STARTS = 20
-SAME = 1.0005  # ratio of inertias below which two optima are the same one
-# Of the spread of wide codes, in nats; less than half their number, as independent Gaussians would
-# have it, since neighbors share wide codes more than what is seen closely. Measured: 1 to 4 alike.
+SAME = 1.0005  # ratio of inertias below which two solutions count as equal
+# Of the log inertia of wide codes, in nats. Independent Gaussians would need half the number of
+# codes; less is right since neighbors share wide codes more. Measured: 1 to 4 perform alike.
 WEIGHT = 4.0
-RIDGE = 0.3  # share of the identity in covariances: what is nearly constant does not decide alone
-INSIDE = 1.0  # poolings from the nearest border
-ENOUGH = 40  # places that tell a covariance
+RIDGE = 0.3  # share of the identity in covariances, limits the influence of small variances
+INSIDE = 1.0  # minimum distance from borders, in units of `pooling`
+ENOUGH = 40  # minimum number of points for a covariance
 PATCH_SIZE = 9
 N_PATCH_COMPONENTS = 16
 
 
 def choose_optimum(survey: GridSample, n_segments: int, n_places: int, seed: int) -> KMeans:
-    """Fit k-means to wide codes from many starts; return the fit with the shortest description.
+    """Fit k-means to wide codes repeatedly; return the solution with the shortest description.
 
-    Optima within a few per cent of the best inertia are often far apart, and the best is not always
-    right: two textures merged and a third one split cost wide codes little. What is seen closely,
-    which k-means was not shown, knows better: narrow codes, and patches. The description length
-    [1]_ of a partition is the logarithm of its inertia, weighted, plus half the log-determinant of
-    the covariance of the latter inside each segment, the mean over all places.
+    Solutions with almost equal inertia can differ much: merging two textures and splitting a third
+    changes the inertia of wide codes little. Solutions are therefore compared by narrow codes and
+    patches too. The description length [1]_ is `WEIGHT` times the log inertia plus half the
+    log-determinant of the covariance of narrow codes and patches within segments, averaged over
+    all points.
 
     References
     ----------
@@ -99,7 +99,7 @@ def choose_optimum(survey: GridSample, n_segments: int, n_places: int, seed: int
 
 
 def _seen_closely(survey: GridSample, chosen: np.ndarray) -> np.ndarray:
-    """Narrow codes, and principal components of patches, all with a standard deviation of 1."""
+    """Return narrow codes and principal components of patches, scaled to unit variance."""
     patches = survey.patches(PATCH_SIZE)[chosen]
     n_components = min(N_PATCH_COMPONENTS, len(chosen))
     rows = np.hstack([survey.narrow[chosen], PCA(n_components).fit_transform(patches)])
@@ -107,7 +107,7 @@ def _seen_closely(survey: GridSample, chosen: np.ndarray) -> np.ndarray:
 
 
 def _distinct_optima(rows: np.ndarray, n_segments: int, seed: int) -> list[KMeans]:
-    """Return what k-means ends in from `N_STARTS` starts, each optimum once, best first."""
+    """Return the distinct solutions of k-means from `N_STARTS` initializations, best first."""
     seeds = np.random.default_rng(seed).integers(2**31, size=N_STARTS)
     fits = [KMeans(n_segments, random_state=int(s)).fit(rows) for s in seeds]
     fits.sort(key=lambda fit: fit.inertia_)
@@ -119,7 +119,7 @@ def _distinct_optima(rows: np.ndarray, n_segments: int, seed: int) -> list[KMean
 
 
 def _log_spread(rows: np.ndarray, labels: np.ndarray, inside: np.ndarray) -> float:
-    """Half the log-determinant of the covariance within segments, the mean over all rows."""
+    """Return half the log-determinant of the covariance within segments, averaged over rows."""
     total = 0.0
     for value in np.unique(labels):
         own = labels == value

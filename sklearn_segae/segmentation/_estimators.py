@@ -1,7 +1,6 @@
 """Estimators by name, for `AESegmenter(estimator=...)`, the command line and the annotation page.
 
-A new one is a function and a row of `ESTIMATORS`. Libraries are imported where one is made, so that
-the names alone cost nothing.
+To add one, add a function and a row of `ESTIMATORS`. Imports are local to keep start-up fast.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class NamedEstimator(NamedTuple):
-    """How an estimator is made, and whether it learns from labels."""
+    """Factory of an estimator, and whether it is a classifier."""
 
     make: Callable[[], Any]
     is_classifier: bool
@@ -73,13 +72,13 @@ ESTIMATORS = {
 
 
 def named(estimator: Any) -> Any:
-    """Return the estimator that a name stands for; anything else as it is."""
+    """Return the estimator of a name; return others unchanged."""
     by_name = isinstance(estimator, str) and estimator in ESTIMATORS
     return ESTIMATORS[estimator].make() if by_name else estimator
 
 
 def is_supervised(estimator: Any) -> bool:
-    """Tell whether an estimator, or the one that a name stands for, learns from labels."""
+    """Return whether an estimator, or the estimator of a name, is a classifier."""
     if isinstance(estimator, str):
         return estimator in ESTIMATORS and ESTIMATORS[estimator].is_classifier
     from sklearn.base import is_classifier

@@ -1,4 +1,4 @@
-"""Train an encoder and its head together: by labeled pixels, and by all images without labels."""
+"""Joint training of an encoder and a head on labeled pixels and unlabeled images."""
 
 from __future__ import annotations
 
@@ -26,17 +26,14 @@ from ..training._train import train
 from ._pixel_head import PixelHead, weigh_classes
 from ._targets import Targets
 
-LABELED_TILE_SIDE = 64  # of the tiles whose labels count, in pixels
-N_STEPS = 8  # in an epoch
-SLOWDOWN = 0.1  # of the encoder's learning rate: it has learnt already
+LABELED_TILE_SIDE = 64  # in pixels
+N_STEPS = 8  # per epoch
+SLOWDOWN = 0.1  # factor of the encoder's learning rate, since it is trained already
 UNLABELED = -1.0
 
 
 class Joint(nn.Module):
-    """An encoder's network and a head, from scaled images to the logits of their pixels.
-
-    Projection and scales stay as they are.
-    """
+    """Network of an encoder and a head: scaled images to logits, by a fixed projection."""
 
     shift: Tensor
     divisor: Tensor
@@ -48,26 +45,26 @@ class Joint(nn.Module):
         self.head = copy.deepcopy(head.net_.module_).float()
         shift, divisor = self.codes.shift, self.codes.divisor
         center, spread = head.scale_
-        # The codes are standardized twice, once by the encoder and once by the head.
+        # Encoder and head both standardize the codes.
         self.register_buffer("shift", torch.tensor(shift + divisor * center).float())
         self.register_buffer("divisor", torch.tensor(divisor * spread).float())
 
     @property
     def margin(self) -> int:
-        """Pixels around a tile that its codes depend on."""
+        """Number of pixels around a tile that its codes depend on."""
         return self.codes.margin(self.network)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H + 2 * margin, W + 2 * margin) -> (N, H, W, n_classes)."""
+        """Return logits (N, H, W, n_classes) of x (N, C, H + 2 * margin, W + 2 * margin)."""
         pooling = TilePooling(*(range(size - 2 * self.margin) for size in x.shape[-2:]))
         codes = self.codes.compute(self.network, x, pooling).movedim(1, -1)
         return self.head((codes - self.shift) / self.divisor)
 
 
 class SemiSupervised:
-    """Cross-entropy of labeled pixels plus `strength` times what the encoder itself minimizes.
+    """Cross-entropy of labeled pixels plus `strength` times the loss of the encoder.
 
-    Labels and weights of the pixels travel as the last two channels of the images.
+    The last two channels of the images hold the labels and the weights of the pixels.
     """
 
     def __init__(self, strength: float, loss: str) -> None:
@@ -98,10 +95,10 @@ def fine_tune(
     strength: float,
     seed: int,
 ) -> tuple[PixelEncoder, PixelHead]:
-    """Return copies of a fitted encoder and head that were trained on together.
+    """Return copies of a fitted encoder and head after joint training.
 
-    As many epochs as the encoder's, with a tenth of its learning rate. Half of the tiles lie
-    around labeled pixels, the others anywhere.
+    Training has the epochs of the encoder and a tenth of its learning rate. Half of the tiles are
+    around labeled pixels, the others at random.
     """
     marked = _marked(images, targets, head)
     parameters = training_parameters(encoder) | {"batch_size": 1, "one_cycle": True}
@@ -122,7 +119,7 @@ def fine_tune(
 
 
 def _marked(images: Sequence[np.ndarray], targets: Targets, head: PixelHead) -> list[np.ndarray]:
-    """Return maps (H, W, 2) of class indices, or `UNLABELED`, and of weights of mean 1."""
+    """Return maps (H, W, 2) of class indices or `UNLABELED`, and of weights with mean 1."""
     weights = targets.weights or [np.ones(image.shape[:2]) for image in images]
     y = np.concatenate([m[k] for m, k in zip(targets.maps, targets.known, strict=True)])
     own = np.concatenate([w[k] for w, k in zip(weights, targets.known, strict=True)])
@@ -146,7 +143,7 @@ def _take_tile(
     rng: np.random.Generator,
     index: Any,
 ) -> Tensor:
-    """Draw a tile (1, C + 2, h, w), a new one whatever the index, with all that its codes see."""
+    """Draw a random tile (1, C + 2, h, w) with its receptive field; `index` is ignored."""
     i, tile = _labeled_tile(known, rng) if rng.random() < 0.5 else _any_tile(images, rng)
     around = pad_tile(tile, joint.codes.reach, images[i].shape)
     marks = np.full((*_size(around), 2), UNLABELED)
@@ -163,7 +160,7 @@ def _take_tile(
 
 
 def _labeled_tile(known: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[int, Tile]:
-    """Draw a tile around a labeled pixel."""
+    """Draw a random tile around a labeled pixel."""
     counts = np.array([k.sum() for k in known])
     i = int(rng.choice(len(known), p=counts / counts.sum()))
     y, x = divmod(int(rng.choice(np.flatnonzero(known[i]))), known[i].shape[1])
@@ -183,6 +180,6 @@ def _size(tile: Tile) -> tuple[int, int]:
 
 
 def _with_module(net: Net, module: nn.Module) -> Net:
-    net = copy.deepcopy(net)  # in its own number format
+    net = copy.deepcopy(net)  # keeps the dtype
     net.module_.load_state_dict(module.state_dict())
     return net

@@ -1,4 +1,4 @@
-"""ShrunkMixture: a Gaussian mixture for few dimensions and segments of unlike spread."""
+"""ShrunkMixture: a Gaussian mixture with shrunk covariances."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 from sklearn.utils._param_validation import Interval
 
-BLOCK = 2**14  # rows at once: what is computed of them stays in the processor's cache
+BLOCK = 2**14  # rows per block, fits into the processor's cache
 
 
 def log_densities(x: np.ndarray, means: np.ndarray, precisions_cholesky: np.ndarray) -> np.ndarray:
-    """Return (n, k), in the precision of `x` (n, f); means (k, f), factors (k, f, f) as sklearn's.
+    """Return log-densities (n, k) of `x` (n, f), in its dtype; several times faster for small f.
 
-    As scikit-learn's own, but several times faster where f is small.
+    `means` (k, f) and `precisions_cholesky` (k, f, f) are as in scikit-learn.
     """
     roots = precisions_cholesky.swapaxes(1, 2)
     norms = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(1) - 0.5 * x.shape[1] * log(2 * pi)
-    # Near the means, so that differences of single floats are exact enough.
+    # Centering keeps single precision accurate.
     center = means.mean(0)
     shifts = roots @ (means - center)[..., None]
     roots, norms, center, shifts = (a.astype(x.dtype) for a in (roots, norms, center, shifts))
     logs = np.empty((len(x), len(means)), x.dtype)
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
-        z = roots @ (x[rows] - center).T  # (k, f, n): long rows are added up fast
+        z = roots @ (x[rows] - center).T  # (k, f, n), fast to sum
         z -= shifts
         logs[rows] = norms - 0.5 * np.square(z, out=z).sum(1).T
     return logs
 
 
 def shrunk_covariance(rows: np.ndarray, ridge: float) -> np.ndarray:
-    """Return (1 - ridge) C + ridge I, which has an inverse however few the rows are."""
+    """Return (1 - ridge) C + ridge I, which is invertible for any number of rows."""
     own = np.atleast_2d(np.cov(rows.T.astype(np.float64), bias=True))
     return (1 - ridge) * own + ridge * np.eye(rows.shape[1])
 
 
-RIDGE = 1e-3  # of the largest variance, so that a component on a point stays a density
-FAINT = 1e-5  # of the largest variance: features with less are not used
+RIDGE = 1e-3  # of the largest variance, keeps covariances positive definite
+FAINT = 1e-5  # minimum variance of features in use, relative to the largest
 N_STARTS = 10  # of k-means
 
 
 class ShrunkMixture(GaussianMixture):
-    """Cluster by a mixture of Gaussians whose covariances are drawn towards their mean.
+    """Cluster by a Gaussian mixture whose covariances are shrunk to their mean [1]_.
 
-    Between k-means-like components of one shape (shrinkage 1) and free ones (0), which fit noise
-    and outliers with components of their own [1]_. Fitted by the EM algorithm of
+    With shrinkage 1 all components have the same covariance; with 0 they have separate ones, which
+    may fit noise and outliers. Fitted by the EM algorithm of
     :class:`~sklearn.mixture.GaussianMixture` with `covariance_type="full"`.
 
     Parameters
@@ -57,20 +57,20 @@ class ShrunkMixture(GaussianMixture):
     n_components : int, default=8
         Number of components.
     shrinkage : float, default=1/3
-        Weight of the common covariance in that of every component, in [0, 1].
+        Weight of the common covariance, in [0, 1].
     max_iter : int, default=200
         Maximum number of EM iterations.
     tol : float, default=1e-4
-        EM ends when the mean log-density of the samples changes by less.
+        EM stops when the mean log-density of the samples changes by less.
     random_state : int, RandomState instance or None, default=None
-        Seeds k-means, whose best of 10 starts initializes EM.
+        Seed of k-means, whose best of 10 initializations starts EM.
 
     Attributes
     ----------
     used_ : ndarray of shape (n_features,)
-        True for the features that densities are of: those with at least a 100,000th of the largest
-        variance, which the ridge on the covariances would drown otherwise. Of the others, all
-        components have the same mean and variance.
+        Mask of the features in the densities: those with at least 1e-5 of the largest variance.
+        The ridge on the covariances would dominate the others; all components share their mean
+        and variance.
     weights_, means_, covariances_, precisions_cholesky_, converged_, n_iter_, ...
         As in :class:`~sklearn.mixture.GaussianMixture`.
 
@@ -84,7 +84,7 @@ class ShrunkMixture(GaussianMixture):
         **GaussianMixture._parameter_constraints,
         "shrinkage": [Interval(Real, 0, 1, closed="both")],
     }
-    # Parameters of GaussianMixture that are fixed here.
+    # Fixed parameters of GaussianMixture.
     covariance_type, init_params, n_init, warm_start = "full", "kmeans", 1, False
     weights_init = means_init = precisions_init = None
     verbose, verbose_interval = 0, 10
@@ -114,7 +114,7 @@ class ShrunkMixture(GaussianMixture):
         self._maximize(X, np.exp(log_resp, dtype=np.float64))
 
     def _maximize(self, X: np.ndarray, shares: np.ndarray) -> None:
-        """Set the parameters to those of the shares (n_samples, n_components) of `X`."""
+        """Set the parameters from the responsibilities (n_samples, n_components)."""
         x, unused = X.astype(np.float64), ~self.used_
         sizes = shares.sum(0) + 1e-9
         self.weights_ = sizes / sizes.sum()
@@ -131,7 +131,7 @@ class ShrunkMixture(GaussianMixture):
         self.precisions_cholesky_ = roots.swapaxes(1, 2)
 
     def _estimate_weighted_log_prob(self, X: np.ndarray, **_: Any) -> np.ndarray:
-        # In the precision of X, as the densities are.
+        # In the dtype of X.
         return self._estimate_log_prob(X) + np.log(self.weights_).astype(X.dtype)
 
     def _estimate_log_prob(self, X: np.ndarray, **_: Any) -> np.ndarray:

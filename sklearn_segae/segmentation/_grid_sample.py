@@ -1,4 +1,4 @@
-"""Wide and narrow codes of a grid of places in random tiles."""
+"""Sample of wide and narrow codes on grids in random tiles."""
 
 from __future__ import annotations
 
@@ -14,24 +14,18 @@ from ..encoding._pooling import normalized_patches, pool_radius
 from ..imaging._label_maps import find_boundaries
 from ..imaging._pixel_sampling import random_tiles
 
-GRID = 0.25  # poolings between the places that are looked at
+GRID = 0.25  # grid spacing in units of `pooling`
 
 
 class GridSample:
-    """Wide and narrow codes of a grid of places in random tiles of the images.
+    """Sample wide and narrow codes on grids in random tiles of images (H, W, C).
 
-    Parameters
-    ----------
-    encoder : PixelEncoder
-        A fitted one, with `codes_.has_narrow`.
-    images : list of ndarray of shape (H, W, C)
-    rng : numpy.random.Generator
-        Chooses the tiles, as many as a bounded number of pixels asks for.
+    The number of tiles is limited by a number of pixels. `encoder` must have `codes_.has_narrow`.
 
     Attributes
     ----------
     codes : ndarray of shape (n_places, n_wide + n_narrow)
-    wide, narrow : views of its columns
+    wide, narrow : views of columns of `codes`
     """
 
     def __init__(
@@ -50,7 +44,7 @@ class GridSample:
         return len(self.codes)
 
     def patches(self, size: int) -> np.ndarray:
-        """Return square patches (n_places, size**2), local brightness and contrast taken away."""
+        """Return square patches (n_places, size**2) with normalized brightness and contrast."""
         sigma = 2 * self.pooling
         reader = TileReader(self.encoder.net_.module_, self.encoder.scale_)
         function = partial(normalized_patches, sigma=sigma, size=size, step=self.step)
@@ -59,7 +53,7 @@ class GridSample:
         return np.concatenate([m.reshape(-1, size**2) for m in maps])
 
     def away_from_borders(self, labels: np.ndarray) -> np.ndarray:
-        """Return how far every place is from a border between `labels` (n_places,), in poolings."""
+        """Return distances from borders between `labels` (n_places,), in units of `pooling`."""
         ends = np.cumsum([height * width for height, width in self.shapes])
         parts = np.split(labels, ends[:-1])
         away = [_away(p.reshape(s)).ravel() for p, s in zip(parts, self.shapes, strict=True)]
@@ -67,12 +61,12 @@ class GridSample:
 
 
 def grid_step(pooling: float) -> int:
-    """Return how many pixels apart codes are looked at, which are smooth."""
+    """Return the grid spacing in pixels."""
     return max(1, int(GRID * pooling))
 
 
 def _away(labels: np.ndarray) -> np.ndarray:
-    """Distance to the nearest pixel at a border, on whichever side; inf where there is none."""
+    """Return the distance to the nearest border pixel on either side; inf without borders."""
     edge = find_boundaries(labels)
     edge[1:] |= labels[1:] != labels[:-1]
     edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]

@@ -1,4 +1,4 @@
-"""From the codes of pixels to label maps."""
+"""PixelLabeler: codes of pixels to label maps."""
 
 from __future__ import annotations
 
@@ -24,35 +24,34 @@ from ._targets import Targets
 from ._uncertainty import MEASURES
 
 ANYHOW = TileRequest()
-Step = Callable[[np.ndarray], np.ndarray]  # rows of a tile to rows
+Step = Callable[[np.ndarray], np.ndarray]  # maps rows of a tile to rows
 
 
 class PixelLabeler:
-    """What follows the encoder.
+    """Label pixels by their codes.
 
     Parameters
     ----------
     encoder : TileEncoder
-        A fitted one.
+        Fitted.
     estimator : Adapter or MultiStartKMeans
-        To be fitted to codes.
+        Fitted to codes.
     n_segments : int or "auto"
-        Set where a clusterer left its own number at the default.
+        Replaces a default number of clusters.
     refine : bool
-        Whether borders are refined; needs an encoder with `sharpens`.
+        Whether to refine borders; needs `encoder.has_narrow`.
     n_pixels : int
-        Most pixels that the estimator is fitted to.
+        Maximum number of random pixels to which the estimator is fitted.
     rng : numpy.random.Generator
-        Chooses them.
 
     Attributes
     ----------
     refiner : BoundaryRefiner or None
-        Labels pixels in place of the estimator, where borders are refined.
+        With refined borders, labels pixels instead of the estimator.
     classes : SegmentClasses or None
-        What segments stand for, after `assign_classes`.
+        Classes of the segments, after `assign_classes`.
     n_codes : int
-        Length of the codes.
+        Number of components of the codes.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class PixelLabeler:
         self.classes: SegmentClasses | None = None
 
     def fit_clusterer(self, images: Sequence[np.ndarray]) -> Self:
-        """Fit to a sample of all pixels."""
+        """Fit to a random sample of the pixels."""
         survey = self._survey(images)
         codes = self._sample(images, survey)
         self.n_codes = codes.shape[1]
@@ -90,7 +89,7 @@ class PixelLabeler:
         return self._fit_refiner(survey)
 
     def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets) -> Self:
-        """Fit to labeled pixels, and if it can use them to others as well."""
+        """Fit to labeled pixels, and also to unlabeled ones if the estimator uses them."""
         uses_unlabeled = self.estimator.uses_unlabeled
         n_most = self._n_affordable // (2 if uses_unlabeled else 1)
         chosen = choose_labeled(targets.maps, targets.known, n_most, self.rng)
@@ -107,14 +106,14 @@ class PixelLabeler:
     def fine_tune(
         self, images: Sequence[np.ndarray], targets: Targets, strength: float, seed: int
     ) -> None:
-        """Train a fitted head and its encoder on together."""
+        """Train the fitted head and encoder jointly."""
         head = self.estimator.estimator
         self.encoder, head = fine_tune(self.encoder, head, images, targets, strength, seed)
         self.estimator = adapt(head)
 
     def assign_classes(self, images: Sequence[np.ndarray], targets: Targets) -> None:
-        """Give the segments of a clusterer the classes of the labeled pixels of images."""
-        without = copy.copy(self)  # should this fail, the old classes stay
+        """Assign classes to segments by the labeled pixels of images."""
+        without = copy.copy(self)  # on errors, the old classes are kept
         without.classes = None
         self.classes = without._find_classes(images, targets)
 
@@ -129,7 +128,7 @@ class PixelLabeler:
         return assign_classes(segments, centers, pick(maps, labeled), y, weight)
 
     def label_map(self, image: np.ndarray, request: TileRequest = ANYHOW, min_size: int = 0) -> Any:
-        """(H, W, C) -> (H, W), patches of fewer than `min_size` pixels merged."""
+        """Return the labels (H, W) of an image; merge regions smaller than `min_size`."""
         if self.refiner is None:
             labels = self._map(self._used_codes, image, [self.labels_of], request)
         else:
@@ -140,15 +139,15 @@ class PixelLabeler:
         return merge_small_regions(labels, min_size) if min_size else labels
 
     def probability_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
-        """(H, W, C) -> (H, W, k), in the order of the labels."""
+        """Return probabilities (H, W, k) for an image, in the order of the labels."""
         return self._map(self.probabilities, image, [], request)
 
     def uncertainty_map(self, image: np.ndarray, request: TileRequest, measure: str) -> Any:
-        """(H, W, C) -> (H, W), a measure of `_uncertainty.MEASURES`."""
+        """Return the uncertainty (H, W) for an image, by a measure of `MEASURES`."""
         return self._map(self.probabilities, image, [MEASURES[measure]], request)
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """(h, w, k), how likely every segment is at the pixels of a tile."""
+        """Return probabilities (h, w, k) for the pixels of a tile."""
         if self.refiner is None:
             codes = self._used_codes(image, tile)
             found = self.estimator.predict_proba(codes.reshape(-1, codes.shape[2]))
@@ -159,26 +158,26 @@ class PixelLabeler:
         return found if self.classes is None else self.classes.gather(found)
 
     def labels_of(self, codes: np.ndarray) -> np.ndarray:
-        """Return the labels (n,) of codes (n, F), without looking at borders."""
+        """Return the labels (n,) of codes (n, F), without border refinement."""
         labels = self.estimator.predict(codes)
         return labels if self.classes is None else self.classes.of(labels)
 
     def decision_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
-        """(H, W, C) -> (H, W) or (H, W, k)."""
+        """Return the decision function (H, W) or (H, W, k) for an image."""
         return self._map(
             self.encoder.encode_tile, image, [self.estimator.decision_function], request
         )
 
     def code_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
-        """(H, W, C) -> (H, W, F)."""
+        """Return the codes (H, W, F) of an image."""
         return self._map(self.encoder.encode_tile, image, [], request)
 
     def cost(self, image: np.ndarray) -> TileCost:
-        """Return what a tile of an image takes."""
+        """Return the memory and the halo of a tile."""
         halo, padded, inner = self.encoder.cost(image)
         if self.refiner is not None:
             halo += self.refiner.halo
-        # Codes and what the estimator makes of them, in float64, and again on their way.
+        # Codes and output of the estimator in float64, with temporary copies.
         inner += 8 * (3 * self.n_codes + 4 * len(self.segments))
         return TileCost(halo, padded, inner)
 
@@ -189,19 +188,19 @@ class PixelLabeler:
         steps: Sequence[Step],
         request: TileRequest,
     ) -> Any:
-        """Take the codes of every tile through all steps, in tiles that memory has room for."""
+        """Apply all steps to the codes of each tile; memory limits the tile size."""
         function = partial(reduce, _apply, steps)
         return map_tiles(encode, image, function, self.cost(image), request)
 
     def score(self, images: Sequence[np.ndarray]) -> float:
-        """Return the estimator's own score on a sample of the pixels, the same every time."""
+        """Return the score of the estimator on a fixed random sample of the pixels."""
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
         return self.estimator.score(gather(self._used_codes, images, chosen))
 
     def _unlabeled(
         self, images: Sequence[np.ndarray], targets: Targets, n_labeled: int
     ) -> np.ndarray:
-        """Return codes of pixels without a label, as many as there is room for."""
+        """Return codes of unlabeled pixels, up to the maximum number of pixels."""
         chosen = choose_pixels(images, self._n_affordable - n_labeled, self.rng)
         masks = zip(chosen, targets.unlabeled, strict=True)
         chosen = [c[unlabeled.ravel()[c]] for c, unlabeled in masks]
@@ -213,7 +212,7 @@ class PixelLabeler:
         return GridSample(self.encoder, images, self.rng) if self.refine else None
 
     def _sample(self, images: Sequence[np.ndarray], survey: GridSample | None) -> np.ndarray:
-        """Return codes of pixels at random, few of them for clusterers of quadratic cost."""
+        """Return codes of random pixels, fewer for clusterers with quadratic cost."""
         n_pixels = self._n_affordable
         if survey is not None:
             return survey.wide[self.rng.permutation(len(survey))[:n_pixels]]
@@ -221,7 +220,7 @@ class PixelLabeler:
 
     @property
     def _n_affordable(self) -> int:
-        """How many pixels the estimator is fitted to at most."""
+        """Maximum number of pixels to which the estimator is fitted."""
         return min(self.n_pixels, self.estimator.n_most or self.n_pixels)
 
     def _fit_refiner(self, survey: GridSample | None) -> Self:
@@ -235,11 +234,11 @@ class PixelLabeler:
         return int(self.rng.integers(2**31))
 
     def _used_codes(self, image: np.ndarray, tile: Tile) -> np.ndarray:
-        """Return the codes of a tile, as far as the estimator looks at them."""
+        """Return the codes of a tile that the estimator uses."""
         return self.encoder.encode_tile(image, tile, used=self.estimator.used)
 
     def _among_all(self, columns: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Put the columns of the segments that borders were refined for among all."""
+        """Insert the columns of the refined segments into columns for all segments."""
         n_segments = len(self.segments)
         everything = np.zeros((*probabilities.shape[:-1], n_segments), np.float32)
         everything[..., columns] = probabilities
@@ -247,7 +246,7 @@ class PixelLabeler:
 
     @property
     def segments(self) -> np.ndarray:
-        """The labels that the estimator may give, sorted."""
+        """Possible labels of the estimator, sorted."""
         return self.estimator.classes_
 
 

@@ -1,4 +1,4 @@
-"""PixelHead: a small network that classifies codes."""
+"""PixelHead: a small neural network that classifies codes."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from ..training._train import train
 class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     """Classify rows, such as the codes of pixels, with a small dense network.
 
-    The last step of an :class:`AESegmenter` that learns from labels; there, `fine_tune` lets it
-    teach the encoder, too. All rows are one batch in float64 (float32 on MPS), so that a row with
-    weight 2 counts as two, and the order of the rows does not matter.
+    A classifier for :class:`AESegmenter`, where `fine_tune` trains it jointly with the encoder. All
+    rows form one batch in float64 (float32 on MPS): a row with weight 2 counts as two rows, and
+    the order of the rows does not matter.
 
     Parameters
     ----------
     hidden_layer_sizes : sequence of int, default=(64,)
         Units of the hidden layers; empty for multinomial logistic regression.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
-        Of the hidden layers.
+        Activation function of the hidden layers.
     alpha : float, default=1e-3
-        Weight of the squared norm of the weights in the loss, >= 0 (L2 regularization).
+        Strength of the L2 regularization, >= 0.
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
     max_epochs : int, default=200
-        Steps at most, each over all rows.
+        Maximum number of steps, each with all rows.
     {training_parameters}
 
     Attributes
@@ -54,7 +54,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         Sorted labels.
     {training_attributes}
     scale_ : ndarray of shape (2, `n_features_in_`)
-        Mean and standard deviation of every feature, which the net sees standardized.
+        Mean and standard deviation of each feature, used to standardize the input of the net.
     n_features_in_ : int
         Number of features.
 
@@ -103,15 +103,15 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn to tell the classes of `y` apart.
+        """Fit the network to labeled rows.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
         y : array of shape (n_samples,)
-            Labels of any kind.
+            Class labels.
         sample_weight : array of shape (n_samples,), default=None
-            How often every row counts.
+            Weights of the rows, >= 0.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return the logits of the classes; for two classes their difference.
+        """Return the logits of the classes; for two classes, their difference.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         return torch.softmax(torch.from_numpy(self._logits(X)), 1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the likeliest class of every row.
+        """Return the most likely class of each row.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
 
 
 class Classification:
-    """Cross-entropy of the classes that travel as the last column of a batch, plus the decay."""
+    """Cross-entropy plus L2 regularization; the last column of a batch holds the classes."""
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
@@ -207,7 +207,7 @@ class Classification:
 
 
 def weigh_classes(class_weight: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the weight of the class of every row; "balanced" classes weigh the same in total."""
+    """Return the class weight of each row; "balanced" gives all classes the same total weight."""
     if class_weight != "balanced":
         return compute_sample_weight(class_weight, y)
     _, indices = np.unique(y, return_inverse=True)
@@ -216,7 +216,7 @@ def weigh_classes(class_weight: Any, y: np.ndarray, weight: np.ndarray) -> np.nd
 
 
 def number_format(device: str) -> torch.dtype:
-    """Return float64, or what comes nearest on the device."""
+    """Return float64, or float32 on MPS."""
     return torch.float32 if device.startswith("mps") else torch.float64
 
 

@@ -1,4 +1,4 @@
-"""What the parameters of an AESegmenter come to: which encoder, which labelers, what is refused."""
+"""Parameter checks of AESegmenter, and construction of its encoder and labelers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ._targets import Targets
 
 
 def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
-    """Return whether there is a classifier; raise an error for what does not go together."""
+    """Return whether the estimator is a classifier; raise an error for inconsistent parameters."""
     encoder, estimator = segmenter.encoder, segmenter.estimator
     _check_are_estimators(encoder=encoder, estimator=estimator)
     if segmenter.patch_size % 2 == 0:
@@ -33,7 +33,7 @@ def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
             f"patch_size={segmenter.patch_size} is even, but a patch has a pixel in its middle. "
             f"Pass {segmenter.patch_size - 1} or {segmenter.patch_size + 1}."
         )
-    to_bytes(segmenter.max_memory)  # refuses what it cannot read, before any work is done
+    to_bytes(segmenter.max_memory)  # validates early
     supervised = is_supervised(estimator)
     if supervised and segmenter.scope == "image":
         raise ValueError(
@@ -56,7 +56,7 @@ def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
 
 
 def _check_are_estimators(encoder: Any, estimator: Any) -> None:
-    """Raise an error for classes in place of instances, and for estimators without labels."""
+    """Raise an error for classes instead of instances, and for estimators without labels."""
     for name, value in (("encoder", encoder), ("estimator", estimator)):
         if isinstance(value, type):
             raise TypeError(
@@ -73,16 +73,16 @@ def _check_are_estimators(encoder: Any, estimator: Any) -> None:
 
 
 def default_encoder(supervised: bool, verbose: int = 0) -> PixelEncoder:
-    """Return what `encoder=None` stands for."""
+    """Return the encoder for `encoder=None`."""
     if not supervised:
         return PixelEncoder(verbose=verbose)
-    # Classifiers choose for themselves among all there is. Much of it needs no training, so that
-    # this is short; and with few labels, more components are more to be misled by.
+    # Classifiers select among the features. Training is short, since many of them need none; few
+    # components limit overfitting to few labels.
     return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3, verbose=verbose)
 
 
 def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> Any:
-    """Return the encoder of a segmenter, fitted to a batch."""
+    """Return the encoder of a segmenter, fitted to a batch of images."""
     patch_size = 1 if batch.is_rows else segmenter.patch_size
     encoder = segmenter.encoder
     if encoder == "passthrough":
@@ -95,7 +95,7 @@ def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> 
     on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
     memory = check_memory(None if on_disk else segmenter.memory)
     if isinstance(encoder, PixelEncoder):
-        # Who listens has no part in what is learnt, nor in the name it is cached under.
+        # Callbacks do not influence the fit, so they are not part of the cache key.
         fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
         return fit(encoder, batch.images[0].rows if batch.is_rows else batch.images, task)
     fit = memory.cache(fit_row_encoder)
@@ -109,7 +109,7 @@ def _fit_pixel_encoder(encoder: PixelEncoder, X: Any, task: FitTask) -> PixelEnc
 
 
 def _frozen_encoder(encoder: Any, batch: ImageBatch, patch_size: int) -> TileEncoder:
-    """Return a fitted encoder as it is, if it fits the batch."""
+    """Return a fitted encoder; raise an error if it does not match the batch."""
     check_is_fitted(encoder)
     if not isinstance(encoder, PixelEncoder):
         return PatchEncoder(encoder, patch_size)
@@ -127,7 +127,7 @@ def _frozen_encoder(encoder: Any, batch: ImageBatch, patch_size: int) -> TileEnc
 def fit_labelers(
     segmenter: Any, encoder: Any, images: list[np.ndarray], targets: Targets | None, seed: int
 ) -> list[PixelLabeler]:
-    """Return what labels each image: one labeler for all, or with scope "image" one for each."""
+    """Return a labeler for each image, the same for all unless the scope is "image"."""
     if targets is not None:
         labeler = _labeler(segmenter, encoder, seed).fit_classifier(images, targets)
         if segmenter.fine_tune:
@@ -141,7 +141,7 @@ def fit_labelers(
 
 
 def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
-    """Return what follows the encoder, not yet fitted; equal seeds, equal choices."""
+    """Return an unfitted labeler."""
     refines = _refines(segmenter, encoder)
     return PixelLabeler(
         encoder,
@@ -154,18 +154,18 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
 
 
 def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any:
-    """Return what is to be fitted to codes."""
+    """Return the adapter of the unfitted estimator."""
     if estimator is not None:
         return adapt(seeded_clone(named(estimator), seed))
     if refines:
         return MultiStartKMeans()
-    # Colors of segments differ in spread; whitened codes are many.
+    # Variances of colors differ between segments; whitened codes have many dimensions.
     colors = getattr(encoder, "features_", None) == "intensity"
     return adapt(seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), seed))
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:
-    """Return whether borders are to be refined."""
+    """Return whether to refine borders."""
     if segmenter.refine is True and not encoder.has_narrow:
         raise ValueError(
             "refine=True needs codes of narrower pooling, which only a PixelEncoder with "

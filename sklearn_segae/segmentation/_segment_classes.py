@@ -1,4 +1,4 @@
-"""Classes for segments that were found without labels, by majority vote."""
+"""Assign classes to segments by majority vote of labeled pixels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 
 class SegmentClasses(NamedTuple):
-    """The class of every segment."""
+    """Classes of the segments."""
 
-    segments: np.ndarray  # (n,) sorted
-    classes: np.ndarray  # (n,), the class that each of them stands for
+    segments: np.ndarray  # (n,), sorted
+    classes: np.ndarray  # (n,)
 
     def of(self, labels: np.ndarray) -> np.ndarray:
         """Return the classes of a map of segments."""
         return self.classes[np.searchsorted(self.segments, labels)]
 
     def gather(self, probabilities: np.ndarray) -> np.ndarray:
-        """Add up the columns (..., n) of segments that stand for one class, in sorted order."""
+        """Sum the columns (..., n) of segments with the same class; return in sorted order."""
         stands_for = self.classes[:, None] == np.unique(self.classes)
         return probabilities @ stands_for.astype(probabilities.dtype)
 
@@ -30,18 +30,18 @@ def assign_classes(
     y: np.ndarray,
     weight: np.ndarray | None = None,
 ) -> SegmentClasses:
-    """Give every segment the class that most of its labeled pixels have.
+    """Assign the majority class of its labeled pixels to each segment.
 
-    A segment without a labeled pixel takes the name of the named segment whose center is nearest.
+    A segment without labeled pixels gets the class of the labeled segment with the nearest center.
 
     Parameters
     ----------
     segments : ndarray of shape (n,)
-        All that there are, sorted.
+        All segments, sorted.
     centers : ndarray of shape (n, F)
-        Their mean codes, scaled alike.
+        Standardized mean codes of the segments.
     labels, y, weight : ndarray of shape (m,)
-        Segment and class of the labeled pixels, and how often each of them counts.
+        Segments, classes and weights of the labeled pixels.
     """
     values, y = np.unique(y, return_inverse=True)
     votes = np.zeros((len(segments), len(values)))
@@ -54,7 +54,7 @@ def assign_classes(
 
 
 def segment_centers(codes: np.ndarray, labels: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Return the mean codes of segments, scaled to unit spread; that of all where one has none."""
+    """Return the mean standardized codes of segments; 0 for segments without pixels."""
     codes = (codes - codes.mean(0)) / (codes.std(0) + 1e-12)
     members = labels == segments[:, None]
     return (members @ codes) / np.maximum(members.sum(1, keepdims=True), 1)

@@ -1,4 +1,4 @@
-"""AESegmenter: images to feature maps to label maps."""
+"""AESegmenter: segmentation by an encoder and a clusterer or classifier."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from ._uncertainty import MEASURES
 
 
 def _can(method: str) -> Callable[[Any], bool]:
-    """Return a function that tells whether the estimator of a segmenter has a method."""
+    """Return a function that checks whether the estimator of a segmenter has a method."""
     return lambda segmenter: hasattr(segmenter._adapter, method)
 
 
@@ -55,84 +55,82 @@ class AESegmenter(
     Parameters
     ----------
     n_segments : int or "auto", default=8
-        Number of segments. "auto" is 2 to 12, the number at which the variance within clusters
-        drops most (jump method [1]_); see `n_segments_`. It sets `n_clusters` (or, of a mixture,
-        `n_components`) of a clusterer that was left at its default; a classifier has its classes
-        from `y`.
+        Number of segments. "auto" selects 2 to 12 by the jump method [1]_; see `n_segments_`. Sets
+        `n_clusters` (`n_components` of mixtures) of a clusterer if that has its default value.
+        Classifiers ignore it.
     encoder : estimator, "passthrough" or None, default=None
         None is :class:`PixelEncoder` with its defaults, or for classifiers
         `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer
-        gets the patch around a pixel as one row; "passthrough" uses the pixel itself. The content
-        of a :class:`~sklearn.frozen.FrozenEstimator` is used without training, on normalized
-        images; pass `normalize="dataset"` if it was fitted to images that are not.
+        is applied to the patch around each pixel as one row; "passthrough" uses the pixel itself. A
+        :class:`~sklearn.frozen.FrozenEstimator` is not trained. It gets normalized images; set
+        `normalize="dataset"` if it was fitted to other ones.
     estimator : estimator, str or None, default=None
         A clusterer or mixture ignores `y`. None is a Gaussian mixture with shrunk covariances if
-        the encoder's `features_` is "intensity", else k-means from twenty starts; if borders are
-        refined, the optimum with the shortest description length [2]_ is chosen. A clusterer
-        without `predict` partitions 2,000 pixels, and every other pixel joins the segment of the
-        nearest code. A classifier is fitted to the labeled pixels of `y`; those of
-        :mod:`sklearn.semi_supervised` get unlabeled pixels too, at least half of `n_fit_pixels`
+        the encoder's `features_` is "intensity", else k-means with 20 initializations; if borders
+        are refined, the solution with the shortest description length [2]_ is used. A clusterer
+        without `predict` is fitted to 2,000 pixels; other pixels get the label of the nearest code.
+        A classifier is fitted to the labeled pixels of `y`. Semi-supervised ones (of
+        :mod:`sklearn.semi_supervised`) also use unlabeled pixels, at least half of `n_fit_pixels`
         (of 2,000 for label propagation). Names are "head" (a :class:`PixelHead`), "trees",
         "forest", "boosting", "logistic", "kmeans" and "mixture" (of scikit-learn).
     scope : {"dataset", "image"}, default="dataset"
-        "dataset": a label means the same in every image. "image": the encoder's network is trained
-        on all images, but each image is projected and clustered on its own, also in `predict`, so
-        that labels cannot be compared across images; clusterers only.
+        "dataset": labels have the same meaning in all images. "image": the network is trained on
+        all images, but the codes of each image are projected and clustered separately, also in
+        `predict`. Labels are not comparable across images. Clusterers only.
     normalize : {"image", "dataset"}, default="image"
-        "image" maps every channel of an image from its own range to [0, 1], for images of unlike
-        illumination; a range counts as at least a quarter of the typical one. "dataset" keeps
-        differences between images, for calibrated values. Rows are never changed.
+        "image" scales each channel of each image from its range to [0, 1], for images with
+        different illumination; ranges count as at least a quarter of the typical one. "dataset"
+        keeps differences between images, for calibrated values. Rows are not normalized.
     patch_size : int, default=9
-        Side in pixels, odd, of the patches that a transformer of rows gets.
+        Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
-        Maximum number of random pixels that the estimator is fitted to.
+        Maximum number of random pixels to which the estimator is fitted.
     refine : bool or "auto", default="auto"
-        Refine borders: a discriminant analysis of codes of narrower pooling, fitted to pixels well
-        inside the segments, labels all pixels. Needs a :class:`PixelEncoder` with features
-        "texture" and `pooling` above 0. "auto": where possible, except for classifiers.
+        Whether to refine borders: a linear discriminant analysis on codes with narrower pooling,
+        fitted to pixels well inside the segments, labels all pixels. Needs a :class:`PixelEncoder`
+        with features "texture" and `pooling` > 0. "auto": if possible, except for classifiers.
     fine_tune : bool, default=False
-        Train the head through the encoder's network: the cross-entropy of the labeled pixels, plus
-        `unsupervised_weight` times what the encoder minimizes, on all images. Needs images, a
-        :class:`PixelEncoder` and the estimator "head" or a :class:`PixelHead`. False leaves the
-        encoder as it was learnt without labels.
+        Whether to train the head and the encoder's network jointly. The loss is the cross-entropy
+        of the labeled pixels plus `unsupervised_weight` times the loss of the encoder on all
+        images. Needs images, a :class:`PixelEncoder` and the estimator "head" or a
+        :class:`PixelHead`. With False, the encoder is trained without labels.
     unsupervised_weight : float, default=1.0
-        Weight of the encoder's own loss if `fine_tune`, >= 0. 0 leaves the images without labels
-        out.
+        Weight of the encoder's loss if `fine_tune`, >= 0. With 0, unlabeled images are not used.
     min_size : int, default=0
-        Connected regions of fewer pixels are merged with a neighbor. 0 keeps all.
+        Connected regions with fewer pixels are merged with a neighboring region.
     ignore_label : int, sequence of int or None, default=None
-        Labels in `y` whose pixels are left out of the fit, such as 0 or 255. Pixels with -1 are
-        always unlabeled: only semi-supervised estimators are fitted to these.
+        Labels in `y` to exclude from the fit, such as 0 or 255. Pixels with label -1 are
+        unlabeled; only semi-supervised estimators use them.
     memory : str, joblib.Memory or None, default=None
         Cache of fitted encoders: a search over `n_segments` or `estimator__*` trains each encoder
-        once. Set `random_state` too. Not used for images on disk.
+        once. Needs a fixed `random_state`. Not used for images on disk.
     max_memory : int or str, default="1GiB"
-        Memory of `predict` and `transform`, in bytes or with a unit, besides input and output;
-        it decides the size of tiles. Codes are the same to rounding.
+        Memory for `predict` and `transform` besides input and output, in bytes or with a unit.
+        Sets the tile size; codes do not depend on it, up to rounding.
     random_state : int, RandomState instance or None, default=None
-        Seeds the encoder and the estimator, where theirs is None, and the choice of pixels.
+        Seed for sampling pixels, and for encoder and estimator if their `random_state` is None.
     verbose : int, default=0
-        1 prints a line an epoch while the default encoder trains.
+        1 prints one line per epoch while the default encoder trains.
 
     Attributes
     ----------
     labeler_ : PixelLabeler
-        Encoder, estimator and refinement together; with scope "image", of the last fitted image.
+        Encoder, estimator and refinement; with scope "image", of the last fitted image.
     encoder_ : estimator
-        The fitted encoder; with scope "image", its codes are those of the last fitted image.
+        The fitted encoder; with scope "image", with the codes of the last fitted image.
     estimator_ : estimator
         The fitted clusterer or classifier; with scope "image", that of the last fitted image.
     n_segments_ : int or list of int
-        Number of segments; with scope "image" of every fitted image. Clusterers only.
+        Number of segments; with scope "image", of each fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-        Label maps of the fitted images, int32; clusterers only. They hold segments, not classes.
-        Not there if images on disk have more than 16 million pixels: call `predict`.
+        Label maps of the fitted images, int32; segments, not classes. Clusterers only. Not set
+        for images on disk with more than 16 million pixels; use `predict`.
     classes_ : ndarray
-        Labels that occurred in `y`; classifiers, and clusterers whose segments have names.
+        Labels in `y`; classifiers, and clusterers after `assign_classes`.
     segment_classes_ : ndarray of shape (`n_segments_`,)
-        The class that every segment stands for, after `assign_classes`.
+        The class of each segment, after `assign_classes`.
     typical_range_ : ndarray of shape (`n_features_in_`,)
-        Median over the fitted images of the range of every channel; images only.
+        Median range of each channel over the fitted images; images only.
     n_features_in_ : int
         Number of channels.
 
@@ -217,7 +215,7 @@ class AESegmenter(
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the encoder from all of `X`, then the estimator from a sample of the pixels.
+        """Fit the encoder to all of `X`, then the estimator to a sample of the pixels.
 
         Parameters
         ----------
@@ -225,9 +223,9 @@ class AESegmenter(
 (n_samples, n_features)
             A stack of images, images of different sizes, or rows (pixels x bands).
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
-            Needed by a classifier, ignored by a clusterer.
+            Required by classifiers, ignored by clusterers.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
-            How much every labeled pixel counts, >= 0; for classifiers that take it.
+            Weights of the labeled pixels, >= 0; for classifiers with `sample_weight`.
 
         Returns
         -------
@@ -259,7 +257,7 @@ class AESegmenter(
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
-        """Fit, and return the label maps of the same images.
+        """Fit to images and return their label maps.
 
         Parameters
         ----------
@@ -278,32 +276,31 @@ class AESegmenter(
         Parameters
         ----------
         X : as in `fit`; images may have any size
-            What is not in memory (a memory map, zarr, HDF5) is read tile by tile.
+            Images on disk (memory maps, zarr, HDF5) are read tile by tile.
         out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
-            Where label maps of images are put, tile by tile. Needs `min_size=0`.
+            Output for label maps of images, written tile by tile. Needs `min_size=0`.
 
         Returns
         -------
         labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-            In the container that `X` came in, int32: segments 0 to n_segments - 1, or the
-            classes as they were given. `out`, if that was given; lazy if `X` is a dask array.
+            In the container type of `X`: segments 0 to n_segments - 1 as int32, or classes. `out`,
+            if given; lazy if `X` is a dask array.
         """
         check_is_fitted(self)
         if self.min_size and (out is not None or is_dask(X)):
             raise ValueError(
-                f"min_size={self.min_size} looks at a whole label map, but this one is made tile "
+                f"min_size={self.min_size} needs a whole label map, but this one is computed tile "
                 "by tile. Pass min_size=0, or an X in memory and no out."
             )
         return self._map(X, "label_map", out, LABELS, min_size=0 if self.rows_ else self.min_size)
 
     @available_if(_can("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
-        """Return how likely each segment is for every pixel.
+        """Return the probability of each segment or class at each pixel.
 
-        The estimator's own probabilities. For k-means, those of the mixture that it is the limit
-        of: equal weights, and Gaussians with one variance, the mean within segments. Where borders
-        are refined, those of the discriminant analysis. Where segments have names, a class has
-        the sum of its segments.
+        For k-means, that of a Gaussian mixture with equal weights and one spherical variance, the
+        mean within segments. With refined borders, that of the discriminant analysis. After
+        `assign_classes`, the probability of a class is the sum over its segments.
 
         Parameters
         ----------
@@ -312,13 +309,13 @@ class AESegmenter(
         Returns
         -------
         probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            In the order of the labels, or of `classes_`; sums to 1.
+            In the order of the labels or of `classes_`; sums to 1.
         """
         return self._map(X, "probability_map")
 
     @available_if(_can("decision_function"))
     def decision_function(self, X: Any) -> Any:
-        """Return the estimator's decision function of the code of every pixel.
+        """Return the decision function of the estimator at each pixel.
 
         Parameters
         ----------
@@ -327,23 +324,23 @@ class AESegmenter(
         Returns
         -------
         scores : array (n, H, W[, k]), list of arrays (H, W[, k]), or array (n_samples[, k])
-            One score for two classes, else one for each of `classes_`.
+            One score for two classes, else one per class.
         """
         return self._map(X, "decision_map")
 
     @available_if(_can("predict_proba"))
     def uncertainty(self, X: Any, *, measure: str = "entropy") -> Any:
-        """Return how uncertain the label of every pixel is: where to label next.
+        """Return the uncertainty of the label of each pixel, for active learning [1]_.
 
-        Computed from `predict_proba` [1]_: high between classes that are alike, not for things
-        that the estimator never saw.
+        Computed from `predict_proba`. High between similar classes, not for objects that are
+        missing from the training data.
 
         Parameters
         ----------
         X : as in `fit`
         measure : {"entropy", "margin", "least_confidence"}, default="entropy"
-            Entropy, one minus the margin between the two largest probabilities, or one minus the
-            largest; all scaled from 0 (certain) to 1 (all classes equally likely).
+            Entropy, one minus the difference of the two largest probabilities, or one minus the
+            largest; scaled from 0 (certain) to 1 (all classes equally likely).
 
         Returns
         -------
@@ -359,36 +356,35 @@ class AESegmenter(
         return self._map(X, "uncertainty_map", measure=measure)
 
     def transform(self, X: Any, out: Any = None) -> Any:
-        """Encode every pixel.
+        """Return the codes of all pixels.
 
         Parameters
         ----------
         X : as in `fit`
         out : writable array-like (n, H, W, k) of floats, or list of these, default=None
-            Where codes of images are put, tile by tile.
+            Output for codes of images, written tile by tile.
 
         Returns
         -------
         codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            Feature maps.
         """
         return self._map(X, "code_map", out)
 
     def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Assign classes to the segments of a clusterer, by a few labeled pixels.
+        """Assign classes to the segments of a clusterer, from a few labeled pixels.
 
-        A segment gets the class of most of the labeled pixels in it; one without any that of the
-        segment whose mean code is nearest. From then on `predict` and `predict_proba` return
-        classes; several segments may stand for one. Another `fit` forgets the classes.
+        A segment gets the majority class of its labeled pixels. A segment without labeled pixels
+        gets the class of the labeled segment with the nearest mean code. Several segments may share
+        a class. `predict` and `predict_proba` then return classes, until the next `fit`.
 
         Parameters
         ----------
         X : as in `fit`
-            Images with labeled pixels, of the fit or not.
+            Images with labeled pixels; any images, not only fitted ones.
         y : label maps of the same sizes, or array (n_samples,) for rows
-            Pixels with -1 or an `ignore_label` play no role.
+            Pixels with label -1 or an `ignore_label` are ignored.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
-            How often every labeled pixel counts, >= 0.
+            Weights of the labeled pixels, >= 0.
 
         Returns
         -------
@@ -409,22 +405,21 @@ class AESegmenter(
         return self
 
     def region_tree(self, image: Any) -> RegionTree:
-        """Return all segmentations of one image into connected regions, coarse to fine.
+        """Return the hierarchy of segmentations of one image into connected regions.
 
-        Small regions join, weakest border first. The strength of a border is that of color
-        gradients, of how rarely the colors and codes of its two sides meet elsewhere in the image,
-        and of the eigenvectors of the graph of regions. Needs `scope="image"`.
+        Regions are merged, weakest border first. Border strength combines color gradients, how
+        rarely the colors and codes of both sides are adjacent elsewhere in the image, and the
+        eigenvectors of the region graph. Needs `scope="image"`.
 
         Parameters
         ----------
-        image : array (H, W) or (H, W, C)
-            Of any size.
+        image : array (H, W) or (H, W, C), of any size
 
         Returns
         -------
         tree : RegionTree
-            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` are label maps, `tree.contours()`
-            is the map of all borders.
+            `tree.cut(n_segments=12)` or `tree.cut(threshold=4)` is a label map, `tree.contours()`
+            the map of all borders.
         """
         check_is_fitted(self)
         if self._trees is None:
@@ -438,17 +433,16 @@ class AESegmenter(
 
     @available_if(_can("score"))
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the accuracy on labeled pixels, or the score of the clusterer on its codes.
+        """Return the accuracy on labeled pixels, or the `score` of the clusterer.
 
         Parameters
         ----------
-        X : as in `fit`
-        y : as in `fit`; ignored by a clusterer
+        X, y : as in `fit`
 
         Returns
         -------
         score : float
-            A clusterer's own `score`, on at most `n_fit_pixels` pixels.
+            For clusterers, computed from at most `n_fit_pixels` pixels.
         """
         batch = self.batch(X)
         labelers = self.labelers(batch)
@@ -475,7 +469,7 @@ class AESegmenter(
 
     @property
     def classes_(self) -> np.ndarray:
-        """Labels of `y`; classifiers, and clusterers whose segments have classes."""
+        """Labels in `y`; classifiers, and clusterers after `assign_classes`."""
         if self.labeler_.classes is not None:
             return np.unique(self.segment_classes_)
         if is_classifier(self.estimator_):
@@ -484,19 +478,19 @@ class AESegmenter(
 
     @property
     def segment_classes_(self) -> np.ndarray:
-        """The class that every segment stands for, after `assign_classes`."""
+        """The class of each segment, after `assign_classes`."""
         if self.labeler_.classes is None:
             raise AttributeError("segment_classes_ is not known. Call assign_classes first.")
         return self.labeler_.classes.classes
 
     def batch(self, X: Any) -> ImageBatch:
-        """Return images as the encoder sees them, (H, W, C) each; rows are one, a pixel wide."""
+        """Return images (H, W, C) as input for the encoder; rows are one image of width 1."""
         check_is_fitted(self)
         batch = check_batch(self, X, reset=False)
         return batch.normalized(self.typical_range_) if self._normalizes else batch
 
     def labelers(self, batch: ImageBatch) -> list[PixelLabeler]:
-        """Return what labels each image of a batch; with scope "image", fitted to it."""
+        """Return a labeler for each image of a batch; with scope "image", fitted to the image."""
         if self.scope == "dataset":
             return [self.labeler_] * len(batch)
         return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
@@ -512,7 +506,7 @@ class AESegmenter(
     def _map(
         self, X: Any, method: str, out: Any = None, kind: MapKind = CODES, **options: Any
     ) -> Any:
-        """Return the maps of a method of the labelers, in the container that `X` came in."""
+        """Return the maps of a method of the labelers, in the container type of `X`."""
         batch = self.batch(X)
         tail = () if kind is LABELS else (self._n_features_out,)
         models, max_memory = self.labelers(batch), to_bytes(self.max_memory)
@@ -526,7 +520,7 @@ class AESegmenter(
     def _describe_segments(
         self, batch: ImageBatch, labelers: list[PixelLabeler], supervised: bool
     ) -> None:
-        """Set what clusterers alone have: `n_segments_` and, if they fit into memory, `labels_`."""
+        """Set `n_segments_` and, if it fits into memory, `labels_`; clusterers only."""
         for name in ("n_segments_", "labels_"):  # of an earlier fit
             if hasattr(self, name):
                 delattr(self, name)
@@ -540,7 +534,7 @@ class AESegmenter(
 
     @property
     def _adapter(self) -> Any:
-        """The face of the estimator, fitted if this is."""
+        """The adapter of the estimator, fitted if the segmenter is."""
         if hasattr(self, "labeler_"):
             return self.labeler_.estimator
         return adapt(named("kmeans" if self.estimator is None else self.estimator))

@@ -1,4 +1,4 @@
-"""What a classifier learns from: label maps or labels of rows, which are known, their weights."""
+"""Validation of targets: labels of pixels or rows, masks and weights."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..imaging._pixel_sampling import pick
 
 
 class Targets(NamedTuple):
-    """Label maps (H, W), masks of their pixels, and weights of all pixels if there are.
+    """Label maps, masks and optional weights, (H, W) each.
 
-    Pixels that are neither `known` nor `unlabeled` are to be ignored: they teach nobody.
+    Pixels that are neither `known` nor `unlabeled` are not used.
     """
 
     maps: list[np.ndarray]
@@ -26,7 +26,7 @@ class Targets(NamedTuple):
     weights: list[np.ndarray] | None = None
 
     def pick(self, chosen: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return labels and weights of chosen pixels, flat indices of every map."""
+        """Return labels and weights of pixels, given by flat indices for each map."""
         weights = None if self.weights is None else pick(self.weights, chosen)
         return pick(self.maps, chosen), weights
 
@@ -38,10 +38,7 @@ def check_targets(
     estimator: Any,
     sample_weight: Any = None,
 ) -> Targets:
-    """Return targets that fit the images; pixels of weight 0 are ignored.
-
-    Rows `X` are one image, a pixel wide.
-    """
+    """Return validated targets; pixels with weight 0 are ignored, rows are one image of width 1."""
     if y is None:
         raise ValueError(
             f"estimator={estimator!r} is a classifier: fit requires y to be passed, but the target "
@@ -73,7 +70,7 @@ def _row_labels(batch: ImageBatch, y: Any) -> list[np.ndarray]:
 
 
 def _check_weights(sample_weight: Any, rows: bool, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return a weight map for every label map."""
+    """Return a weight map for each label map."""
     every = [sample_weight] if rows else list(sample_weight)
     weights = [np.asarray(w, dtype=np.float64) for w in every]
     if rows:

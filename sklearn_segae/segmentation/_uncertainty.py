@@ -1,4 +1,4 @@
-"""Uncertainty of probabilities: 0 where one class has them all, 1 where all have the same."""
+"""Measures of uncertainty: 0 if one class has probability 1, 1 if all are equally likely."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from scipy.special import entr
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
-    """(..., k) -> (...), Shannon's entropy over that of k equal probabilities."""
+    """Return the Shannon entropy (...) of (..., k), divided by that of equal probabilities."""
     return entr(probabilities).sum(-1) / max(np.log(probabilities.shape[-1]), 1e-12)
 
 
 def margin(probabilities: np.ndarray) -> np.ndarray:
-    """(..., k) -> (...), one minus the lead of the likeliest class over the second."""
+    """Return one minus the difference of the two largest probabilities, (..., k) -> (...)."""
     if probabilities.shape[-1] < 2:
         return np.zeros(probabilities.shape[:-1], probabilities.dtype)
     second, first = np.moveaxis(np.sort(probabilities, axis=-1)[..., -2:], -1, 0)
@@ -20,7 +20,7 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
 
 
 def least_confidence(probabilities: np.ndarray) -> np.ndarray:
-    """(..., k) -> (...), what the likeliest class lacks, over what it lacks if all are equal."""
+    """Return one minus the largest probability, scaled to a maximum of 1, (..., k) -> (...)."""
     k = probabilities.shape[-1]
     return (1 - probabilities.max(-1)) / max(1 - 1 / k, 1e-12)
 
