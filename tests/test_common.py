@@ -64,10 +64,12 @@ CONFIGURATIONS = [
     AESegmenter(3, encoder=PCA(1), estimator=GaussianMixture()),
     AESegmenter(3, encoder="passthrough", estimator=AgglomerativeClustering()),
     AESegmenter(encoder=quick, estimator=LogisticRegression()),
-    AESegmenter(encoder=quick, estimator="head"),
+    pytest.param(AESegmenter(encoder=quick, estimator="head"), marks=slow),
+    AESegmenter(encoder=quick, estimator=PixelHead(max_epochs=10)),
     PixelEncoder(features="multiscale", max_epochs=1),
-    PixelHead(),
-    PixelHead((), class_weight="balanced", lr=0.05),
+    pytest.param(PixelHead(), marks=slow),
+    PixelHead(max_epochs=50),
+    PixelHead((), class_weight="balanced", lr=0.05, max_epochs=50),
 ]
 
 

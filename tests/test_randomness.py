@@ -43,7 +43,9 @@ IMAGES = {
     "own module": autoencoder(architecture=lambda shape, n: Flat(shape, n)),
     "pixels": encoder("auto", random_state=0),
     "segmenter": AESegmenter(3, encoder=encoder(), random_state=0),
-    "fine tuning": AESegmenter(encoder=encoder(), estimator="head", fine_tune=True, random_state=0),
+    "fine tuning": AESegmenter(
+        encoder=encoder(), estimator=PixelHead(max_epochs=5), fine_tune=True, random_state=0
+    ),
 }
 ROWS = {
     **{f"{v} rows": autoencoder(variant=v) for v in VARIANTS if v != "augmented"},

@@ -34,7 +34,7 @@ def test_there_is_a_limit():
 def test_the_segmenter_asks_for_it():
     """n_segments="auto": found in a mosaic, one number a set or one an image."""
     encoder = PixelEncoder(features="texture", pooling=5, n_filters=12, max_epochs=0)
-    images, _ = make_mosaic(2, n_segments=3, size=160, random_state=1)
+    images, _ = make_mosaic(2, n_segments=3, size=112, random_state=1)
     segmenter = AESegmenter("auto", encoder=encoder, random_state=0).fit(images)
     assert segmenter.n_segments_ in (2, 3, 4)
     assert len(np.unique(segmenter.labels_)) == segmenter.n_segments_

@@ -259,6 +259,7 @@ def test_the_estimator_is_fitted_on_so_many_pixels(shapes):
     assert n_classes == 3
 
 
+@pytest.mark.slow  # the default encoder takes all its epochs
 def test_verbose_shows_the_training_of_the_default_encoder(shapes, capsys):
     """verbose=1 prints a line an epoch."""
     AESegmenter(2, verbose=1, random_state=0).fit(shapes[0][:1, :32, :32])
