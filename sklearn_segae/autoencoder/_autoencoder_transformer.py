@@ -79,7 +79,8 @@ class AutoencoderTransformer(
         `torch.nn.Module` (or a function, such as a `functools.partial` of one): it is called with
         the size of a sample, `n_features` or (C, H, W), and `n_components`, and its instances need
         `encode` and `decode`. If they have `initialize_from`, it is called with up to 1000 scaled
-        samples before training.
+        samples before training. They may draw from torch's global generator, which is seeded for
+        such a fit and put back afterwards: these fits wait for one another.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored
         in the decoder. Empty for none. Not for architectures of your own. The linear path is beside
