@@ -58,9 +58,9 @@ class ShrunkMixture(GaussianMixture):
         Number of components.
     shrinkage : float, default=1/3
         Weight of the common covariance, in [0, 1].
-    max_iter : int, default=200
+    max_iter : int, default=500
         Maximum number of EM iterations.
-    tol : float, default=1e-4
+    tol : float, default=1e-5
         EM stops when the mean log-density of the samples changes by less.
     random_state : int, RandomState instance or None, default=None
         Seed of k-means, whose best of 10 initializations starts EM.
@@ -94,8 +94,8 @@ class ShrunkMixture(GaussianMixture):
         n_components: int = 8,
         *,
         shrinkage: float = 1 / 3,
-        max_iter: int = 200,
-        tol: float = 1e-4,
+        max_iter: int = 500,
+        tol: float = 1e-5,
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components
