@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import is_classifier
+from sklearn.cluster import Birch
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
@@ -189,10 +190,10 @@ class SoftKMeans(Clusterer):
     @staticmethod
     def handles(estimator: Any) -> bool:
         """Return whether this class adapts an estimator."""
-        methods = ("predict", "transform")
-        return all(hasattr(estimator, name) for name in methods) and not hasattr(
-            estimator, "predict_proba"
-        )
+        has_distances = hasattr(estimator, "predict") and hasattr(estimator, "transform")
+        # Birch's are to subclusters, of which a label has many.
+        own = hasattr(estimator, "predict_proba") or isinstance(estimator, Birch)
+        return has_distances and not own
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
         """Return probabilities (n, n_clusters) of codes (n, F)."""
