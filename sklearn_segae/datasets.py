@@ -124,9 +124,8 @@ def _cells(n_cells: int, size: int, rng: np.random.RandomState, bend: float = 0.
     grid = np.mgrid[:size, :size].astype(float)
     while True:
         seeds = rng.uniform(0.08, 0.92, (n_cells, 2)) * size
-        waves = ndimage.gaussian_filter(
-            rng.standard_normal((2, size, size)), (0, size / 14, size / 14)
-        )
+        noise = rng.standard_normal((2, size, size))
+        waves = ndimage.gaussian_filter(noise, (0, size / 14, size / 14))
         bent = grid + waves / waves.std() * bend * size
         distance = ((bent[None] - seeds[:, :, None, None]) ** 2).sum(1)
         labels = distance.argmin(0).astype(np.int32)

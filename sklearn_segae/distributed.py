@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -101,8 +101,9 @@ def average(values: Iterable[Tensor | None]) -> None:
     # A single message, because its latency dominates.
     flat = torch.cat([v.detach().flatten() for v in tensors])
     dist.all_reduce(flat)
-    for value, mean in zip(tensors, _split_like(flat / n, tensors), strict=True):
-        value.copy_(mean)
+    means = (flat / n).split([v.numel() for v in tensors])
+    for value, mean in zip(tensors, means, strict=True):
+        value.copy_(mean.view_as(value))
 
 
 def common_seed(seed: int) -> int:
@@ -118,8 +119,3 @@ def _default_backend() -> str:
     n_local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     enough = torch.cuda.is_available() and torch.cuda.device_count() >= n_local
     return "nccl" if enough else "gloo"
-
-
-def _split_like(flat: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
-    parts = flat.split([v.numel() for v in values])
-    return [part.view_as(v) for part, v in zip(parts, values, strict=True)]

@@ -113,28 +113,15 @@ class SpatialBlockKFold(BaseCrossValidator):
             yield np.flatnonzero(train), np.flatnonzero(test)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds.
-
-        Parameters
-        ----------
-        X, y, groups : ignored
-            Present for the interface.
-
-        Returns
-        -------
-        n_splits : int
-            As given.
-        """
+        """Return the number of folds, as given; the parameters are ignored."""
         return self.n_splits
 
     def _check_parameters(self) -> None:
-        types = {Integral: "an integer", Real: "a number"}
-        for name, kind in (("n_splits", Integral), ("buffer", Real)):
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(
-                    f"{name}={getattr(self, name)!r} is not {types[kind]}. Pass one, such as "
-                    f"{name}=5."
-                )
+        types = {"n_splits": (Integral, "an integer"), "buffer": (Real, "a number")}
+        for name, (kind, what) in types.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise TypeError(f"{name}={value!r} is not {what}. Pass one, such as {name}=5.")
         if np.asarray(self.block_size).dtype.kind not in "iu":
             raise TypeError(
                 f"block_size={self.block_size!r} is not an integer. Pass one or a pair, in pixels."
@@ -224,35 +211,11 @@ class SingleSplit(BaseCrossValidator):
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield all indices as training and test set.
-
-        Parameters
-        ----------
-        X : array or list
-            Samples, rows or images.
-        y, groups : ignored
-            Present for the interface.
-
-        Yields
-        ------
-        train, test : ndarray of int
-            All indices.
-        """
+        """Yield all indices of `X`, rows or images, as training and test set; ignore the rest."""
         yield np.arange(_n_samples(X)), np.arange(_n_samples(X))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return 1.
-
-        Parameters
-        ----------
-        X, y, groups : ignored
-            Present for the interface.
-
-        Returns
-        -------
-        n_splits : int
-            1.
-        """
+        """Return 1; the parameters are ignored."""
         return 1
 
 

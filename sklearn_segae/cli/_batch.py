@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,15 +115,9 @@ def run(
     for i, own in enumerate(job.pages):
         images = own.load() if loaded is None else loaded[i]
         advance("segmenting", i, len(job.pages))
-        tally = ProgressTally(images, partial(_advance_by, advance, i, len(job.pages)))
         with errors_name([own.path]):
-            _run_one(job, i, images, model, tally)
-        found.append(sorted(tally.labels))
+            found.append(_run_one(job, i, images, model, advance))
     return found
-
-
-def _advance_by(advance: Advance, index: int, n: int, share: float) -> None:
-    advance("segmenting", index + share, n)
 
 
 class ProgressTally:
@@ -143,7 +136,12 @@ class ProgressTally:
         self.advance(self.done / self.n_pixels)
 
 
-def _run_one(job: Job, index: int, images: Sequence[Any], model: Any, tally: ProgressTally) -> None:
+def _run_one(
+    job: Job, index: int, images: Sequence[Any], model: Any, advance: Advance
+) -> list[int]:
+    """Write the label maps and overlays of one file; return the labels that occur."""
+    n = len(job.pages)
+    tally = ProgressTally(images, lambda share: advance("segmenting", index + share, n))
     path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
 
     def predict(image: Any, out: Any) -> Any:
@@ -157,6 +155,7 @@ def _run_one(job: Job, index: int, images: Sequence[Any], model: Any, tally: Pro
     )
     if overlays:  # the label map was written in tiles
         _draw(overlays[0], images[0], open_image(path))
+    return sorted(tally.labels)
 
 
 def _draw(path: Path, image: Any, labels: Any) -> None:

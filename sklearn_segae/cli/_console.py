@@ -36,12 +36,8 @@ def one_line_warnings() -> Iterator[None]:
         warnings.simplefilter("default")
         warnings.simplefilter("ignore", DeprecationWarning)  # addressed to programmers
         warnings.simplefilter("ignore", FutureWarning)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
         yield
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    note(f"warning: {message}")
 
 
 @contextmanager

@@ -26,32 +26,19 @@ last row scores the pixels of all images together.
 """
 
 
-class Metric(StrEnum):
-    """Names of scores."""
-
-    miou = "miou"
-    dice = "dice"
-    accuracy = "accuracy"
-    ari = "ari"
-    boundary_f1 = "boundary-f1"
-    covering = "covering"
-
-
 TITLES = {
-    Metric.miou: "mean IoU",
-    Metric.dice: "Dice",
-    Metric.accuracy: "accuracy",
-    Metric.ari: "ARI",
-    Metric.boundary_f1: "boundary F1",
-    Metric.covering: "covering",
+    "miou": "mean IoU",
+    "dice": "Dice",
+    "accuracy": "accuracy",
+    "ari": "ARI",
+    "boundary-f1": "boundary F1",
+    "covering": "covering",
 }
-DEFAULTS = [Metric.miou, Metric.accuracy, Metric.ari, Metric.boundary_f1]
+Metric = StrEnum("Metric", [(name, name) for name in TITLES])  # type: ignore[misc]
+DEFAULTS = [Metric(name) for name in ("miou", "accuracy", "ari", "boundary-f1")]
 Score = Callable[[Any, Any], float | None]  # score(true maps, predicted maps)
 
 
-Predictions = Annotated[
-    list[str], file_arguments("PRED", "Predicted label maps: files, folders, 'globs*'.")
-]
 Truth = Annotated[
     list[str],
     option(
@@ -67,7 +54,9 @@ Tolerance = Annotated[float, option(min=0, help="Tolerance of boundary F1, in pi
 
 
 def evaluate(
-    predictions: Predictions,
+    predictions: Annotated[
+        list[str], file_arguments("PRED", "Predicted label maps: files, folders, 'globs*'.")
+    ],
     truth: Truth,
     report: Report,
     metric: Annotated[list[Metric], option(help="Score to print; may be repeated.")] = DEFAULTS,
@@ -129,15 +118,15 @@ def _scores(
             return None
         return boundary_f1(true, pred, tolerance=tolerance)
 
-    every: dict[Metric, Score] = {
-        Metric.miou: lambda t, p: mean_iou(t, p, matched=matched, **ignored),
-        Metric.dice: lambda t, p: dice_score(t, p, matched=matched, **ignored),
-        Metric.accuracy: lambda t, p: accuracy(t, p, **ignored),
-        Metric.ari: lambda t, p: float(adjusted_rand_score(*labeled(t, p, ignore_label))),
-        Metric.boundary_f1: boundaries,
-        Metric.covering: lambda t, p: float(covering(t, p, **ignored)),
+    every: dict[str, Score] = {
+        "miou": lambda t, p: mean_iou(t, p, matched=matched, **ignored),
+        "dice": lambda t, p: dice_score(t, p, matched=matched, **ignored),
+        "accuracy": lambda t, p: accuracy(t, p, **ignored),
+        "ari": lambda t, p: float(adjusted_rand_score(*labeled(t, p, ignore_label))),
+        "boundary-f1": boundaries,
+        "covering": lambda t, p: float(covering(t, p, **ignored)),
     }
-    return {name.value: every[name] for name in metrics}
+    return {name.value: every[name.value] for name in metrics}
 
 
 def _apply(

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import numpy as np
 
 from .._compat import require
-from ..segmentation._estimators import is_supervised
+from ..segmentation._estimators import is_supervised, named
 from ..storage._label_files import read_labels
 from ..storage._pages import Pages
 from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
-from ._models import AUTO, Estimator, fit_model, make_estimator, make_segmenter, summary
+from ._models import AUTO, Estimator, fit_model, make_segmenter, summary
 from ._options import FILES, LEARNING, Force, IgnoreLabels, Inputs, Learning, MaxMemory, option
 from ._paths import check_model_name, check_overwrite, expand, match_by_name
 
@@ -74,7 +74,8 @@ def fit(
     maps = _read_maps(pages, truths) if truths else None
     with progress(report.quiet) as advance:
         loaded = load_all(pages)
-        segmenter = make_segmenter(make_estimator(estimator, bool(truths)), parameters)
+        default = "head" if truths else None
+        segmenter = make_segmenter(default if estimator == AUTO else named(estimator), parameters)
         y = None if maps is None else _fitting(pages, loaded, maps)
         with errors_name(source_files(pages)):
             fit_model(segmenter, [image for of_file in loaded for image in of_file], y, advance)

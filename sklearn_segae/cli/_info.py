@@ -38,9 +38,8 @@ def info(
     """Describe files."""
     found = []
     for path in expand(inputs):
-        about = (
-            about_model(path, trust) if path.is_file() and is_zipfile(path) else about_image(path)
-        )
+        is_model = path.is_file() and is_zipfile(path)
+        about = about_model(path, trust) if is_model else about_image(path)
         report.lines(str(path), *_lines(about), "")
         found.append({"file": str(path), **about})
     report.result({"files": found})
@@ -84,20 +83,18 @@ def about_model(path: Path, trust: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _about_encoder(encoder: Any) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "kind": type(encoder).__name__ if not isinstance(encoder, str) else encoder
+    kind = encoder if isinstance(encoder, str) else type(encoder).__name__
+    if not hasattr(encoder, "net_"):
+        return {"kind": kind}
+    losses = encoder.loss_curve_
+    return {
+        "kind": kind,
+        "components": encoder.n_components,
+        "weights": sum(weight.numel() for weight in encoder.net_.module_.parameters()),
+        "epochs": encoder.n_iter_,
+        "stopped by": encoder.stop_reason_,
+        "last loss": float(f"{losses[-1]:.4g}") if len(losses) else None,
     }
-    if hasattr(encoder, "net_"):
-        weights = sum(weight.numel() for weight in encoder.net_.module_.parameters())
-        losses = encoder.loss_curve_
-        about |= {
-            "components": encoder.n_components,
-            "weights": weights,
-            "epochs": encoder.n_iter_,
-            "stopped by": encoder.stop_reason_,
-            "last loss": float(f"{losses[-1]:.4g}") if len(losses) else None,
-        }
-    return about
 
 
 def _changed(estimator: Any) -> dict[str, Any]:

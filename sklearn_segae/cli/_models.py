@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ..segmentation._estimators import ESTIMATORS, named
+from ..segmentation._estimators import ESTIMATORS
 from ._console import Advance
 
 UNTRUSTED = re.compile(r"pass load\(path, trusted=\[(.*)\]\)")
@@ -51,13 +51,6 @@ def _options(found: re.Match[str]) -> str:
 
 Estimator = StrEnum("Estimator", ["auto", *ESTIMATORS])  # type: ignore[misc]
 AUTO = Estimator("auto")
-
-
-def make_estimator(name: str, supervised: bool) -> Any:
-    """Return an estimator of the table; "auto" is a head if there are labels, else the default."""
-    if name == "auto":
-        return "head" if supervised else None
-    return named(name)
 
 
 def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:

@@ -16,21 +16,10 @@ import typer
 LEARNING, FILES, PRINTING = "Learning", "Files", "Printing"
 
 
-class Features(StrEnum):
-    """Values of `PixelEncoder(features=...)`, whose import would take seconds."""
-
-    auto = "auto"
-    intensity = "intensity"
-    texture = "texture"
-    both = "intensity+texture"
-    multiscale = "multiscale"
-
-
-class Scope(StrEnum):
-    """Values of `AESegmenter(scope=...)`."""
-
-    dataset = "dataset"
-    image = "image"
+# The values of two parameters, written out because to import the estimators would take seconds.
+KINDS = ("auto", "intensity", "texture", "intensity+texture", "multiscale")
+Features = StrEnum("Features", [(kind, kind) for kind in KINDS])  # type: ignore[misc]
+Scope = StrEnum("Scope", ["dataset", "image"])
 
 
 class Format(StrEnum):

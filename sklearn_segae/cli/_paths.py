@@ -56,7 +56,11 @@ def is_folder(out: Path, n_inputs: int) -> bool:
 def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[Path]:
     """Return the path of every label map: `out` itself, or files in it named after the images."""
     if not is_folder(out, len(inputs)):
-        _check_one_format(out, suffix)
+        if suffix and out.suffix.lower().replace(".tiff", ".tif") != suffix:
+            raise ValueError(
+                f"{out}: is not a {suffix} file, but --format is {suffix[1:]}. Leave --format out, "
+                "or pass a folder as --out."
+            )
         return [out]
     _check_is_folder(out, len(inputs), "--out")
     _check_distinct(inputs)
@@ -78,14 +82,6 @@ def overlay_files(
             f"{overlay}: {overlay.suffix} is not a picture format. Use {', '.join(PICTURES)}."
         )
     return [_numbered(name, n) for name, n in zip(names, n_pages, strict=True)]
-
-
-def _check_one_format(out: Path, suffix: str | None) -> None:
-    if suffix and out.suffix.lower().replace(".tiff", ".tif") != suffix:
-        raise ValueError(
-            f"{out}: is not a {suffix} file, but --format is {suffix[1:]}. Leave --format out, or "
-            "pass a folder as --out."
-        )
 
 
 def _check_is_folder(folder: Path, n_inputs: int, option: str) -> None:
@@ -145,14 +141,7 @@ def match_by_name(
 ) -> list[Path | None]:
     """Return the other file of every input: that of the same name, or in order if none has one.
 
-    Parameters
-    ----------
-    inputs, others : sequence of Path
-        For instance images and their label maps.
-    what : str
-        The option that named the others, for error messages.
-    all_needed : bool
-        Whether every input needs another file. If False, None stands for missing ones.
+    None stands for missing files, unless `all_needed`. `what` is the option that named the others.
     """
     _check_distinct(inputs)
     _check_distinct(others)

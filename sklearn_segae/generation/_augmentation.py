@@ -28,16 +28,14 @@ def draw_sources(
     if not distortion:
         return None
     angle, size = distortion * rng.uniform(-1, 1, 2) * (ANGLE, SIZE)
-    rotation = np.exp(size) * np.array(
-        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    )
+    turn = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    rotation = np.exp(size) * np.array(turn)
     mirrored = rng.choice([-1, 1], (1, 2))
     center = (np.array(shape)[:, None, None] - 1) / 2
     sources = np.tensordot(rotation * mirrored, np.indices(shape) - center, 1) + center
     side = max(shape)
-    waves = ndimage.gaussian_filter(
-        rng.standard_normal((2, *shape)), (0, WIDTH * side, WIDTH * side)
-    )
+    noise = rng.standard_normal((2, *shape))
+    waves = ndimage.gaussian_filter(noise, (0, WIDTH * side, WIDTH * side))
     return sources + distortion * WAVE * side * waves / waves.std()
 
 

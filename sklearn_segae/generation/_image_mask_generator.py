@@ -168,24 +168,17 @@ class ImageMaskGenerator(BaseEstimator):
         images = [np.asarray(image) for image in normalized]
         maps = check_label_maps(y, images)
         seed = draw_seed(self.random_state)
-        classes = np.unique(np.concatenate([np.unique(labels) for labels in maps]))
         autoencoder = self.autoencoder
         if autoencoder is None:
             autoencoder = AutoencoderTransformer(16, scaling=None, max_epochs=20)
-        patches = JointPatches.fit(
-            seeded_clone(autoencoder, seed),
-            self.patch_size,
-            images,
-            maps,
-            classes,
-            np.random.default_rng(seed),
-        )
+        autoencoder, rng = seeded_clone(autoencoder, seed), np.random.default_rng(seed)
+        patches = JointPatches.fit(autoencoder, self.patch_size, images, maps, rng)
         self._patches = patches
         self._pairs = [Pair.of(*pair, patches) for pair in zip(images, maps, strict=True)]
         self._limits = min(i.min() for i in given), max(i.max() for i in given)
         self._ranges = [(image.low, image.divisor) for image in normalized]
         self._given = X, y
-        self.autoencoder_, self.classes_ = patches.autoencoder, classes
+        self.autoencoder_, self.classes_ = autoencoder, patches.classes
         self.n_features_in_ = images[0].shape[2]
         return self
 
@@ -232,11 +225,10 @@ class ImageMaskGenerator(BaseEstimator):
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Generate one image, in the form of the training images, and its label map."""
-        chosen = int(rng.integers(len(self._pairs)))
+        n = len(self._pairs)
+        chosen = int(rng.integers(n))
         pair = self._pairs[chosen]
-        other = self._pairs[
-            (chosen + int(rng.integers(1, max(len(self._pairs), 2)))) % len(self._pairs)
-        ]
+        other = self._pairs[(chosen + int(rng.integers(1, max(n, 2)))) % n]
         share = self.style * rng.uniform()
         image = pair.image
         if share and other is not pair:

@@ -32,10 +32,10 @@ class JointPatches(NamedTuple):
         size: int,
         images: Sequence[np.ndarray],
         maps: Sequence[np.ndarray],
-        classes: np.ndarray,
         rng: np.random.Generator,
     ) -> Self:
         """Fit an autoencoder to random patches of all images."""
+        classes = np.unique(np.concatenate([np.unique(labels) for labels in maps]))
         patches = cls(autoencoder, size, classes, fit_channel_scale(images))
         n_each = -(-N_PATCHES // len(images))
         rows = []
@@ -49,11 +49,10 @@ class JointPatches(NamedTuple):
 
     def encode(self, image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes (n, n_components) and the center labels (n,) of all patches."""
-        windows = self._windows(self._stack(image, labels), self.size // 2)
+        half = self.size // 2
+        windows = self._windows(self._stack(image, labels), half)
         rows = windows.reshape(windows.shape[0] * windows.shape[1], -1)
-        centers = self._windows(labels[..., None], self.size // 2)[
-            ..., 0, self.size // 2, self.size // 2
-        ]
+        centers = self._windows(labels[..., None], half)[..., 0, half, half]
         return self.autoencoder.transform(rows), centers.ravel()
 
     def decode(self, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

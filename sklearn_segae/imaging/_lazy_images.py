@@ -72,12 +72,7 @@ class StoredImage(LazyImage):
 
 
 class RowImage(LazyImage):
-    """The rows of a table as an image one pixel wide, unlike a real one: worked on in long tiles.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, C)
-    """
+    """The rows (n, C) of a table as an image one pixel wide, which is worked on in long tiles."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
@@ -90,16 +85,9 @@ class RowImage(LazyImage):
 
 
 class ImageWindow(LazyImage):
-    """A part of an image, indexed by the coordinates of the whole image.
+    """A part (h, w, C) of an image, indexed by the coordinates of the whole image.
 
-    Parameters
-    ----------
-    part : ndarray of shape (h, w, C)
-        The pixels.
-    origin : (int, int)
-        Row and column of the whole image at which the part begins.
-    shape : (int, int)
-        Height and width of the whole image.
+    The part begins at row and column `origin`; `shape` is height and width of the whole image.
     """
 
     def __init__(self, part: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]) -> None:
@@ -115,21 +103,13 @@ class ImageWindow(LazyImage):
                 f"rows {key[0]} and columns {key[1]} are outside the window, which has "
                 f"{self.part.shape[:2]} of {self.shape[:2]} pixels, from {self.origin} on."
             )
-        return self.part[
-            tuple(
-                slice(start - first, stop - first, step)
-                for (start, stop, step), first in zip(self._bounds(key), self.origin, strict=True)
-            )
-        ]
+        bounds = zip(self._bounds(key), self.origin, strict=True)
+        return self.part[tuple(slice(a - first, b - first, step) for (a, b, step), first in bounds)]
 
     def has(self, key: tuple[slice, slice]) -> bool:
         """Return whether rows and columns of the whole image lie in the window."""
-        return all(
-            first <= start and stop <= first + size
-            for (start, stop, _), first, size in zip(
-                self._bounds(key), self.origin, self.part.shape[:2], strict=True
-            )
-        )
+        bounds = zip(self._bounds(key), self.origin, self.part.shape[:2], strict=True)
+        return all(a >= first and b <= first + size for (a, b, _), first, size in bounds)
 
     def _bounds(self, key: tuple[slice, slice]) -> list[tuple[int, int, int]]:
         return [part.indices(size) for part, size in zip(key, self.shape[:2], strict=True)]
@@ -140,11 +120,6 @@ class ReadAheadImage(LazyImage):
 
     Storage is decompressed in chunks, which several tiles share. Up to `AHEAD` bytes of the same
     rows are read at once, and kept until other rows are needed.
-
-    Parameters
-    ----------
-    image : LazyImage
-        The image to read.
     """
 
     on_disk = True
@@ -171,15 +146,7 @@ class ReadAheadImage(LazyImage):
 
 
 class OutputSlot:
-    """The part of an output array for several images that belongs to one of them.
-
-    Parameters
-    ----------
-    out : writable array-like of shape (n, H, W, ...)
-        The output array.
-    index : int
-        Index of the image.
-    """
+    """The part of a writable array-like (n, H, W, ...) for `n` images that belongs to one."""
 
     def __init__(self, out: Any, index: int) -> None:
         self.out = out

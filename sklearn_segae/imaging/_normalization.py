@@ -59,8 +59,7 @@ def range_tiles(shape: tuple[int, ...]) -> list[Tile]:
     n_pixels = shape[0] * shape[1]
     if n_pixels <= LARGE:
         return list(tiles(shape, RANGE_TILE_SIDE))
-    side = RANGE_TILE_SIDE // 4
-    return list(spread_tiles(shape, side, (n_pixels / LARGE) ** 0.5))
+    return list(spread_tiles(shape, RANGE_TILE_SIDE // 4, (n_pixels / LARGE) ** 0.5))
 
 
 def _extremes(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -51,9 +51,8 @@ def choose_labeled(
     if total <= n_pixels:
         return pools
     parts = [[np.empty(0, int)] for _ in pools]
-    for value in np.unique(
-        np.concatenate([np.unique(t[k]) for t, k in zip(targets, known, strict=True)])
-    ):
+    labels = [np.unique(t[k]) for t, k in zip(targets, known, strict=True)]
+    for value in np.unique(np.concatenate(labels)):
         of_class = [pool[t.ravel()[pool] == value] for t, pool in zip(targets, pools, strict=True)]
         share = -(-n_pixels * sum(map(len, of_class)) // total)
         for part, drawn in zip(parts, _draw(of_class, share, rng), strict=True):
@@ -112,10 +111,6 @@ def _draw(pools: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> list
     total = int(sizes.sum())
     drawn = np.sort(rng.choice(total, n, replace=False)) if n < total else np.arange(total)
     ends = np.cumsum(sizes)
-    bounds = np.searchsorted(drawn, ends)
-    return [
-        pool[part - (end - size)]
-        for pool, part, end, size in zip(
-            pools, np.split(drawn, bounds[:-1]), ends, sizes, strict=True
-        )
-    ]
+    parts = np.split(drawn, np.searchsorted(drawn, ends)[:-1])
+    shifted = zip(pools, parts, ends - sizes, strict=True)
+    return [pool[part - first] for pool, part, first in shifted]

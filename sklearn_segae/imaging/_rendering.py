@@ -64,10 +64,8 @@ def stretch(channels: np.ndarray) -> np.ndarray:
 
 def show_labels(labels: np.ndarray) -> np.ndarray:
     """Return a label map in colors; -1 is white."""
-    palette = np.append(
-        colors(int(labels.max()) + 1), np.array([[255, 255, 255]], np.uint8), axis=0
-    )
-    return palette[labels]  # -1 is the last color
+    white = np.full((1, 3), 255, np.uint8)
+    return np.concatenate([colors(int(labels.max()) + 1), white])[labels]  # -1 is the last color
 
 
 def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:

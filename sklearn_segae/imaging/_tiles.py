@@ -27,23 +27,17 @@ STRIDE = 2  # pixels; subsampled pixels lie on one grid in all tiles
 def tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
     """Yield the (rows, columns) of tiles of at most `side` pixels that partition an image."""
     height, width = shape[:2]
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            yield (
-                slice(top, min(top + side, height)),
-                slice(left, min(left + side, width)),
-            )
+    for top, left in product(range(0, height, side), range(0, width, side)):
+        yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
 
 
 def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Tile]:
     """Yield tiles spread evenly over an image, about `apart` * `side` pixels apart."""
-    starts = (
-        np.unique(
-            np.linspace(0, max(0, size - side), max(2, round(size / (apart * side)))).astype(int)
-        )
+    lines = (
+        np.linspace(0, max(0, size - side), max(2, round(size / (apart * side))))
         for size in shape[:2]
     )
-    for top, left in product(*starts):
+    for top, left in product(*(np.unique(line.astype(int)) for line in lines)):
         yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
 
 
@@ -87,10 +81,8 @@ def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
 
     It begins at a multiple of `STRIDE`, the grid that all tiles share.
     """
-    rows, columns = (
-        slice(max(0, part.start - reach) // STRIDE * STRIDE, min(part.stop + reach, size))
-        for part, size in zip(tile, shape[:2], strict=True)
-    )
+    padded = widen_tile(tile, reach, shape)
+    rows, columns = (slice(part.start // STRIDE * STRIDE, part.stop) for part in padded)
     return rows, columns
 
 
@@ -121,12 +113,11 @@ def sample_tiles(
     """
     n_pixels = np.array([image.shape[0] * image.shape[1] for image in images], dtype=float)
     chosen = rng.choice(len(images), n_tiles, p=n_pixels / n_pixels.sum())
-    return [(int(i), _random_tile(images[i].shape, side, rng)) for i in chosen]
-
-
-def _random_tile(shape: tuple[int, ...], side: int, rng: np.random.Generator) -> Tile:
-    top, left = (_random_start(size, side, rng) for size in shape[:2])
-    return slice(top, top + side), slice(left, left + side)
+    starts = [[_random_start(size, side, rng) for size in images[i].shape[:2]] for i in chosen]
+    return [
+        (int(i), (slice(top, top + side), slice(left, left + side)))
+        for i, (top, left) in zip(chosen, starts, strict=True)
+    ]
 
 
 def _random_start(size: int, side: int, rng: np.random.Generator) -> int:

@@ -27,7 +27,9 @@ TEMPERATURE = 0.35  # strength at which affinity drops to 1 / e
 LEAST_AFFINITY = 1e-6  # keeps the graph connected
 N_VECTORS = 16
 SPECTRAL = 33.0  # typical spectral distance on photographs
-SMALL = 350  # regions; below, the typical distance falls as the root of their number
+# Regions. Below, the typical distance falls as the root of their number: a graph of half of them
+# has eigenvalues twice as large. Otherwise small crops of photographs would be a single segment.
+SMALL = 350
 SPECTRAL_WEIGHT = 1.5  # relative to the local strength
 
 
@@ -48,7 +50,8 @@ def boundary_strength(
     local = gradient_strength(graph, colors, units)
     local = local + PMI_WEIGHT * np.mean(pmi, axis=0) / TYPICAL_PMI
     local = local / (1 + PMI_WEIGHT)
-    overall = spectral_distance(graph, local) / typical_distance(len(graph.area))
+    typical = SPECTRAL * np.sqrt(min(1, len(graph.area) / SMALL))
+    overall = spectral_distance(graph, local) / typical
     return (local + SPECTRAL_WEIGHT * overall) / (1 + SPECTRAL_WEIGHT)
 
 
@@ -58,13 +61,12 @@ def typical_gradients(color_images: Iterable[np.ndarray]) -> np.ndarray:
     Images (H, W, c) without boundaries are left out; if none has any, the means are 1.
     """
     pairs = ((RegionGraph(fine_regions(colors)), colors) for colors in color_images)
-    ones = [1.0] * len(SIGMAS)
     means = [
         [graph.gradient(color_tensor(colors, sigma)).mean() for sigma in SIGMAS]
         for graph, colors in pairs
         if len(graph.length)
     ]
-    typical = np.mean(means or [ones], axis=0)
+    typical = np.mean(means or [[1.0] * len(SIGMAS)], axis=0)
     return np.where(typical > 0, typical, 1.0)
 
 
@@ -124,16 +126,6 @@ def joint_distribution(graph: RegionGraph, shares: np.ndarray) -> np.ndarray:
     across = (across + across.T) / (2 * graph.length.sum())
     joint = (within + ACROSS * across) / (1 + ACROSS)
     return (joint + UNIFORM / joint.size) / (1 + UNIFORM)
-
-
-def typical_distance(n_regions: int) -> float:
-    """Return the typical `spectral_distance` of a graph of `n_regions`.
-
-    A graph of half the regions has eigenvalues twice as large, and so smaller distances. Without
-    this correction, `RegionTree.cut` would return a single segment for small images, such as
-    crops of 128 x 128 pixels from photographs.
-    """
-    return float(SPECTRAL * np.sqrt(min(1, n_regions / SMALL)))
 
 
 def spectral_distance(graph: RegionGraph, strength: np.ndarray) -> np.ndarray:

@@ -133,9 +133,8 @@ class RegionTree:
         a, b = np.divmod(keys, n)
         parent = np.arange(2 * n - 1)
         parent[self.merges.ravel()] = np.repeat(np.arange(n, 2 * n - 1), 2)
-        while (
-            a != b
-        ).any():  # parents have higher numbers: replace the lower of both by its parent
+        # Parents have higher numbers: replace the lower of both by its parent.
+        while (a != b).any():
             a, b = np.where(a < b, parent[a], a), np.where(b < a, parent[b], b)
         return self.heights[a - n][pair]
 
@@ -151,11 +150,7 @@ def _check_cut(n_segments: Any, threshold: Any, min_strength: Any) -> None:
             f"n_segments={n_segments!r} is not a whole number of at least 1. "
             "Leave it out to let the strength of the boundaries determine the number."
         )
-    heights = (
-        {"min_strength": min_strength}
-        if threshold is None
-        else {"threshold": threshold, "min_strength": min_strength}
-    )
+    heights = {"threshold": 0 if threshold is None else threshold, "min_strength": min_strength}
     for name, value in heights.items():
         if not (isinstance(value, Real) and float(value) >= 0):
             raise ValueError(

@@ -52,15 +52,7 @@ N_TYPICAL = 15  # images that typical gradients are measured on
 
 
 class TreeBuilder:
-    """Builds region trees of images with a fitted encoder.
-
-    Parameters
-    ----------
-    encoder : PixelEncoder
-        Encoder that was fitted to the images.
-    images : sequence of arrays (H, W, C)
-        The images.
-    """
+    """Builds region trees of images (H, W, C) with an encoder that was fitted to them."""
 
     def __init__(self, encoder: PixelEncoder, images: Sequence[np.ndarray]) -> None:
         self.encoder = encoder.refit_codes(images, TREE_FEATURES)

@@ -2,7 +2,4 @@
 
 from ._out_of_core import create_labels, open_image
 
-__all__ = [
-    "create_labels",
-    "open_image",
-]
+__all__ = ["create_labels", "open_image"]

@@ -100,6 +100,17 @@ def write_array(path: Path, image: np.ndarray) -> None:
         require("imageio.v3", "io").imwrite(path, image)
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise one error that names the file for those of readers, which are of many types."""
+    try:
+        yield
+    except (ImportError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of an error message, or the type of the error."""
     return (str(error) or type(error).__name__).splitlines()[0]

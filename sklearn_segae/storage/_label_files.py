@@ -12,7 +12,7 @@ import numpy as np
 from .._compat import require
 from ..imaging._label_maps import as_stored
 from ..imaging._lazy_images import release
-from ._files import first_line, read_image, write_array, written_whole
+from ._files import read_image, readable, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
 from ._out_of_core import TiledTiff, create_labels
 from ._pages import Pages
@@ -68,29 +68,16 @@ def write_labels(
 ) -> None:
     """Predict the label maps of the images of a file and write them, completely or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        The suffix determines the format.
-    pages : Pages
-        The image file. If its image stays on disk, the label map is written tile by tile, if the
-        format allows it.
-    images : sequence of array-like
-        The images of the file.
-    predict : callable
-        `predict(image, out) -> label map`, written to `out` unless that is None.
-    dtype : dtype
-        Type that holds all labels.
-    notify : callable
-        Called with all labels, part by part.
-    in_tiles : bool, default=True
-        False if `predict` needs the whole label map at once.
+    If an image stays on disk and the format allows it, its label map is written tile by tile,
+    unless `in_tiles` is False: `predict(image, out)` then needs the whole map at once. Elsewhere
+    its `out` is None. `dtype` holds all labels, and `notify` gets them, part by part.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix.lower()
     with written_whole(path) as partial:
         if in_tiles and pages.stored and not pages.stacked and suffix in STACKABLE:
-            out = _create(partial, images[0].shape[:2], np.dtype(dtype), pages.geo_tags)
+            form = partial, images[0].shape[:2], np.dtype(dtype)
+            out = TiledTiff(*form, pages.geo_tags) if suffix in TIFF else create_labels(*form)
             predict(images[0], NotifyingArray(out, notify))
             return
         maps = _maps(images, predict, dtype, notify)
@@ -101,14 +88,6 @@ def write_labels(
             write_array(partial, np.stack(labels) if pages.stacked else labels[0])
         else:
             write_array(partial, _for_picture(path, next(maps)))
-
-
-def _create(
-    path: Path, shape: tuple[int, int], dtype: np.dtype, geo_tags: list[tuple[Any, ...]]
-) -> Any:
-    if path.suffix.lower() in TIFF:
-        return TiledTiff(path, shape, dtype, geo_tags)
-    return create_labels(path, shape, dtype)
 
 
 def _maps(
@@ -133,13 +112,8 @@ def _write_tiff(path: Path, maps: Iterator[np.ndarray], geo_tags: list[tuple[Any
     """Write one page at a time, so that only one is in memory."""
     with require("tifffile", "io").TiffWriter(path) as file:
         for labels in maps:
-            file.write(
-                labels,
-                photometric="minisblack",
-                compression="zlib",
-                extratags=geo_tags,
-                metadata=None,
-            )
+            form = {"photometric": "minisblack", "compression": "zlib", "metadata": None}
+            file.write(labels, extratags=geo_tags, **form)
 
 
 def read_labels(path: Path) -> list[np.ndarray]:
@@ -178,12 +152,7 @@ def _read(path: Path) -> np.ndarray:
         return np.asarray(require("zarr", "scale").open_array(path, mode="r")[...])
     if path.suffix.lower() != ".png" or not path.is_file():
         return read_image(path)
-    try:
-        with require("PIL.Image", "io").open(path) as picture:
-            if picture.mode == "P":  # the indices of the palette are the labels
-                return np.array(picture)
-    except ImportError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+    with readable(path), require("PIL.Image", "io").open(path) as picture:
+        if picture.mode == "P":  # the indices of the palette are the labels
+            return np.array(picture)
     return read_image(path)

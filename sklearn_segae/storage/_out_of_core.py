@@ -104,16 +104,8 @@ def create_labels(
 class TiledTiff:
     """A label map in an uncompressed tiled TIFF, written when slices are assigned.
 
-    Parameters
-    ----------
-    path : Path
-        The file, replaced if it exists.
-    shape : (int, int)
-        Height and width in pixels.
-    dtype : numpy.dtype
-        An integer type.
-    extra_tags : sequence of tuple, default=()
-        The `extratags` of tifffile, for instance a georeference.
+    Parameters are those of :func:`create_labels`, and the `extratags` of tifffile, for instance a
+    georeference.
     """
 
     def __init__(
@@ -155,10 +147,7 @@ class TiledTiff:
 
 def _pieces(part: slice) -> Iterator[tuple[int, slice, slice]]:
     """Yield the tiles that a range overlaps: index, slice of the tile, slice of the range."""
-    for i in range(part.start // CHUNK_SIDE, -(-part.stop // CHUNK_SIDE)):
-        start, stop = max(part.start, i * CHUNK_SIDE), min(part.stop, (i + 1) * CHUNK_SIDE)
-        yield (
-            i,
-            slice(start - i * CHUNK_SIDE, stop - i * CHUNK_SIDE),
-            slice(start - part.start, stop - part.start),
-        )
+    for first in range(part.start // CHUNK_SIDE * CHUNK_SIDE, part.stop, CHUNK_SIDE):
+        start, stop = max(part.start, first), min(part.stop, first + CHUNK_SIDE)
+        in_tile, in_part = (slice(start - o, stop - o) for o in (first, part.start))
+        yield first // CHUNK_SIDE, in_tile, in_part

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._compat import require
-from ._files import first_line, read_image
+from ._files import read_image, readable
 from ._formats import TIFF, is_zarr
 from ._out_of_core import open_image
 
@@ -72,7 +72,8 @@ def open_pages(path: Path, limit: int = LARGE) -> Pages:
         return _open_tiff(path, limit)
     if not (path.suffix.lower() == ".npy" or is_zarr(path)):
         return Pages(path, 1, False, False, [], lambda: [read_image(path)])
-    array = _open_array(path)
+    with readable(path):  # it may be a zarr group, or a broken file
+        array = open_image(path)
     axes = {2: "YX", 3: "YXS", 4: "QYXS"}.get(array.ndim)
     if axes is None:
         raise ValueError(
@@ -82,23 +83,11 @@ def open_pages(path: Path, limit: int = LARGE) -> Pages:
     return _pages(path, axes, array, lambda: array, limit, [])
 
 
-def _open_array(path: Path) -> Any:
-    try:
-        return open_image(path)
-    except (ImportError, FileNotFoundError):
-        raise
-    except Exception as error:  # a zarr group, or a broken file
-        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
-
-
 def _open_tiff(path: Path, limit: int) -> Pages:
     tifffile = require("tifffile", "io")
-    try:
-        with tifffile.TiffFile(path) as file:
-            series, geo_tags = file.series[0], _geo_tags(file.pages[0])
-            others = [s for s in file.series[1:] if not s.pages[0].is_reduced]
-    except Exception as error:
-        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+    with readable(path), tifffile.TiffFile(path) as file:
+        series, geo_tags = file.series[0], _geo_tags(file.pages[0])
+        others = [s for s in file.series[1:] if not s.pages[0].is_reduced]
     if others:
         warnings.warn(
             f"{path}: only its first {len(series.pages)} pages are read; the others have another "
@@ -107,16 +96,12 @@ def _open_tiff(path: Path, limit: int) -> Pages:
         )
 
     def read() -> Any:
-        return _open_array(path) if _n_bytes(series) > limit else _read_tiff(path)
+        stored = _n_bytes(series) > limit
+        with readable(path):
+            image = open_image(path) if stored else tifffile.imread(path, series=0)
+        return image
 
     return _pages(path, series.axes, series, read, limit, geo_tags)
-
-
-def _read_tiff(path: Path) -> Any:
-    try:
-        return require("tifffile", "io").imread(path, series=0)
-    except Exception as error:
-        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
 
 
 def _n_bytes(array: Any) -> int:
