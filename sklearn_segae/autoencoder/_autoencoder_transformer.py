@@ -18,14 +18,7 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
 
-from .._base import (
-    CallbackSupportMixin,
-    Documented,
-    FitTask,
-    all_or_nothing,
-    draw_seed,
-    seeded,
-)
+from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed, seeded
 from ..imaging._scaling import fit_scale, unscaled
 from ..networks._autoencoders import ACTIVATIONS, decode
 from ..networks._initialization import DrawingFrom
@@ -33,12 +26,7 @@ from ..training._batches import Samples
 from ..training._execution import evaluate, evaluate_blocks
 from ..training._losses import LOSSES, Loss
 from ..training._net import Net
-from ..training._parameters import (
-    loss_curve,
-    publish_training,
-    training_parameters,
-    trains_net,
-)
+from ..training._parameters import loss_curve, publish_training, training_parameters, trains_net
 from ..training._train import train
 from ._architectures import build_module
 from ._latent_sampling import MAX_CODES, draw_codes
@@ -62,76 +50,72 @@ class AutoencoderTransformer(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Reduce samples to a few numbers each with an autoencoder, and bring them back.
+    """Reduce samples to a few numbers each with an autoencoder, and reconstruct them.
 
-    The interface of :class:`~sklearn.decomposition.PCA` with a network inside: rows are encoded by
-    dense layers, images and signals by convolutions, and all are trained to reconstruct their
-    input from `n_components` numbers [1]_. They learn what PCA leaves over: a linear path beside
-    the layers starts along the principal axes.
+    The interface is that of :class:`~sklearn.decomposition.PCA`. Dense layers (for rows) or
+    convolutions (for images and signals) are trained to reconstruct the input from `n_components`
+    numbers [1]_. A linear path in parallel to the layers is initialized with the principal axes.
 
     Parameters
     ----------
     n_components : int, default=16
         Size of the code.
     architecture : {"auto", "dense", "conv", "signal"} or callable, default="auto"
-        "dense" for rows, "conv" for stacks of images, "signal" for series (n, T) or (n, T, C);
-        "auto" takes "dense" or "conv". "dense" reads images as long rows, too. Or a subclass of
-        `torch.nn.Module` (or a function, such as a `functools.partial` of one): it is called with
-        the size of a sample, `n_features` or (C, H, W), and `n_components`, and its instances need
-        `encode` and `decode`. If they have `initialize_from`, it is called with up to 1000 scaled
-        samples before training. They may draw from torch's global generator, which is seeded for
-        such a fit and put back afterwards: these fits wait for one another.
+        "dense" for rows (images are flattened), "conv" for stacks of images, "signal" for series
+        (n, T) or (n, T, C); "auto" is "dense" or "conv". A `torch.nn.Module` class, or a function
+        that makes a module, is called with the size of a sample, `n_features` or (C, H, W), and
+        `n_components`; the module needs `encode` and `decode`. A method `initialize_from` is called
+        with up to 1000 scaled samples before training. Such modules may draw from torch's global
+        generator, which is seeded for the fit and restored; these fits run one after the other.
     hidden_layer_sizes : sequence of int, default=(256,)
         Units of the dense layers between the input (or the convolutions) and the code, mirrored
-        in the decoder. Empty for none. Not for architectures of your own. The linear path is beside
-        all layers, but not with a logistic output, nor in "variational" nets.
+        in the decoder; empty for none. Nets with a logistic output and "variational" nets have no
+        linear path.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers. The code is linear.
     variant : {"plain", "denoising", "augmented", "masked", "sparse", "contractive", \
 "variational"}, default="plain"
-        What training does beside reconstructing, see Notes. Validation and scores are always those
-        of clean inputs, so that variants can be compared. A module of your own needs
-        `posterior`, which returns means and log-variances, to be "variational".
+        Kind of autoencoder, see Notes. Validation and scores use clean inputs, so that variants can
+        be compared. For "variational", a module of your own needs `posterior`, which returns means
+        and log-variances.
     variant_strength : float or "auto", default="auto"
-        How much of it, >= 0, see Notes.
+        Strength of the variant, >= 0, see Notes.
     loss : {"mse", "cross_entropy", "mae", "huber"} or criterion, default="mse"
         Reconstruction loss, a mean over the numbers of the scaled input. Cross-entropy needs an
-        input in [0, 1], which `scaling="minmax"` provides. A criterion is a torch one (class or
-        instance; its `reduction` does not matter), or a function of (output, target) that
-        returns the loss of every number or of every sample.
+        input in [0, 1], which `scaling="minmax"` provides. A criterion is a torch loss (class or
+        instance, with any `reduction`), or a function of (output, target) that returns the loss of
+        every number or sample.
     scaling : {"auto", "common", "standard", "minmax"} or None, default="auto"
-        How the net sees its input, by feature (rows) or by channel (images, signals). Both "common"
-        and "standard" subtract means; "common" divides all features by one number, so that errors
-        weigh as in PCA and rare pixels are not blown up, "standard" each by its standard deviation,
-        for features of different units. "auto" is "common" if none that varies has more than ten
-        times the median range and fewer than a tenth have less than a tenth of it, else "standard".
-        "minmax" brings every feature to [0, 1]; with it or cross-entropy the decoder ends in a
-        logistic layer. None changes nothing. `inverse_transform` answers in the input's units.
+        Scaling of features (rows) or channels (images, signals). "common" and "standard" subtract
+        means; "common" divides all features by one number, so that errors have the weights of PCA,
+        "standard" each by its standard deviation, for features of different units. "auto" is
+        "common" if no varying feature has more than ten times the median range and fewer than a
+        tenth have less than a tenth of it, else "standard". "minmax" maps every feature to [0, 1];
+        with it or cross-entropy the decoder ends in a logistic layer. `inverse_transform` returns
+        values in the units of the input.
     {training_parameters}
 
     Attributes
     ----------
     {training_attributes}
     validation_loss_curve_ : list of float
-        Mean losses of the samples held out, for every epoch; empty if there are none.
+        Mean loss of the held-out samples of every epoch; empty if there are none.
     kl_ : float
-        Mean divergence of the codes from the standard normal, in nats; of "variational" only.
+        Mean divergence of the codes from the standard normal, in nats; "variational" only.
     scale_ : ndarray of shape (2, `n_features_in_`)
-        What scaling subtracts, and what it divides by.
+        Shift and divisor of `scaling`.
     n_features_in_ : int
         Number of features of a row, or of channels of an image or signal.
     feature_names_in_ : ndarray of str
-        Names of the features, if `X` had any.
+        Names of the features, if `X` has them.
     image_shape_ : tuple or None
-        Shape of one image or signal as it came in; None for rows.
+        Shape of one image or signal; None for rows.
     n_components_ : int
         Length of the codes.
     latent_sample_ : ndarray of shape (n_samples, `n_components_`)
         Codes of some training samples, near which `sample` draws.
-    layout_ : Layout
-        How samples come in, and how the net sees them.
-    variant_ : object
-        What the net is trained to do; it encodes and reconstructs.
+    layout_, variant_ : Layout, object
+        Layout of samples, and the objective of training.
 
     Notes
     -----
@@ -152,14 +136,12 @@ class AutoencoderTransformer(
                   stays near a standard normal         from it (beta)
     ============= ==================================== ========================== ====
 
-    The variants are those of [2]_ (noise, hidden inputs), [3]_ (sparse), [4]_ (contractive),
-    [5]_ (variational) and [6]_ (augmented).
-    Noise is in units of the scaled input. With a `scaling` of "minmax" or None, "auto" is made for
-    inputs in [0, 1]: 0.15 for "denoising", and 0.1 for "variational" (still 1 for cross-entropy).
-    "augmented" needs a stack of images; 1 turns them by up to 34 degrees, resizes them up to
-    1.5-fold in both directions, slants them by up to 37 degrees and shifts them by up to an eighth
-    of a side. Hidden inputs are 0: the mean where that is subtracted. Codes of "sparse" hold their
-    zeros after training, too. Codes of "variational" are the means.
+    Sources are [2]_ (denoising, masked), [3]_, [4]_, [5]_ (variational) and [6]_ (augmented).
+    Noise is in units of the scaled input. With `scaling` "minmax" or None, "auto" is 0.15 for
+    "denoising", and 0.1 for "variational" (1 for cross-entropy). "augmented" needs a stack of
+    images; strength 1 rotates by up to 34 degrees, resizes by up to 1.5, shears by up to 37 degrees
+    and shifts by up to an eighth of a side. Hidden inputs are 0, the mean where it is subtracted.
+    Codes of "sparse" have zeros also after training; codes of "variational" are the means.
 
     References
     ----------
