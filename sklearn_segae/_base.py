@@ -1,4 +1,4 @@
-"""What every estimator here shares: seeds, rollback, callbacks, documentation."""
+"""Code shared by all estimators: seeds, rollback, callbacks, documentation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ try:
 except ImportError:  # scikit-learn < 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing to support."""
+        """Placeholder without callback support."""
 
 
 def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a method put all attributes back if it fails: no half-fitted model.
+    """Make a method restore all attributes if it fails.
 
-    After a Ctrl-C the net that was published before it went on is kept: it is a whole one.
+    After Ctrl-C, a net that has already been published is kept.
     """
 
     @wraps(fit)
@@ -47,7 +47,7 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
 
 Generators = tuple[np.random.Generator, torch.Generator]
 
-# Held by the one fit that draws from torch's global generator.
+# Held by the fit that uses torch's global generator.
 _global_generator = RLock()
 
 
@@ -69,7 +69,7 @@ def seeded(random_state: Any, use_global: bool = False) -> Iterator[Generators]:
 
 
 def draw_seed(random_state: Any) -> int:
-    """Return a seed; None draws fresh entropy and leaves numpy's global generator as it was."""
+    """Return a seed; None draws fresh entropy, not from numpy's global generator."""
     if random_state is None:
         return common_seed(int(np.random.SeedSequence().generate_state(1)[0] // 2))
     return common_seed(int(check_random_state(random_state).randint(2**31 - 1)))
@@ -79,14 +79,14 @@ SITE = "https://sklearn-segae.readthedocs.io/en/latest"
 
 
 class Documented:
-    """Makes scikit-learn (from 1.8 on) link and describe our parameters, as it does its own."""
+    """Links to our documentation in the HTML representation of scikit-learn 1.8 and later."""
 
     _doc_link_module = "sklearn_segae"
     _doc_link_template = SITE + "/reference/generated/sklearn_segae.{estimator_name}.html"
 
 
 def seeded_clone(estimator: Any, seed: int) -> Any:
-    """Clone; where a `random_state` is None, it becomes `seed`."""
+    """Return a clone in which every `random_state` of None is replaced by `seed`."""
     copied = clone(estimator)
     unset = [name for name, v in copied.get_params().items() if _is_seed(name) and v is None]
     copied.set_params(**dict.fromkeys(unset, seed))  # that of FrozenEstimator returns None
@@ -98,16 +98,16 @@ def _is_seed(name: str) -> bool:
 
 
 class FitTask:
-    """A fit as a task of scikit-learn's, its epochs or its parts as the subtasks.
+    """A fit as a task of scikit-learn callbacks, with epochs or parts as subtasks.
 
     Parameters
     ----------
     estimator : estimator
-        The one being fitted.
+        The estimator that is fitted.
     max_subtasks : int
-        Number of epochs at most, or of parts.
+        Maximum number of epochs, or number of parts.
     data : dict
-        X, y and metadata, for the callbacks that ask for them.
+        X, y and metadata, for callbacks.
     """
 
     def __init__(self, estimator: Any, max_subtasks: int, **data: Any) -> None:
@@ -119,12 +119,12 @@ class FitTask:
             self.context.call_on_fit_task_begin(estimator=estimator, **data)
 
     def of_epochs(self, learnt: Callable[[Any], dict[str, Any]]) -> Epochs | None:
-        """Return the subtasks, if anybody listens; `learnt(net)` makes a fitted estimator."""
+        """Return the subtasks, if there are callbacks; `learnt(net)` are fitted attributes."""
         return Epochs(self, learnt) if hasattr(self.estimator, "_skl_callbacks") else None
 
     @contextmanager
     def of_part(self, name: str, part: Any) -> Iterator[None]:
-        """Fit a part inside a subtask; callbacks that follow into parts are told of its own."""
+        """Fit a part within a subtask, to which callbacks are propagated."""
         if self.context is None:
             yield
             return
@@ -135,7 +135,7 @@ class FitTask:
         context.call_on_fit_task_end(estimator=self.estimator, **self.data)
 
     def finish(self) -> None:
-        """End the fit, the estimator being fitted."""
+        """End the fit."""
         if self.context is not None:
             self.context.call_on_fit_task_end(
                 estimator=self.estimator, reconstruction_attributes={}, **self.data
@@ -155,10 +155,10 @@ class Epochs:
         self.context.call_on_fit_task_begin(estimator=self.task.estimator, **self.task.data)
 
     def end(self, net: Any) -> bool:
-        """End an epoch, and return whether a callback wants training to stop."""
+        """End an epoch, and return whether a callback requests the end of training."""
         return self.context.call_on_fit_task_end(
             estimator=self.task.estimator,
-            # A function: copying a net takes time, and few callbacks ask for it.
+            # A function, because copying a net takes time and few callbacks need it.
             reconstruction_attributes=lambda: self.learnt(copy.deepcopy(net)),
             **self.task.data,
         )

@@ -1,4 +1,4 @@
-"""TrainingCheckpoint: resume a long fit that was interrupted."""
+"""Checkpoints, to resume an interrupted fit."""
 
 from __future__ import annotations
 
@@ -21,41 +21,39 @@ from .training._net import Callback, Net
 
 __all__ = ["TrainingCheckpoint"]
 
-DEPTH = 4  # how far descriptions follow objects into objects
+DEPTH = 4  # maximum depth of nested objects in descriptions
 PARTS = {"start", "settings", "state"}  # of a file
-STATELESS = ("epoch_timer", "print_log")  # callbacks of skorch whose state changes no weight
+STATELESS = ("epoch_timer", "print_log")  # skorch callbacks without effect on weights
 
 
 class TrainingCheckpoint(Callback):
-    """Write the state of a training after its epochs, and resume it in the next `fit`.
+    """Save the state of training after epochs, and resume from it in the next `fit`.
 
-    For `callbacks=` of an :class:`~sklearn_segae.AutoencoderTransformer` or a
-    :class:`~sklearn_segae.PixelEncoder`, as the last of them. If the file exists, `fit` begins with
-    what it holds: weights, optimizer, schedule, losses, and the states of the fit's random
-    generators, so that on the same machine it ends with the same bits as an uninterrupted fit. A
-    fit that is complete is not repeated. The file holds data, no code. It is replaced as a whole,
-    and stays until you delete it.
+    Pass it as the last of the `callbacks` of an :class:`~sklearn_segae.AutoencoderTransformer` or a
+    :class:`~sklearn_segae.PixelEncoder`. If the file exists, `fit` restores weights, optimizer,
+    schedule, losses and random states from it. On the same machine the result is bitwise equal to
+    that of an uninterrupted fit. A complete fit is not repeated. The file contains data, no code;
+    it is replaced atomically and never deleted.
 
     Parameters
     ----------
     path : path-like
-        Of the file. One for each fit: the candidates of a search must not share it.
+        Path of the file. Candidates of a search must not share one.
     every : int, default=1
-        Write after this number of epochs, >= 1.
+        Number of epochs between checkpoints, >= 1.
 
     Raises
     ------
     ValueError
-        By `fit`, if the file is damaged or of another fit (other data, parameters, or a
-        `random_state` of None), or if a callback has a state that is not plain data.
+        In `fit`, if the file is damaged or of another fit (other data, parameters, or a
+        `random_state` of None), or if the state of a callback is not plain data.
     FileNotFoundError
-        By `fit`, if the folder of the file does not exist.
+        In `fit`, if the folder of the file does not exist.
 
     Notes
     -----
-    Two fits are the same if their settings are equal, and the weights and random states that they
-    start from, which depend on data and seed. Of other callbacks, attributes that end in "_" are
-    stored.
+    Two fits are the same if settings, initial weights and initial random states are equal. Of other
+    callbacks, attributes that end in "_" are stored.
 
     Examples
     --------
@@ -79,7 +77,7 @@ class TrainingCheckpoint(Callback):
         self.every = every
 
     def on_train_begin(self, net: Net, X: Any = None, **_: Any) -> None:
-        """Note what is about to be trained; resume from the file, if it exists."""
+        """Record the settings and the start of training; resume from the file, if it exists."""
         file = self._check(net)
         training, _validation = X
         self.rng = training.rng
@@ -89,12 +87,12 @@ class TrainingCheckpoint(Callback):
             self._resume(net, file)
 
     def on_epoch_end(self, net: Net, **_: Any) -> None:
-        """Write, if it is time."""
+        """Write the file after `every` epochs."""
         if len(net.history) % self.every == 0:
             self._write(net)
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Drop the generator, which a fitted net does not need."""
+        """Delete the generator, which a fitted net does not need."""
         del self.rng
 
     def _check(self, net: Net) -> Path:
@@ -171,7 +169,7 @@ class TrainingCheckpoint(Callback):
 
 
 def _random_state(net: Net, rng: np.random.Generator) -> dict[str, Any]:
-    """Return the states of the generators that a training draws from."""
+    """Return the states of the generators of training."""
     states = {f"torch {i}": own.get_state() for i, own in enumerate(net.generators)}
     return {"numpy": rng.bit_generator.state, **states}
 
@@ -189,7 +187,7 @@ def _digest(state: Mapping[str, Any]) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Return the parts of a file, on the CPU; raise an error for any other file."""
+    """Return the parts of a checkpoint, on the CPU; raise an error for other files."""
     content = BytesIO(file.read_bytes())
     try:
         with ZipFile(content) as archive:
@@ -209,7 +207,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _settings(net: Net, training: Any) -> dict[str, str]:
-    """Return what a training depends on, besides its start."""
+    """Return the settings of training as JSON."""
     callbacks = [c for n, c in net.callbacks_ if not isinstance(c, TrainingCheckpoint)]
     parameters = [
         [type(c).__name__, {k: v for k, v in vars(c).items() if not k.endswith("_")}]
@@ -229,7 +227,7 @@ def _settings(net: Net, training: Any) -> dict[str, str]:
 
 
 def _described(value: Any, depth: int = DEPTH) -> Any:
-    """Return JSON by which equal settings are recognized: names, numbers, nested attributes."""
+    """Return JSON data that identify settings: names, numbers, nested attributes."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -255,7 +253,7 @@ def _described_object(value: Any, depth: int) -> Any:
 
 
 def _state_of(name: str, callback: Any) -> dict[str, Any]:
-    """Return what a callback has learned: attributes that end in "_"."""
+    """Return the state of a callback: attributes that end in "_"."""
     state = {}
     for key, value in vars(callback).items():
         has_state = hasattr(value, "state_dict") and not isinstance(value, type)
@@ -272,7 +270,7 @@ def _state_of(name: str, callback: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return what `torch.load` takes with `weights_only`; raise TypeError for other objects."""
+    """Return data that `torch.load` accepts with `weights_only`; raise TypeError for others."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or type(value) in (bool, int, float, str) or torch.is_tensor(value):

@@ -1,4 +1,4 @@
-"""Which module an architecture is, and what a module of the user's has to offer."""
+"""Modules of the architectures, and checks of user-defined modules."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def build_module(
     bounded_output: bool,
     variational: bool,
 ) -> nn.Module:
-    """Return an untrained module for samples of that layout."""
+    """Return an untrained module for samples of the given layout."""
     if not isinstance(architecture, str):
         return _build_own(architecture, layout, n_components, variational)
     sizes = tuple(hidden_layer_sizes)
     options = (n_components, sizes, activation, bounded_output, variational)
     layers = _build_layers(architecture, layout, options)
-    # None where it would leave [0, 1] or the prior, or lead beside layers as linear as it is.
+    # No shortcut for outputs in [0, 1], for variational nets, or if the layers are linear anyway.
     if bounded_output or variational or (not sizes and not isinstance(layers, ConvAutoencoder)):
         return layers
     return LinearShortcut(layers, layout.net_shape, n_components)
@@ -48,7 +48,7 @@ def _build_layers(architecture: str, layout: Layout, options: Sequence[Any]) -> 
 
 
 def _size(layout: Layout) -> Any:
-    """Return what modules take first: the number of features, or the shape of an image."""
+    """Return the first argument of modules: the number of features, or the shape of an image."""
     return layout.net_shape[0] if layout.kind == "rows" else layout.net_shape
 
 
@@ -81,7 +81,7 @@ def _build_own(
 
 @torch.no_grad()
 def _check_sizes(module: Any, layout: Layout, n_components: int) -> None:
-    """Try the module on two samples of zeros."""
+    """Raise an error if outputs for two samples of zeros have the wrong shape."""
     module.eval()
     x = torch.zeros(2, *layout.net_shape)
     codes = module.encode(x)

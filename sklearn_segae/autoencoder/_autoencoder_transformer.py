@@ -230,7 +230,7 @@ class AutoencoderTransformer(
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn to reconstruct the samples of `X` from `n_components` numbers each.
+        """Fit the autoencoder to the samples of `X`.
 
         Parameters
         ----------
@@ -239,7 +239,7 @@ class AutoencoderTransformer(
             Rows, or a stack of images or signals of one size.
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often every sample counts, >= 0, in scaling and in the loss.
+            Weights, >= 0, in scaling and in the loss.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class AutoencoderTransformer(
         continued = self.warm_start and hasattr(self, "net_")
         checked = self._check(X, sample_weight, continued)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        # The target of an autoencoder is its input: monitors score nothing without a target.
+        # The target of an autoencoder is its input; monitors need a target.
         task = FitTask(self, self.max_epochs, X=X, y=X if y is None else y, metadata=metadata)
         self._learn(*checked, continued, task)
         task.finish()
@@ -257,10 +257,10 @@ class AutoencoderTransformer(
     @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Pass over `X` once, continuing the training so far.
+        """Train for one epoch on `X`, continuing the training so far.
 
-        The first call fixes the scaling, so its samples should be typical. Nothing is held out, and
-        callbacks of scikit-learn's are not told.
+        The first call determines the scaling, so its samples should be typical. No samples are held
+        out, and scikit-learn callbacks are not called.
 
         Parameters
         ----------
@@ -301,7 +301,7 @@ class AutoencoderTransformer(
         Returns
         -------
         X : ndarray of shape (n_samples, n_features), or `(n_samples, *image_shape_)`
-            In the units of the data that the net was fitted on.
+            In the units of the training data.
         """
         check_is_fitted(self)
         codes = check_array(codes, dtype=[np.float64, np.float32])
@@ -316,13 +316,13 @@ class AutoencoderTransformer(
         return np.concatenate(decoded).reshape(-1, *self.layout_.shape)
 
     def sample(self, n_samples: int = 1) -> np.ndarray:
-        """Draw samples like those that the net was fitted on.
+        """Draw samples similar to the training data.
 
-        Codes are drawn and decoded. They are drawn near codes of the training data, as far as the
-        neighbors of those lie (manifold Parzen windows [1]_): for every variant, since that is
-        nearer to the data than the prior of a "variational" net [2]_. To draw from that prior,
-        decode standard normal codes with `inverse_transform`. A fixed `random_state` draws the
-        same each time, as in :class:`~sklearn.mixture.GaussianMixture`.
+        Codes are drawn from a density estimate of training codes (manifold Parzen windows [1]_) and
+        decoded. This is closer to the data than the prior of a "variational" net [2]_; to draw from
+        the prior, decode standard normal codes with `inverse_transform`. With an int as
+        `random_state`, every call draws the same samples, as in
+        :class:`~sklearn.mixture.GaussianMixture`.
 
         Parameters
         ----------
@@ -348,17 +348,17 @@ class AutoencoderTransformer(
         )
 
     def interpolate(self, a: Any, b: Any, n_steps: int = 10) -> np.ndarray:
-        """Return a way from one sample to another through the space of codes.
+        """Interpolate between two samples in the space of codes.
 
-        The way is straight: on digits its middle is nearer to real ones than that of a way along a
-        sphere, except for "variational" nets, where the sphere is slightly better.
+        Interpolation is linear. On digits, the middle is nearer to real samples than with spherical
+        interpolation, except for "variational" nets, for which spherical is slightly better.
 
         Parameters
         ----------
         a, b : array of shape (n_features,) or `image_shape_`
             One sample each.
         n_steps : int, default=10
-            Samples on the way, evenly spaced, both ends among them; at least 2.
+            Number of evenly spaced samples, at least 2, both ends included.
 
         Returns
         -------
@@ -388,14 +388,13 @@ class AutoencoderTransformer(
         return self.inverse_transform((1 - share) * start + share * end)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return minus the mean reconstruction loss of `X`: bigger is better.
+        """Return the negative mean reconstruction loss of `X`; higher is better.
 
         Parameters
         ----------
         X : as in `fit`
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often every sample counts.
 
         Returns
         -------
@@ -406,10 +405,10 @@ class AutoencoderTransformer(
         return float(np.average(scores, weights=weights))
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Return minus the reconstruction loss of every sample; outliers score low.
+        """Return the negative reconstruction loss of every sample; outliers have low scores.
 
-        The loss is that of training, without noise and penalties: a mean squared error of 1
-        is what predicting the mean would cost, unless `scaling` is "minmax" or None.
+        The loss is that of training, without noise and penalties. Prediction of the mean has a mean
+        squared error of 1, unless `scaling` is "minmax" or None.
 
         Parameters
         ----------
@@ -425,13 +424,13 @@ class AutoencoderTransformer(
 
     @property
     def image_shape_(self) -> tuple[int, ...] | None:
-        """Shape of one image or signal as it came in; None for rows."""
+        """Shape of one image or signal; None for rows."""
         return None if self.layout_.kind == "rows" else self.layout_.shape
 
     def _check(
         self, X: Any, sample_weight: Any, continued: bool
     ) -> tuple[Any, Layout, np.ndarray | None]:
-        """Return the samples whose weight is not 0, their layout, and weights of mean 1, if any."""
+        """Return samples of nonzero weight, their layout, and weights with mean 1 or None."""
         X, layout = check_samples(self, X, self.architecture, self.layout_ if continued else None)
         if sample_weight is None:
             return X, layout, None
@@ -457,7 +456,7 @@ class AutoencoderTransformer(
         if not continued:
             learnt["n_components_"] = self.n_components
         with seeded(self.random_state, use_global=callable(self.architecture)) as generators:
-            # A copy: should training fail, the estimator is what it was before.
+            # A copy, so that the estimator does not change if training fails.
             net = copy.deepcopy(self.net_) if continued else None
             rng, generator = generators
             net = train(
@@ -474,7 +473,7 @@ class AutoencoderTransformer(
         return self._publish(learnt, net, samples.take(some).numpy())
 
     def _publish(self, learnt: dict[str, Any], net: Net, some: np.ndarray) -> Self:
-        """Set the attributes that fit leaves, some of them learnt from scaled samples."""
+        """Set the fitted attributes; `some` are scaled samples."""
         for name, value in learnt.items():
             setattr(self, name, value)
         self.validation_loss_curve_ = loss_curve(net, "valid_loss")
@@ -532,9 +531,9 @@ class AutoencoderTransformer(
         return evaluate_blocks(self.net_.module_, function, blocks)
 
     def _judged(self, x: np.ndarray) -> np.ndarray:
-        """Return scaled samples as they are compared with their reconstructions."""
+        """Return scaled samples, clipped for "minmax", to compare with reconstructions."""
         if self.scaling == "minmax":
-            x = np.clip(x, 0, 1)  # beyond what fit saw, where the decoder cannot follow
+            x = np.clip(x, 0, 1)  # the output range of the decoder
         self.variant_.loss.refuse(x)
         return x
 

@@ -1,4 +1,4 @@
-"""What a sample is, a row, an image or a signal, and how it is laid out for a net."""
+"""Layout of samples (rows, images or signals), and their validation and scaling for a net."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from ..imaging._scaling import scaled
 from ..imaging._validation import check_images, is_rows
 
 FLOATS = [np.float64, np.float32]
-# What is scaled and encoded at once: small enough to stay in a processor's cache until it is
-# encoded, large enough for its matrix products to run at full speed.
+# Size of blocks: small enough for the processor's cache, large enough for fast matrix products.
 BLOCK_NUMBERS = 2**18
 BLOCK_SAMPLES = (64, 4096)
 
@@ -46,11 +45,11 @@ def check_samples(
     fitted: Layout | None = None,
     ensure_all_finite: bool = True,
 ) -> tuple[Any, Layout]:
-    """Validate samples, and return them with their channels last, and their layout.
+    """Validate samples; return them with channels last, and their layout.
 
-    Rows come back as (n, n_features), dense or CSR; images as (n, H, W, C), signals as (n, T, C).
-    `fitted` is the layout that they must have; None accepts any, and sets `n_features_in_`. Without
-    `ensure_all_finite`, rows may hold NaN and infinity, which `scaled_blocks` refuses.
+    Rows are returned as (n, n_features), dense or CSR, images as (n, H, W, C), signals as
+    (n, T, C). `fitted` is the required layout; None accepts any, and sets `n_features_in_`. Without
+    `ensure_all_finite`, NaN and infinity in rows are left to `scaled_blocks`.
     """
     kind = _kind(X, architecture)
     _check_state(estimator, kind, architecture, fitted)
@@ -76,17 +75,17 @@ def check_samples(
 
 
 def block_size(shape: tuple[int, ...]) -> int:
-    """Return how many samples of a shape make a block."""
+    """Return the number of samples of a shape per block."""
     fewest, most = BLOCK_SAMPLES
     return min(max(BLOCK_NUMBERS // prod(shape), fewest), most)
 
 
 def scaled_blocks(X: Any, scale: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield samples as a net sees them, some at a time; refuse NaN and infinity."""
+    """Yield blocks of scaled samples, channels first; raise an error for NaN and infinity."""
     size = block_size(X.shape[1:])
     for start in range(0, X.shape[0], size):
         block = X[start : start + size]
-        # Here, not in `check_samples`: a look at what is in the cache anyway costs next to nothing.
+        # Here, not in `check_samples`: the block is in the cache, so that the check is cheap.
         assert_all_finite(block.data if sparse.issparse(block) else block, input_name="X")
         yield channels_first(scaled(block, scale))
 
@@ -94,9 +93,9 @@ def scaled_blocks(X: Any, scale: np.ndarray) -> Iterator[np.ndarray]:
 def taker(
     X: Any, scale: np.ndarray, check: Callable[[np.ndarray], None]
 ) -> Callable[[Any], np.ndarray]:
-    """Return a function of indices that gives samples for training, float32.
+    """Return a function from indices to scaled training samples, float32.
 
-    Dense ones are scaled once, sparse ones when they are asked for. `check` sees them scaled.
+    Dense samples are scaled once, sparse ones on access. `check` is called with scaled samples.
     """
     if not sparse.issparse(X):
         everything = channels_first(scaled(X, scale)).astype(np.float32, copy=False)
@@ -129,7 +128,7 @@ def _kind(X: Any, architecture: Any) -> str:
 
 
 def _check_state(estimator: Any, kind: str, architecture: Any, fitted: Layout | None) -> None:
-    """Refuse rows for a convolutional net, and what the net was not fitted with."""
+    """Raise an error for rows with a convolutional net, or for another kind than in `fit`."""
     if fitted is not None and kind != fitted.kind:
         owner = type(estimator).__name__
         raise ValueError(f"X holds {kind}, but {owner} was fitted with {fitted.kind}.")

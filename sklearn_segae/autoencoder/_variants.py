@@ -1,7 +1,4 @@
-"""Kinds of autoencoders: what each minimizes, and how it encodes when it is not training.
-
-All have one training path and the same three methods; a variant is what it does to a batch.
-"""
+"""Variants of autoencoders: their training objective, and how they encode after training."""
 
 from __future__ import annotations
 
@@ -27,19 +24,16 @@ def normal_like(x: Tensor, generator: Generator = None) -> Tensor:
 
 
 def distort(images: Tensor, strength: float, generator: Generator = None) -> Tensor:
-    """Distort every image of (N, C, H, W) in its own way, drawn up to `strength`.
-
-    What comes in from outside the image is its border, continued.
-    """
+    """Apply a random affine map to every image of (N, C, H, W); borders are replicated."""
     maps = draw_maps(images, strength, generator)
     grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
 def draw_maps(images: Tensor, strength: float, generator: Generator = None) -> Tensor:
-    """Draw maps (N, 2, 3) from places in a distorted image to places in the image it shows.
+    """Draw affine maps (N, 2, 3) from positions in a distorted image to positions in the image.
 
-    Places are (right, down, 1), from -1 to 1 along each side, as torch has them.
+    Positions are (right, down, 1), from -1 to 1 along each side, as in torch.
     """
 
     def draw(largest: float) -> Tensor:
@@ -48,14 +42,14 @@ def draw_maps(images: Tensor, strength: float, generator: Generator = None) -> T
 
     angle, width, height, slant, right, down = map(draw, LARGEST)
     cos, sin, width, height = angle.cos(), angle.sin(), width.exp(), height.exp()
-    # Turned, after slanted, after resized; in halves of sides, which may differ.
+    # Resize, then shear, then rotate; in units of half a side, and sides may differ.
     oblong = images.shape[2] / images.shape[3]
     to_right = [cos * width, (slant * cos - sin) * height * oblong, right]
     to_down = [sin * width / oblong, (slant * sin + cos) * height, down]
     return torch.stack([torch.stack(to_right, 1), torch.stack(to_down, 1)], 1)
 
 
-GRID = 8  # cells along a side of the grid that hides squares of images, stretches of signals
+GRID = 8  # cells along each side of the grid of masks
 
 
 class Plain:
@@ -64,9 +58,9 @@ class Plain:
     Parameters
     ----------
     loss : Loss
-        Of the reconstruction.
+        Reconstruction loss.
     strength : float
-        What the variant does more or less of; nothing for this one.
+        Strength of the variant; unused here.
 
     References
     ----------
@@ -79,21 +73,21 @@ class Plain:
         self.strength = strength
 
     def encode(self, module: Any, x: Tensor) -> Tensor:
-        """Return the codes that `transform` gives, without any randomness."""
+        """Return the codes of `transform`, without randomness."""
         return module.encode(x)
 
     def reconstruct(self, module: Any, x: Tensor) -> Tensor:
-        """Return what the module makes of clean inputs."""
+        """Return the reconstruction of clean inputs."""
         return module.decode(self.encode(module, x))
 
     def clean(self, module: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return the loss of `reconstruct`: comparable between variants, so it validates."""
+        """Return the validation loss, that of `reconstruct`, comparable between variants."""
         return self.loss(self.reconstruct(module, x), x, weight)
 
     def __call__(
         self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
     ) -> Tensor:
-        """Return what training minimizes, a scalar."""
+        """Return the training loss, a scalar."""
         return self.clean(module, x, weight)
 
 
@@ -111,7 +105,7 @@ class Denoising(Plain):
     def __call__(
         self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
     ) -> Tensor:
-        """Return the loss between the clean input and what becomes of the noisy one."""
+        """Return the loss between the clean input and the reconstruction of the noisy one."""
         noisy = x + self.strength * normal_like(x, generator)
         return self.loss(self.reconstruct(module, noisy), x, weight)
 
@@ -119,10 +113,10 @@ class Denoising(Plain):
 class Augmented(Plain):
     """Reconstruct images from affinely distorted copies of them [1]_.
 
-    As denoising [2]_, with augmentation for noise. Codes tell less of place, size and slant, and so
-    more of what is shown. `strength` scales the distortions. With 1, images are turned by up to 34
-    degrees, resized up to 1.5-fold in both directions, slanted by up to 37 degrees and shifted by
-    up to an eighth of a side.
+    This is denoising [2]_ with augmentation as noise. Codes depend less on position, size and
+    slant. `strength` scales the distortions: with 1, images are rotated by up to 34 degrees,
+    resized up to 1.5-fold in both directions, sheared by up to 37 degrees and shifted by up to an
+    eighth of a side.
 
     References
     ----------
@@ -135,15 +129,15 @@ class Augmented(Plain):
     def __call__(
         self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
     ) -> Tensor:
-        """Return the loss between images as they are and what becomes of distorted ones."""
+        """Return the loss between the images and the reconstructions of distorted ones."""
         return self.loss(self.reconstruct(module, distort(x, self.strength, generator)), x, weight)
 
 
 class Masked(Plain):
-    """Reconstruct the input, of which a part is hidden: masking noise [1]_, in patches [2]_.
+    """Reconstruct the input from a masked copy: masking noise [1]_, in patches [2]_.
 
-    `strength` is the probability of being hidden. Hidden are numbers of rows, squares of images
-    (all channels) and stretches of signals, about an eighth of a side long; they are set to 0.
+    `strength` is the probability that a feature of a row, a square of an image (all channels) or a
+    segment of a signal, about an eighth of a side long, is set to 0.
 
     References
     ----------
@@ -156,11 +150,11 @@ class Masked(Plain):
     def __call__(
         self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
     ) -> Tensor:
-        """Return the loss over everything, hidden or not."""
+        """Return the loss over all numbers, masked or not."""
         return self.loss(self.reconstruct(module, x * self.visible(x, generator)), x, weight)
 
     def visible(self, x: Tensor, generator: Generator = None) -> Tensor:
-        """Draw what is to be seen of a batch: 1 where it is, 0 where it is hidden."""
+        """Draw masks of a batch: 1 is visible, 0 is hidden."""
         if x.ndim == 2:
             drawn = torch.rand(x.shape, generator=generator, device=x.device) >= self.strength
             return drawn.to(x.dtype)
@@ -172,10 +166,9 @@ class Masked(Plain):
 
 
 class Sparse(Plain):
-    """Reconstruct the input from the largest numbers of its code alone: k-sparse [1]_.
+    """Reconstruct the input from the largest components of its code: k-sparse [1]_.
 
-    `strength` is the share of a code's numbers that are exactly 0, whatever the sample. One
-    number at least stays.
+    `strength` is the share of components that are set to 0 in every code; at least one is kept.
 
     References
     ----------
@@ -183,7 +176,7 @@ class Sparse(Plain):
     """
 
     def encode(self, module: Any, x: Tensor) -> Tensor:
-        """Keep the numbers of the code that are largest in absolute value."""
+        """Keep the components of the code with the largest absolute values."""
         codes = module.encode(x)
         n_active = max(1, round((1 - self.strength) * int(codes.shape[1])))
         kept = codes.abs().topk(n_active, dim=1).indices
@@ -191,11 +184,11 @@ class Sparse(Plain):
 
 
 class Contractive(Plain):
-    """Reconstruct the input from a code that hardly moves when the input does [1]_.
+    """Penalize the sensitivity of the code to the input [1]_.
 
-    `strength` weighs the squared Frobenius norm of the encoder's Jacobian. It is estimated by one
-    random projection per batch [2]_, which is unbiased and costs one more pass backwards; the
-    exact norm would cost one for every number of the code.
+    `strength` is the weight of the squared Frobenius norm of the encoder's Jacobian. Its unbiased
+    estimate from one random projection per batch [2]_ takes one additional backward pass; the exact
+    norm would take one for every component of the code.
 
     References
     ----------
@@ -217,13 +210,13 @@ class Contractive(Plain):
 
 
 class Variational(Plain):
-    """Encode a distribution, reconstruct from a draw, and stay near a standard normal [1]_.
+    """Variational autoencoder with a standard normal prior [1]_; the code is the posterior mean.
 
-    `strength` weighs the Kullback-Leibler divergence (Higgins' beta [2]_). With 1 the loss, times
-    the number of inputs, is minus the evidence's lower bound: exactly so for cross-entropy, and for
-    "mse" with Gaussian noise of variance 1/2 about the reconstruction.
+    `strength` is the weight beta [2]_ of the Kullback-Leibler divergence. With 1 the loss, times
+    the number of inputs, is the negative evidence lower bound: for cross-entropy, and for "mse"
+    with Gaussian noise of variance 1/2 around the reconstruction.
 
-    The module's `posterior` returns means and log-variances; the code is the mean.
+    The `posterior` of the module returns means and log-variances.
 
     References
     ----------
@@ -235,7 +228,7 @@ class Variational(Plain):
     def __call__(
         self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
     ) -> Tensor:
-        """Return the loss of a draw, plus the divergence per number of the input."""
+        """Return the loss of a draw, plus the divergence per input feature."""
         mean, log_variance = module.posterior(x)
         draw = mean + torch.exp(log_variance / 2) * normal_like(mean, generator)
         kl = weighted_mean(divergence(mean, log_variance), weight)
@@ -255,10 +248,9 @@ VARIANTS_OF_ROWS: dict[str, type[Plain]] = {
     "sparse": Sparse,
     "variational": Variational,
 }
-VARIANTS = VARIANTS_OF_ROWS | {"augmented": Augmented}  # rows cannot be turned
+VARIANTS = VARIANTS_OF_ROWS | {"augmented": Augmented}  # for images only
 
-# Of standardized inputs. On digits they cost least in reconstruction among those that do what the
-# variant is for.
+# For standardized inputs. On digits, the effective strengths of lowest reconstruction error.
 AUTOMATIC = {
     "augmented": 1,
     "contractive": 0.01,
@@ -268,16 +260,16 @@ AUTOMATIC = {
     "sparse": 0.5,
     "variational": 1,
 }
-# Data in [0, 1] have about 0.3 of that spread, and 0.1 of the variance: with a weight of 1 the
-# divergence outweighs all there is to reconstruct, and the codes collapse.
+# Data in [0, 1] have about 0.3 of that standard deviation, and 0.1 of the variance: with a weight
+# of 1 the divergence dominates the reconstruction, and the codes collapse.
 AUTOMATIC_UNIT_RANGE = AUTOMATIC | {"denoising": 0.15, "variational": 0.1}
 
-# Shares must leave something to learn from.
+# Variants whose strength is a share, < 1.
 SHARES = ("masked", "sparse")
 
 
 def build_variant(variant: str, strength: float | str, loss: Loss, scaling: str | None) -> Plain:
-    """Return the variant, its strength resolved; refuse a strength that means nothing."""
+    """Return the variant with its strength; raise an error for an invalid strength."""
     if strength == "auto":
         return VARIANTS[variant](loss, automatic_strength(variant, loss, scaling))
     strength = float(strength)
@@ -295,8 +287,8 @@ def build_variant(variant: str, strength: float | str, loss: Loss, scaling: str 
 
 
 def automatic_strength(variant: str, loss: Loss, scaling: str | None) -> float:
-    """Return what variant_strength="auto" stands for."""
-    # Cross-entropy knows no spread: with a weight of 1, the bound is exact.
+    """Return the value of variant_strength="auto"."""
+    # Cross-entropy has no scale: with a weight of 1, the bound is exact.
     exact = variant == "variational" and loss.name == "cross_entropy"
     unit_variance = scaling in ("auto", "common", "standard")
     return (AUTOMATIC if unit_variance or exact else AUTOMATIC_UNIT_RANGE)[variant]
@@ -305,8 +297,8 @@ def automatic_strength(variant: str, loss: Loss, scaling: str | None) -> float:
 def squared_jacobian_norms(codes: Tensor, x: Tensor, generator: Generator = None) -> Tensor:
     """Estimate the squared Frobenius norm of d codes / d x for every sample, (N,).
 
-    For u standard normal, the mean of |J^T u|^2 is the trace of J J^T. Samples must not
-    influence one another's codes.
+    For u standard normal, the mean of |J^T u|^2 is the trace of J J^T. The code of a sample must
+    not depend on other samples.
     """
     u = normal_like(codes, generator)
     (projected,) = torch.autograd.grad((codes * u).sum(), x, create_graph=True)

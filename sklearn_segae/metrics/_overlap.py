@@ -57,10 +57,7 @@ def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
 
     Parameters
     ----------
-    y_true, y_pred : array or list of arrays of int
-        Label maps of equal shapes.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    y_true, y_pred, ignore_label : as in :func:`match_labels`
 
     Returns
     -------
@@ -86,10 +83,7 @@ def matched_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = No
 
     Parameters
     ----------
-    y_true, y_pred : array or list of arrays of int
-        Label maps of equal shapes. The values of the predicted labels do not matter.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    y_true, y_pred, ignore_label : as in :func:`match_labels`
 
     Returns
     -------
@@ -114,14 +108,11 @@ def mean_iou(
 
     Parameters
     ----------
-    y_true, y_pred : array or list of arrays of int
-        Label maps of equal shapes.
+    y_true, y_pred, ignore_label : as in :func:`match_labels`
     matched : bool, default=True
         Whether to match segments to labels one to one first, such that the sum of the scores is
         largest, which suits clusters; a label without a segment scores 0. False compares equal
         labels, which suits classes.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
 
     Returns
     -------
@@ -149,14 +140,7 @@ def dice_score(
 
     Parameters
     ----------
-    y_true, y_pred : array or list of arrays of int
-        Label maps of equal shapes.
-    matched : bool, default=True
-        Whether to match segments to labels one to one first, such that the sum of the scores is
-        largest, which suits clusters; a label without a segment scores 0. False compares equal
-        labels, which suits classes.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    y_true, y_pred, matched, ignore_label : as in :func:`mean_iou`
 
     Returns
     -------

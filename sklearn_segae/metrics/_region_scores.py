@@ -73,12 +73,7 @@ def probabilistic_rand_index(
 
     Parameters
     ----------
-    y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
-        A label map for every image of `y_pred`, or a list of maps by several annotators.
-    y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Predicted label maps. The values of the labels do not matter.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    y_true, y_pred, ignore_label : as in :func:`covering`
 
     Returns
     -------
@@ -112,12 +107,7 @@ def variation_of_information(
 
     Parameters
     ----------
-    y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
-        A label map for every image of `y_pred`, or a list of maps by several annotators.
-    y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Predicted label maps. The values of the labels do not matter.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    y_true, y_pred, ignore_label : as in :func:`covering`
 
     Returns
     -------

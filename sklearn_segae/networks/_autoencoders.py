@@ -1,4 +1,4 @@
-"""Autoencoders as torch modules: each one has `encode`, `decode` and `forward`."""
+"""Autoencoders of rows, images and signals as torch modules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
-# By the number of axes that a sample has beside its channels.
+# By the number of axes of a sample besides channels.
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
-# Dimensions in which principal axes are looked for beyond their number (Halko et al. 2011).
+# Oversampling of the randomized search for principal axes (Halko et al. 2011).
 N_OVERSAMPLED = 8
 
 
@@ -43,7 +43,7 @@ def reconstruct(module: Any, x: Tensor) -> Tensor:
 
 
 class DenseAutoencoder(nn.Module):
-    """Rows to codes and back through fully connected layers, mirrored about the code.
+    """Autoencoder of rows with fully connected layers; the decoder mirrors the encoder.
 
     (N, n_features) -> encode -> (N, n_components) -> decode -> (N, n_features)
 
@@ -54,11 +54,11 @@ class DenseAutoencoder(nn.Module):
     hidden_layer_sizes : sequence of int
         Units of the layers between row and code; empty for a linear encoder.
     activation : str
-        Of the hidden layers, one of `ACTIVATIONS`. The code itself is linear.
+        Activation of the hidden layers, a key of `ACTIVATIONS`. The code is linear.
     bounded_output : bool
         Whether outputs lie in [0, 1] (a logistic output layer).
     variational : bool
-        Whether the encoder ends in means and log-variances, as `posterior` needs them.
+        Whether the encoder outputs means and log-variances, for `posterior`.
     """
 
     def __init__(
@@ -98,24 +98,21 @@ class DenseAutoencoder(nn.Module):
 
     @property
     def ends(self) -> list[nn.Module]:
-        """The layers that codes and rows come from."""
+        """The output layers of encoder and decoder."""
         return [self.encoder[-1], self.decoder[-1]]
 
 
 class LinearShortcut(nn.Module):
-    """An autoencoder with a linear way beside its layers, to codes and back.
-
-    It does for their sum what the shortcuts of residual networks do [1]_: layers have only to learn
-    what it leaves over.
+    """An autoencoder with linear shortcuts in parallel to encoder and decoder [1]_.
 
     (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)
 
     Parameters
     ----------
     layers : nn.Module
-        An autoencoder with `ends`, and neither bounded nor variational.
+        An autoencoder with `ends`, neither bounded nor variational.
     shape : sequence of int
-        Of a sample, channels first.
+        Shape of a sample, channels first.
     n_components : int
         Size of a code.
 
@@ -146,10 +143,9 @@ class LinearShortcut(nn.Module):
 
     @torch.no_grad()
     def initialize_from(self, x: Tensor) -> None:
-        """Begin near the principal components of `x` (N, *shape).
+        """Initialize the shortcuts with the principal axes of `x` (N, *shape).
 
-        Components that `x` has too few samples or numbers for are 0 on the linear way. The ends of
-        the layers begin with a tenth of their strength.
+        Components beyond the rank of `x` are 0. The weights of the output layers are divided by 10.
         """
         rows = x.flatten(1)
         n_axes, mean = min(self.encode_linear.out_features, *rows.shape), rows.mean(0)
@@ -168,16 +164,16 @@ class LinearShortcut(nn.Module):
 
 
 class FlattenedAutoencoder(nn.Module):
-    """Images or signals to codes and back, each read as one long row.
+    """Autoencoder of images or signals that are flattened to rows.
 
     (N, *shape) -> encode -> (N, n_components) -> decode -> (N, *shape)
 
     Parameters
     ----------
     shape : sequence of int
-        Of a sample, channels first.
+        Shape of a sample, channels first.
     rows : DenseAutoencoder
-        For rows of as many numbers.
+        Autoencoder of the flattened samples.
     """
 
     def __init__(self, shape: Sequence[int], rows: DenseAutoencoder) -> None:
@@ -203,30 +199,23 @@ class FlattenedAutoencoder(nn.Module):
 
     @property
     def ends(self) -> list[nn.Module]:
-        """The layers that codes and samples come from."""
+        """The output layers of encoder and decoder."""
         return self.rows.ends
 
 
 class ConvAutoencoder(nn.Module):
-    """Images or signals of one size to codes and back: strided convolutions, then dense layers.
+    """Autoencoder of images or signals of one size: strided convolutions, then dense layers.
 
-    (N, C, H, W) -> encode -> (N, n_components) -> decode -> (N, C, H, W), for any H and W >= 1;
-    and so for signals (N, C, T). The decoder mirrors the encoder.
+    (N, C, H, W) -> encode -> (N, n_components) -> decode -> (N, C, H, W), for any H and W >= 1,
+    or signals (N, C, T). The decoder mirrors the encoder.
 
     Parameters
     ----------
     shape : (int, int, int) or (int, int)
         C, H, W of images, or C, T of signals.
-    n_components : int
-        Size of a code.
+    n_components, activation, bounded_output, variational : as in :class:`DenseAutoencoder`
     hidden_layer_sizes : sequence of int
         Units of the dense layers between the convolutions and the code.
-    activation : str
-        One of `ACTIVATIONS`.
-    bounded_output : bool
-        Whether outputs lie in [0, 1].
-    variational : bool
-        Whether there is a `posterior`.
     widths : sequence of int
         Channels of the convolutions; each halves the sides.
     """
@@ -283,7 +272,7 @@ class ConvAutoencoder(nn.Module):
 
     @property
     def ends(self) -> list[nn.Module]:
-        """The layers that codes and images come from."""
+        """The output layers of encoder and decoder."""
         last: Any = self.up[-1]
         return [self.dense.ends[0], last[-1]]
 
@@ -310,8 +299,8 @@ def _halve(convolution: Any, n_in: int, n_out: int, activation: str) -> nn.Seque
 def _enlarge(
     convolution: Any, n_in: int, n_out: int, side: tuple[int, ...], activation: str
 ) -> nn.Sequential:
-    # Upsampling to a given size, not a transposed convolution: any side comes back exactly. The
-    # activation stands in front, so that the last stage of the decoder ends linear.
+    # Upsampling to a given size, unlike a transposed convolution, restores any side exactly. The
+    # activation comes first, so that the output of the decoder is linear.
     return nn.Sequential(
         ACTIVATIONS[activation](), nn.Upsample(size=side), convolution(n_in, n_out, 3, padding=1)
     )

@@ -1,4 +1,4 @@
-"""Which generator the weights of a network are drawn from."""
+"""Random generator of initial weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from torch.overrides import TorchFunctionMode
 
 
 class DrawingFrom(TorchFunctionMode):
-    """Inside this context, weights come from `generator` and not from torch's global one.
+    """Draw initial weights from `generator` instead of torch's global one in this context.
 
-    torch's layers draw their weights when they are made, and take no generator. They draw them
-    with the functions of `torch.nn.init`, which do; it is filled in here, in this thread alone, so
-    that the weights are those that a global generator in the same state would give. So are the
-    draws of `torch.pca_lowrank`.
+    Layers of torch take no generator, but the functions of `torch.nn.init` that they call do. It is
+    added to these calls, and to those of `torch.pca_lowrank`, in this thread only. The weights
+    equal those from a global generator in the same state.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -25,9 +24,9 @@ class DrawingFrom(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Call a function of torch's, with the generator if it takes one and has none."""
+        """Call a torch function, with the generator if it takes one and has none."""
         kwargs = dict(kwargs or {})
-        takes_one = function is torch.randn or "generator" in kwargs  # `nn.init` hands None on
+        takes_one = function is torch.randn or "generator" in kwargs  # `nn.init` passes None
         if takes_one and kwargs.get("generator") is None:
             kwargs["generator"] = self.generator
         return function(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Torch modules as ONNX graphs: plain data that other programs run."""
+"""Conversion of torch modules to ONNX graphs, and sessions to run them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._compat import require
 
-OPSET = 17  # of 2022: old enough for most programs, new enough for all we need
+OPSET = 17  # of 2022, which most programs support
 
 
 def graph_of(
@@ -26,19 +26,19 @@ def graph_of(
     Parameters
     ----------
     module : nn.Module
-        With one input and one output.
+        A module with one input and one output.
     example : Tensor
         An input.
     names : (str, str)
-        Of input and output.
+        Names of input and output.
     free : sequence of int
-        Axes of both whose size is left open.
+        Axes of both with variable size.
     """
     require("onnx", "onnx")
     buffer: Any = io.BytesIO()
     axes = {name: {axis: f"{name}_{axis}" for axis in free} for name in names}
     with warnings.catch_warnings():
-        # The exporter without dynamo is called old, but the new one takes a hundred times as long.
+        # The exporter without dynamo is deprecated, but 100 times faster.
         warnings.simplefilter("ignore")
         options: Any = {"opset_version": OPSET, "dynamo": False, "dynamic_axes": axes}
         torch.onnx.export(
@@ -53,9 +53,9 @@ def graph_of(
 
 
 def session_of(graph: bytes, n_threads: int = 0) -> Any:
-    """Return what runs a graph on the CPU; 0 threads are as many as torch uses."""
+    """Return an onnxruntime session on the CPU; 0 threads are as many as torch uses."""
     runtime = require("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = n_threads or torch.get_num_threads()
-    options.log_severity_level = 3  # errors alone
+    options.log_severity_level = 3  # errors only
     return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""A convolutional autoencoder of patches that gives every pixel a feature vector."""
+"""A convolutional autoencoder of patches that computes a feature vector for every pixel."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ._initialization import DrawingFrom
 def pixel_network(
     x: torch.Tensor, n_filters: int, generator: torch.Generator, rows: bool = False
 ) -> PixelAutoencoder:
-    """Return a network for what `x` (n, C, H, W) is a sample of, with random weights."""
+    """Return a network with random weights for images like `x` (n, C, H, W)."""
     n_channels = x.shape[1]
-    # The patch to reconstruct is smaller where every pixel has a spectrum.
+    # Smaller patches for many channels.
     patch_size = (
         1 if rows else next(s for s in (9, 7, 5, 3, 1) if s == 1 or n_channels * s**2 < 400)
     )
@@ -39,10 +39,9 @@ LINES = 8  # of pixels that are projected at once
 
 
 class PixelAutoencoder(nn.Module):
-    """A feature vector for every pixel from the patch around it, and the patch from the features.
+    """Encode the patch around every pixel as a feature vector, and decode the patch.
 
-    Convolutions without padding: features of a pixel see (2 * margin + 1)**2 pixels and nothing
-    else, wherever the pixel lies.
+    Convolutions have no padding: the features of a pixel depend on (2 * margin + 1)**2 pixels.
 
     (N, C, H, W) -> encode -> (N, n_features, H - 2 * margin, W - 2 * margin)
     hidden features (N, n_filters, h, w) -> decode -> (N, C * patch_size**2, h, w)
@@ -50,11 +49,11 @@ class PixelAutoencoder(nn.Module):
     Parameters
     ----------
     n_channels : int
-        C, channels of the images.
+        C, number of channels of the images.
     n_filters : int
         Channels of every hidden layer.
     dilations : sequence of int
-        One convolution each; their sum is the margin.
+        Dilations of the convolutions; their sum is the margin.
     kernel_size : int
         3 for images; 1 for rows, whose pixels have no neighbors.
     patch_size : int
@@ -88,16 +87,15 @@ class PixelAutoencoder(nn.Module):
         self.sizes = channels
         self.n_features = sum(channels)
         self.register_buffer("strengths", torch.ones(len(channels)))
-        for layer in self.layers:  # measured: twice as fast on a CPU
+        for layer in self.layers:  # twice as fast on a CPU
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def activations(self, x: Tensor, stride: int = 1, n_layers: int | None = None) -> list[Tensor]:
-        """Input and activations of the first `n_layers`, each smaller than the one before.
+        """Return the input and the activations of the first `n_layers`; None is all layers.
 
-        None is all layers.
-        The last layer's are those of every `stride`-th pixel, down and across. Layers before it
-        leave out what none of the following reads: with dilations 1, 1, 2, 4 and a stride of 2,
-        all but the first do a quarter of the work.
+        Activations of the last layer are those of every `stride`-th pixel in both directions.
+        Previous layers skip pixels that no following layer reads: with dilations 1, 1, 2, 4 and a
+        stride of 2, all but the first do a quarter of the work.
         """
         maps = [x]
         layers = zip(self.layers, *self._strides(stride), strict=True)
@@ -118,26 +116,22 @@ class PixelAutoencoder(nn.Module):
         return cropped
 
     def features(self, maps: list[Tensor], stride: int = 1) -> Tensor:
-        """Input and activations -> (N, n_features, h, w), side by side, equally strong."""
+        """Concatenate input and activations with the factors `strengths`: (N, n_features, h, w)."""
         parts = zip(self.strengths, self.crop(maps, stride), strict=True)
         return torch.cat([strength * m for strength, m in parts], 1)
 
     def encode(self, x: Tensor, stride: int = 1) -> Tensor:
         """(N, C, H, W) -> (N, n_features, h, w), of every `stride`-th pixel.
 
-        h = ceil((H - 2 * margin) / stride), w likewise.
+        h = ceil((H - 2 * margin) / stride), and w accordingly.
         """
         return self.features(self.activations(x, stride), stride)
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
-        """Return `encode(x, stride)` times `axes` (n_features, n): (N, n, h, w).
-
-        Layers that no axis needs are not computed.
-        """
+        """Return `encode(x, stride)` times `axes` (n_features, n): (N, n, h, w)."""
         _, maps, weights = zip(*self.needed_maps(x, axes, stride), strict=True)
         parts = [m.movedim(1, -1) for m in self.crop(list(maps), stride)]
-        # Some lines at a time, so that what is added up stays in the processor's cache: measured,
-        # two to four times as fast as adding whole maps.
+        # Sums of few lines stay in the processor's cache: two to four times as fast as whole maps.
         blocks = [
             _added_up([part[:, start : start + LINES] for part in parts], weights)
             for start in range(0, max(1, parts[0].shape[1]), LINES)
@@ -147,7 +141,7 @@ class PixelAutoencoder(nn.Module):
     def needed_maps(
         self, x: Tensor, axes: Tensor, stride: int
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield a layer, its maps, and what these are multiplied by; of layers that axes need."""
+        """Yield index, maps and weights of every layer up to the last with nonzero `axes`."""
         parts = axes.split(self.sizes)
         n_layers = max((i for i, part in enumerate(parts) if part.any()), default=0)
         maps = self.activations(x, stride, n_layers)
@@ -155,30 +149,27 @@ class PixelAutoencoder(nn.Module):
             yield i, own, self.strengths[i] * parts[i]
 
     def place(self, layer: int, stride: int) -> tuple[int, int]:
-        """Return where the pixels of the last layer begin in a layer's maps, and how far apart."""
+        """Return offset and spacing of the pixels of the last layer in the maps of a layer."""
         own = [1, *self._strides(stride)[1]][layer]
         return sum(self.margins[layer:]) // own, stride // own
 
     def _strides(self, stride: int) -> tuple[list[int], list[int]]:
-        """Pixels between what every layer reads, and between what it writes."""
+        """Return the pixel spacing of the input and of the output of every layer."""
         dilations = [layer.dilation[0] for layer in self.layers]
         after = [gcd(stride, *dilations[i + 1 :]) for i in range(len(dilations))]
         return [1, *after[:-1]], after
 
     def decode(self, hidden: Tensor) -> Tensor:
-        """(N, n_filters, h, w), the last layer's activations -> the patch around every pixel."""
+        """Decode activations (N, n_filters, h, w) of the last layer to patches around pixels."""
         return self.decoder(hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct the patch around every pixel that is `margin` away from the border."""
+        """Reconstruct the patch around every pixel at least `margin` from the border."""
         return self.decode(self.activations(x)[-1])
 
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
-        """Draw the weights of every layer, scaled to outputs of unit spread on `x`.
-
-        A data-dependent initialization [1]_: whatever the channels of the images are like, the
-        layers of the untrained network are comparable.
+        """Draw the weights of every layer, scaled to outputs of unit variance on `x` [1]_.
 
         References
         ----------
@@ -193,10 +184,9 @@ class PixelAutoencoder(nn.Module):
 
     @torch.no_grad()
     def balance(self, x: Tensor) -> None:
-        """Make all layers' features as strong on `x` as those of an untrained network.
+        """Set `strengths` so that features on `x` are scaled as in an untrained network.
 
-        Training is free to scale a layer up or down, which means nothing; where the projection
-        keeps variance, it would.
+        Otherwise the arbitrary scale of trained layers would affect projections by variance.
         """
         for i, maps in enumerate(self.activations(x)[1:], start=1):
             self.strengths[i] = RELU_SPREAD / (maps.std() + 1e-6)
@@ -211,5 +201,5 @@ def _added_up(parts: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
 
 
 def crop(maps: Tensor, margin: int) -> Tensor:
-    """Take `margin` pixels off every side of (N, C, H, W)."""
+    """Remove `margin` pixels from every side of (N, C, H, W)."""
     return maps[..., margin:-margin, margin:-margin] if margin else maps

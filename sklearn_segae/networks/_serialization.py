@@ -1,4 +1,4 @@
-"""Networks as plain data: a description of sizes, and weights; and back."""
+"""Conversion of networks to plain data (a description of sizes, and weights) and back."""
 
 from __future__ import annotations
 
@@ -21,15 +21,12 @@ from ._pixel_autoencoder import PixelAutoencoder
 
 Description = dict[str, Any]
 
-MAX_MARGIN = 256  # pixels around a tile that a network may ask for; those of ours ask for 8
+MAX_MARGIN = 256  # maximum margin of a network in pixels; that of ours is 8
 FORMATS = {torch.float32, torch.float64}
 
 
 def describe(module: Any) -> Description:
-    """Return the kind of a network and the arguments that make one like it.
-
-    Plain JSON. Networks of the user's are refused: the code that makes them is not ours to store.
-    """
+    """Return the kind of a network and its arguments as JSON; reject user-defined networks."""
     kind = type(module).__name__
     if kind not in KINDS or type(module) is not KINDS[kind].cls:
         raise ValueError(
@@ -40,16 +37,16 @@ def describe(module: Any) -> Description:
 
 
 def build(description: Any, weights: Mapping[str, np.ndarray]) -> nn.Module:
-    """Return the network that was described, with those weights.
+    """Return the network with the given description and weights.
 
-    Nothing is allocated before names, shapes and formats of all weights were found to fit.
+    Memory is allocated only after names, shapes and formats of all weights were checked.
     """
     try:
         with torch.device("meta"):
             module = _build(description)
     except ValueError:
         raise
-    except Exception as error:  # whatever layers raise of sizes that are none
+    except Exception as error:  # layers raise various errors for invalid sizes
         raise ValueError(f"the network's description is not valid ({error}).") from error
     tensors = {name: _tensor(name, array) for name, array in weights.items()}
     formats = {t.dtype for t in tensors.values()}
@@ -63,20 +60,20 @@ def build(description: Any, weights: Mapping[str, np.ndarray]) -> nn.Module:
         raise ValueError(
             f"weight {wrong} has shape {found.get(wrong)}, but the network {expected.get(wrong)}."
         )
-    # Copied into a network made as usual, whose convolutions keep their channels last.
+    # Copied into a new network, so that convolutions keep their channels last.
     module = module.to_empty(device="cpu")
     module.load_state_dict(tensors)
     return module.eval()
 
 
 def input_shape(module: nn.Module) -> tuple[int, ...]:
-    """Return the shape of one sample that an autoencoder takes, channels first."""
+    """Return the shape of one input sample of an autoencoder, channels first."""
     sizes = describe(module)
     return tuple(sizes.get("shape") or (sizes["n_features"],))
 
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:
-    """Return copies of all weights and buffers by name, from whatever device."""
+    """Return copies of all weights and buffers by name, from any device."""
     return {
         name: tensor.detach().cpu().numpy().copy(order="C")
         for name, tensor in module.state_dict().items()
@@ -97,7 +94,7 @@ def _build(description: Any) -> nn.Module:
 
 
 class Kind(NamedTuple):
-    """How networks of a class are described and built."""
+    """Functions that describe and build networks of a class."""
 
     cls: type[nn.Module]
     describe: Callable[[Any], Description]

@@ -255,8 +255,7 @@ class LatentTraversalDisplay:
 
         Parameters
         ----------
-        ax : Axes, or one for each value, default=None
-            Axes to draw on; a single one is subdivided. None creates a figure.
+        ax : as in `ReconstructionDisplay.plot`, one for each value
 
         Returns
         -------

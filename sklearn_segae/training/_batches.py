@@ -1,4 +1,4 @@
-"""Samples to train on, handed out many at a time."""
+"""Batches of training samples."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 class Samples:
-    """Samples of one array, handed out many at a time as float32 tensors.
+    """Samples of one array as float32 tensors.
 
-    `take(index)` replaces item-wise access, which makes skorch's default loop 2 to 3 times slower
-    than a bare one on small nets.
+    `take(index)` reads many samples at once. Item-wise access makes skorch's default loop 2 to 3
+    times slower than a plain one on small nets.
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class Samples:
     ) -> None:
         self.take = take
         self.n_samples = n_samples
-        self.weights = weights  # (n_samples,), of mean 1; None where all weigh the same
+        self.weights = weights  # (n_samples,), with mean 1; None for equal weights
 
     def __len__(self) -> int:
         return self.n_samples
@@ -33,12 +33,12 @@ class Samples:
 
 
 def spread_evenly(n: int, n_wanted: int) -> np.ndarray:
-    """Return the indices of `n_wanted` of n samples, evenly spread; of all if they are fewer."""
+    """Return the indices of at most `n_wanted` of n samples, evenly spread."""
     return np.linspace(0, n - 1, min(n, n_wanted)).astype(int)
 
 
 class Batches:
-    """Slices of shuffled samples: what a DataLoader does, without its cost per item."""
+    """Iterate over batches of shuffled samples, without the cost per item of a DataLoader."""
 
     def __init__(
         self, samples: Samples, batch_size: int, rng: np.random.Generator | None = None

@@ -1,4 +1,4 @@
-"""Callbacks of our own: when training ends, scikit-learn's callbacks, the learning rate."""
+"""skorch callbacks: stopping criteria, scikit-learn callbacks, learning rate schedule."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from torch import Tensor
 from .._base import Epochs
 from ._net import Net, TrainingEnd
 
-# An epoch improves on the best one if its loss is lower by more than this share of it: losses of
-# pixels in [0, 1] are thousandths, others are negative.
+# Minimum improvement of the loss, relative to the best loss, as the scale of losses varies.
 TOLERANCE = 1e-4
 
 
 class StoppingCriteria(Callback):
-    """End training when a loss has stopped improving; raise an error if it has diverged."""
+    """End training when a loss stops improving; raise an error if training diverges."""
 
     def __init__(self, n_iter_no_change: float, monitor: str) -> None:
         self.n_iter_no_change = n_iter_no_change
         self.monitor = monitor
 
     def on_train_begin(self, net: Net, **_: Any) -> None:
-        """Forget the last training."""
+        """Reset the state of the last training."""
         self.best_loss_, self.n_waited_ = np.inf, 0
         self.best_weights_: dict[str, Tensor] | None = None
 
     def on_epoch_end(self, net: Net, **_: Any) -> None:
-        """Look at the losses of the epoch that just ended."""
+        """Check the losses of the epoch."""
         epoch = net.history[-1]
         _check_finite(net, epoch)
         self._watch(net, epoch[self.monitor])
@@ -42,11 +41,11 @@ class StoppingCriteria(Callback):
             raise TrainingEnd("no_improvement")
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Go back to the weights with the best validation loss, and check that they are finite."""
+        """Restore the weights with the best validation loss, and check that they are finite."""
         if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
             self.best_weights_ = None
-        # The loss of an epoch is that of the weights before its last step.
+        # The loss of an epoch does not depend on its last step.
         if not all(bool(torch.isfinite(weight).all()) for weight in net.module_.parameters()):
             raise _diverged(net, "weights are not finite after the last step")
 
@@ -58,13 +57,13 @@ class StoppingCriteria(Callback):
                 self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
     def _improves(self, loss: float) -> bool:
-        if np.isinf(self.best_loss_):  # whose share no first epoch could beat
+        if np.isinf(self.best_loss_):  # a relative improvement on infinity is undefined
             return True
         return loss < self.best_loss_ - TOLERANCE * abs(self.best_loss_)
 
 
 class EpochEnd(Callback):
-    """Call `function(epoch, max_epochs, loss)` after every epoch: what a progress bar needs."""
+    """Call `function(epoch, max_epochs, loss)` after every epoch, e.g. for a progress bar."""
 
     def __init__(self, function: Callable[[int, int, float], None]) -> None:
         self.function = function
@@ -75,10 +74,9 @@ class EpochEnd(Callback):
 
 
 class SklearnCallbacks(Callback):
-    """Report every epoch to callbacks of scikit-learn's, which may end training.
+    """Report every epoch to scikit-learn callbacks, which may end training.
 
-    These may hold the data, which the net must not: copies of this callback lack them, and they
-    are removed when training has ended.
+    They may hold the data, so copies of this callback and trained nets do not contain them.
     """
 
     def __init__(self, tasks: Epochs) -> None:
@@ -88,27 +86,27 @@ class SklearnCallbacks(Callback):
         return {}
 
     def on_train_end(self, net: Net, **_: Any) -> None:
-        """Remove the callbacks of scikit-learn's."""
+        """Remove the scikit-learn callbacks."""
         del self.tasks
 
     def on_epoch_begin(self, net: Net, **_: Any) -> None:
-        """Report the beginning."""
+        """Report the start of an epoch."""
         self.tasks.begin()
 
     def on_epoch_end(self, net: Net, **_: Any) -> None:
-        """Report the end; end training if a callback wants that."""
+        """Report the end of an epoch; end training if a callback requests it."""
         if self.tasks.end(net):
             raise TrainingEnd("callback")
 
 
 def one_cycle_schedule(n_steps: int) -> LRScheduler:
-    """Return a schedule of the learning rate: Smith and Topin 2018, arXiv:1708.07120."""
+    """Return a one-cycle learning rate schedule (Smith and Topin 2018, arXiv:1708.07120)."""
     factor = partial(_one_cycle_factor, n_steps)
     return LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor, step_every="batch")
 
 
 def _one_cycle_factor(n_steps: int, step: int) -> float:
-    """Share of the learning rate: up in the first fifth of the steps, then down along a cosine."""
+    """Factor of the learning rate: linear increase in the first fifth, then cosine decrease."""
     rise = max(1, n_steps // 5)
     if step < rise:
         return (step + 1) / (rise + 1)

@@ -1,4 +1,4 @@
-"""How modules are called: device, number format, and the generators of that device."""
+"""Device, precision and random generators of modules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def resolve_device(device: str) -> str:
-    """Turn "auto" into the fastest device there is: CUDA, then MPS, then the CPU."""
+    """Resolve "auto" to CUDA, MPS or the CPU, the first that is available."""
     if device != "auto":
         _check_available(device)
         return device
@@ -24,7 +24,7 @@ def resolve_device(device: str) -> str:
 
 
 def _check_available(device: str) -> None:
-    """Raise an error if torch cannot compute on a device, for whatever reason it gives."""
+    """Raise an error if torch cannot compute on a device."""
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -41,24 +41,23 @@ PRECISIONS: dict[str, torch.dtype] = {
     "float32": torch.float32,
 }
 
-# A forked child has torch's record of a pool of threads, but not the threads: it would wait for
-# them for ever. One thread needs no pool.
+# A forked process inherits the state of torch's thread pool but not its threads, and would
+# deadlock. A single thread needs no pool.
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def cast(module: nn.Module, precision: str, device: str) -> Cast | None:
-    """Return what an objective calls in place of the module; None for float32."""
+    """Return the module in 16 bits; None for float32."""
     if precision == "float32":
         return None
     return Cast(module, PRECISIONS[precision], torch.device(device).type)
 
 
 def generators_of(generator: torch.Generator, device: str) -> list[torch.Generator]:
-    """Return the generators that training on a device draws from, that of the device last.
+    """Return the generators of training: the given CPU generator, and that of a GPU device.
 
-    Beside the fit's own one, which is of the CPU, this is another one with the same seed, or the
-    device's global one if the fit uses torch's global one.
+    The latter has the same seed, or is the global CUDA generator if the CPU generator is global.
     """
     place = torch.device(device)
     if place.type not in ("cuda", "mps", "xpu"):
@@ -70,10 +69,10 @@ def generators_of(generator: torch.Generator, device: str) -> list[torch.Generat
 
 
 class Cast:
-    """Stand in for a module: its methods in 16 bits (autocast), answering in float32.
+    """Wrap the methods of a module in autocast to 16 bits, with float32 outputs.
 
-    The module stays as it is, with float32 weights of its own, so it pickles. Losses are computed
-    outside, in float32: torch refuses cross-entropy under autocast, and 16 bits are too few to sum.
+    Weights remain float32. Losses are computed outside, in float32: torch rejects cross-entropy
+    under autocast, and sums in 16 bits are inaccurate.
     """
 
     def __init__(self, module: nn.Module, dtype: torch.dtype, device_type: str) -> None:
@@ -109,8 +108,8 @@ def evaluate(
 def evaluate_blocks(
     module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], blocks: Iterable[np.ndarray]
 ) -> Iterator[np.ndarray]:
-    """Yield `function(module, x)` for every x, in their precision."""
-    module.eval()  # in the middle of training, too; skorch sets it back at every step
+    """Yield `function(module, x)` for every block, in its precision."""
+    module.eval()  # during training, skorch sets it back at every step
     some = next(module.parameters())
     where, dtype = some.device, some.dtype
     for x in blocks:

@@ -1,4 +1,4 @@
-"""Reconstruction losses: by name, or torch's criteria."""
+"""Reconstruction losses: by name, or torch criteria."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Of (output, target): element by element with reduction="none", else the mean over everything.
+# Functions of (output, target): elementwise with reduction="none", else the mean.
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": functional.binary_cross_entropy,
     "huber": functional.huber_loss,
@@ -22,13 +22,13 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 class Loss:
-    """The cost of a reconstruction: a mean over all numbers, or one for every sample.
+    """Reconstruction loss of a batch or of every sample.
 
     Parameters
     ----------
     loss : str, or criterion of (output, target), default="mse"
-        A name of `LOSSES`; a torch criterion, as class or instance (its `reduction` is ignored); or
-        a function that returns the loss of every number, unreduced.
+        A key of `LOSSES`; a torch criterion, as class or instance (its `reduction` is ignored); or
+        a function that returns unreduced losses.
     """
 
     def __init__(self, loss: Any = "mse") -> None:
@@ -36,12 +36,12 @@ class Loss:
             raise ValueError(f"loss={loss!r:.40} is not known. Pass one of {sorted(LOSSES)}.")
         self.given = loss
         self.name = loss if isinstance(loss, str) else ""
-        # None for a criterion, which has no mean of its own to be quick with.
+        # None for a criterion.
         self.mean = LOSSES.get(self.name)
         self.each = partial(self.mean, reduction="none") if self.mean else _unreduced(loss)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"given": self.given}  # the functions behind a name are found again by it
+        return {"given": self.given}  # functions are looked up by name again
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["given"])  # type: ignore[misc]
@@ -77,12 +77,12 @@ class Loss:
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean over a batch (N,), each sample times its weight if it has one."""
+    """Return the weighted mean over a batch (N,)."""
     return values.mean() if weight is None else (weight * values).mean()
 
 
 def _unreduced(criterion: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a criterion's copy that leaves the mean to us; instantiate a class."""
+    """Return an unreduced copy of a criterion; instantiate a class."""
     criterion = criterion() if isinstance(criterion, type) else copy.deepcopy(criterion)
     _check_arguments(criterion)
     if isinstance(criterion, nn.Module) and hasattr(criterion, "reduction"):
@@ -98,5 +98,5 @@ def _check_arguments(criterion: Any) -> None:
             f"loss={criterion!r:.80} cannot be called with output and target ({error}). Pass a "
             "function of these two, or a torch criterion."
         ) from error
-    except ValueError:  # of some builtin functions nobody knows the arguments
+    except ValueError:  # some builtin functions have no signature
         pass

@@ -1,4 +1,4 @@
-"""skorch's net, whose loss is a function of the module and a batch of inputs."""
+"""A skorch net whose loss is a function of the module and a batch of inputs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from ._batches import Batches
 from ._execution import cast
 from ._optimizers import find_optimizer, name_optimizer, optimizer_options
 
-# Measured: with them, telling nobody would take 2 % of the time of an epoch on small nets.
+# Events of steps: notifying callbacks without effect takes 2 % of an epoch on small nets.
 STEP_EVENTS = ("on_batch_begin", "on_grad_computed", "on_batch_end")
 
 
 class Objective(Protocol):
     """A loss as a function of the module and a batch of inputs.
 
-    Where samples have weights, those of the batch (N,) are a third argument. What it draws, it
-    draws from `generator`, which is of the device of the batch. An objective with a method `clean`
-    is validated by that one.
+    Sample weights (N,), if any, are a third argument. `generator` is on the device of the batch.
+    If there is a method `clean`, it computes the validation loss.
     """
 
     def __call__(self, module: Any, x: Tensor, *, generator: torch.Generator | None) -> Tensor:
@@ -36,27 +35,27 @@ class Objective(Protocol):
 
 
 class TrainingEnd(Exception):
-    """Raised by a callback to end training; carries the reason."""
+    """Raised by a callback to end training; its message is the reason."""
 
 
 class PickledState(dict):
-    """The state of a net in a pickle. Files of plain data cannot hold one: skorch unpickles it."""
+    """State of a net in a pickle, which files of plain data cannot contain."""
 
 
 class Net(NeuralNet):
-    """skorch's loop; the criterion is an `Objective`, which calls the module as it needs."""
+    """A skorch net whose criterion is an `Objective`."""
 
-    cast: Any = None  # what the objective calls in place of the module, for 16 bits alone
-    generators: Sequence[torch.Generator] = ()  # of training, that of the device last
-    scaler: torch.amp.GradScaler | None = None  # for float16 alone
+    cast: Any = None  # the module in 16 bits, if used
+    generators: Sequence[torch.Generator] = ()  # of training; that of the device is last
+    scaler: torch.amp.GradScaler | None = None  # for float16 only
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # Pickles and copies hold everything, skorch's way, optimizer's momenta and callbacks too.
+        # Pickles and copies contain everything, including optimizer state and callbacks.
         state: Any = super().__getstate__()
         return copyreg.__newobj__, (type(self),), PickledState(state)  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is needed to use it and to train on, as plain data: skops asks for this."""
+        """Return plain data for prediction and further training, as for skops."""
         names = ("epoch", "train_loss", "valid_loss")
         return {
             "architecture": describe(self.module_),
@@ -67,12 +66,12 @@ class Net(NeuralNet):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take either state: a pickle's, or plain data, perhaps from a stranger."""
+        """Restore the state of a pickle, or plain data, which may be untrusted."""
         if isinstance(state, PickledState):
             return super().__setstate__(state)
         module = build(state["architecture"], state["weights"])
         optimizer = optimizer_options(find_optimizer(state["optimizer"]), "cpu")
-        # Whoever trains on gives the objective.
+        # The objective is set when training continues.
         NeuralNet.__init__(
             self, module, criterion=partial(_as_criterion, None), **optimizer, verbose=0
         )
@@ -85,7 +84,7 @@ class Net(NeuralNet):
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
-        # The printer lays out its table every epoch, shown or not: 2 % of the time of small nets.
+        # The silent printer formats its table, too: 2 % of the time of small nets.
         silent = set() if self.verbose else {"print_log"}
         return [(name, c) for name, c in super()._default_callbacks if name not in silent]
 
@@ -93,7 +92,7 @@ class Net(NeuralNet):
     def training_context(
         self, precision: str, generators: Sequence[torch.Generator]
     ) -> Iterator[None]:
-        """Train in a number format, drawing from generators; nothing of it stays in the net."""
+        """Set precision and generators within this context."""
         self.cast = cast(self.module_, precision, self.device)
         self.generators = generators
         if precision == "float16":
@@ -105,13 +104,13 @@ class Net(NeuralNet):
             self.generators = ()
 
     def infer(self, x: Tensor, **_: Any) -> Tensor:
-        """Hand the batch on: the objective alone knows what to compute from it."""
+        """Return the batch itself: the objective calls the module."""
         return x.to(self.device, non_blocking=True)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor | None, *_: Any, training: bool = False, **__: Any
     ) -> Tensor:
-        """Return the objective of the batch that `infer` handed on, with its weights."""
+        """Return the objective of the batch returned by `infer`, with its weights."""
         module = self.cast or self.module_
         weights = () if y_true is None else (y_true.to(self.device),)
         if not training and hasattr(self.criterion_, "clean"):
@@ -119,8 +118,8 @@ class Net(NeuralNet):
         return self.criterion_(module, y_pred, *weights, generator=self.generators[-1])
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute gradients; those of 16 bits are scaled up on the way, lest they vanish."""
-        if not self.module_.training:  # once an epoch: it walks through all modules
+        """Compute gradients; those of float16 are scaled to prevent underflow."""
+        if not self.module_.training:  # once per epoch, as this visits all modules
             self._set_training(True)
         x, weights = batch
         x = self.infer(own_share(x))
@@ -129,54 +128,54 @@ class Net(NeuralNet):
             loss.backward()
         else:
             self.scaler.scale(loss).backward()
-        loss = loss.detach()  # that of all processes, too: they agree on when to stop
+        loss = loss.detach()  # averaged as well, so that all processes stop at the same epoch
         average([loss, *(p.grad for p in self.module_.parameters())])
         if self.scaler is not None:
-            self.scaler.unscale_(self.optimizer_)  # callbacks clip true gradients
+            self.scaler.unscale_(self.optimizer_)  # before callbacks clip gradients
         return {"loss": loss, "y_pred": x}
 
     def _step_optimizer(self, step_fn: Callable[[], Tensor]) -> None:
         if self.scaler is None:
             return super()._step_optimizer(step_fn)
         step_fn()
-        self.scaler.step(self.optimizer_)  # not at all if a gradient overflowed
+        self.scaler.step(self.optimizer_)  # no step if a gradient overflowed
         self.scaler.update()
 
     def get_split_datasets(
         self, X: tuple[Batches, Batches | None], *_: Any, **__: Any
     ) -> tuple[Batches, Batches | None]:
-        """Take training and validation batches as they are: `train` has split them."""
+        """Return training and validation batches as given: `train` has split them."""
         return X
 
     def get_iterator(self, dataset: Batches, training: bool = False) -> Batches:
-        """Iterate over the batches themselves: the net outlives the data and must not hold it."""
+        """Return the batches themselves; the net keeps no reference to the data."""
         return dataset
 
     def initialize_callbacks(self) -> Net:
-        """Note who listens to what happens in a step: most callbacks do not."""
+        """Collect the callbacks with methods for the events of steps, which few have."""
         super().initialize_callbacks()
         callbacks = [callback for _, callback in self.callbacks_]
         self.listeners = {name: [c for c in callbacks if _hears(c, name)] for name in STEP_EVENTS}
         return self
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Call every callback; one that ends training must not look like Ctrl-C."""
+        """Call all callbacks; raise TrainingEnd for a KeyboardInterrupt of a callback."""
         try:
             if method_name not in STEP_EVENTS:
                 return super().notify(method_name, **kwargs)
             getattr(self, method_name)(self, **kwargs)
             for callback in self.listeners[method_name]:
                 getattr(callback, method_name)(self, **kwargs)
-        except KeyboardInterrupt as stop:  # how skorch's own callbacks end training
+        except KeyboardInterrupt as stop:  # how skorch callbacks end training
             raise TrainingEnd("callback") from stop
 
 
 def _as_criterion(objective: Objective | None) -> Objective | None:
-    """Stand in for the class that skorch would instantiate."""
+    """Return the objective, in place of a class that skorch instantiates."""
     return objective
 
 
 def _hears(callback: Any, event: str) -> bool:
-    """Whether a callback does anything at an event, that is, has a method of its own for it."""
+    """Return True if a callback overrides the method of an event."""
     method = getattr(callback, event)
     return getattr(method, "__func__", method) is not getattr(Callback, event)

@@ -1,4 +1,4 @@
-"""Parameters of training, and its results, that are the same in all estimators with a net."""
+"""Training parameters and attributes shared by all estimators with a net."""
 
 from __future__ import annotations
 
@@ -32,35 +32,34 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 PARAMETERS = """\
 optimizer : {"adam", "adamw", "sgd", "rmsprop"} or callable
-    A callable takes (parameters, lr=...), as torch's optimizer classes do.
+    A callable is called with (parameters, lr=...), as torch optimizer classes are.
 lr : float
     Learning rate, > 0.
 batch_size : int
-    Samples in an update.
+    Number of samples per update.
 max_epochs : int
-    Passes over the samples at most; 0 leaves the net as it was initialized.
+    Maximum number of passes over the samples; 0 keeps the initial weights.
 n_iter_no_change : int
-    Training ends after so many epochs in a row without improvement, which is a loss lower than the
-    best one by more than a ten-thousandth of it.
+    Training ends after this number of consecutive epochs in which the loss does not decrease by
+    more than 1e-4 of the best loss.
 early_stopping : bool or float
-    True holds out a tenth of the samples, a number in (0, 1) that share of them. Their loss,
-    instead of the training loss, then decides when training ends, and the weights are those of the
-    best epoch. False holds out nothing.
+    True holds out 10 % of the samples, a number in (0, 1) that share. Their loss then replaces the
+    training loss as stopping criterion, and the weights of the best epoch are restored.
 warm_start : bool
-    Let `fit` continue with the weights and the scaling of the last one.
+    Whether `fit` continues with the weights and the scaling of the previous fit.
 device : str
-    "auto" is CUDA, then MPS, then the CPU; or a torch device such as "cuda:1".
+    A torch device such as "cuda:1"; "auto" is CUDA, MPS or the CPU, the first that is available.
 precision : {"float32", "bfloat16", "float16"}
-    Number format of the layers' sums in training (autocast). Weights, losses and everything after
-    `fit` are float32; gradients of float16 are scaled, so that they do not vanish.
+    Precision of the layers in training (autocast). Weights, losses and everything after `fit` are
+    float32; float16 gradients are scaled to prevent underflow.
 callbacks : list of skorch callbacks or None
-    Copied for every fit. For schedules, gradient clipping, checkpoints, other ends of training.
-    Those of scikit-learn 1.9, `set_callbacks(ProgressBar())`, are told of every epoch.
+    Copied for every fit; for schedules, gradient clipping, checkpoints or other stopping criteria.
+    scikit-learn 1.9 callbacks, `set_callbacks(ProgressBar())`, are called at every epoch.
 random_state : int, RandomState instance or None
-    Decides on everything that is random: initial weights, order of the samples, noise. No global
-    generator is used or moved; None draws fresh entropy.
+    Determines initial weights, order of the samples and noise. Global generators are neither used
+    nor changed; None draws fresh entropy.
 verbose : int
-    1 prints a line an epoch."""
+    1 prints a line per epoch."""
 
 ATTRIBUTES = """\
 net_ : skorch.NeuralNet
@@ -70,16 +69,16 @@ loss_curve_ : list of float
 n_iter_ : int
     Number of epochs.
 stop_reason_ : str
-    What ended training: "max_epochs", "no_improvement", "callback" or "interrupted".
+    Why training ended: "max_epochs", "no_improvement", "callback" or "interrupted".
 device_ : str
-    Where the net was trained."""
+    Device that the net was trained on."""
 
 
 def trains_net(cls: Estimator) -> Estimator:
-    """Give an estimator the constraints and the documentation of the parameters above.
+    """Add constraints and documentation of the training parameters to an estimator.
 
-    Of those in its signature: in its docstring they stand for `{training_parameters}`, but for
-    those that it describes itself, and the attributes for `{training_attributes}`.
+    `{training_parameters}` in its docstring is replaced by the parameters in its signature that it
+    does not document itself, and `{training_attributes}` by the attributes.
     """
     estimator: Any = cls
     own, text = estimator._parameter_constraints, cleandoc(estimator.__doc__)
@@ -98,7 +97,7 @@ def trains_net(cls: Estimator) -> Estimator:
 
 
 def training_parameters(estimator: Any) -> dict[str, Any]:
-    """Return those of an estimator's parameters that `train` takes."""
+    """Return the parameters of an estimator that `train` takes."""
     names = set(CONSTRAINTS) - {"random_state", "warm_start"}
     return {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
 
@@ -109,7 +108,7 @@ def loss_curve(net: Net, name: str = "train_loss") -> list[float]:
 
 
 def publish_training(estimator: Any, net: Net) -> None:
-    """Set the attributes that training leaves; raise the Ctrl-C that ended it, if one did."""
+    """Set the attributes of training; raise KeyboardInterrupt if one ended it."""
     estimator.net_ = net
     estimator.loss_curve_ = loss_curve(net)
     estimator.n_iter_ = len(net.history)
@@ -119,6 +118,6 @@ def publish_training(estimator: Any, net: Net) -> None:
 
 
 def reraise_interrupt(net: Net) -> None:
-    """Raise the Ctrl-C that ended training, once the estimator is usable."""
+    """Raise KeyboardInterrupt if one ended training, once the estimator is usable."""
     if net.stop_reason == "interrupted":
         raise KeyboardInterrupt("training was interrupted; the estimator keeps what it had learnt")

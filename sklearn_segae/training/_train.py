@@ -1,4 +1,4 @@
-"""Training: a module, samples and an objective become a net."""
+"""Training of a module on samples with an objective."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from ._execution import generators_of, resolve_device
 from ._net import Net, Objective, TrainingEnd, _as_criterion
 from ._optimizers import OPTIMIZERS, optimizer_options
 
-# Samples that a module sees before training. Their principal axes take milliseconds.
-N_LOOKED_AT = 1000
+N_LOOKED_AT = 1000  # samples for initialization; their principal axes take milliseconds
 HELD_OUT = 0.1  # share of the samples, with early_stopping=True
 
 
@@ -48,23 +47,22 @@ def train(
     precision: str = "float32",
     tasks: Epochs | None = None,
 ) -> Net:
-    """Minimize `objective` over the samples and return the net, its `stop_reason` set.
+    """Minimize `objective` over the samples and return the net with its `stop_reason`.
 
-    `net` continues an earlier training. With `one_cycle` the learning rate rises to `lr` and falls
-    to nothing over the epochs (Smith and Topin 2018, arXiv:1708.07120). `precision` is the number
-    format of the layers; `tasks` are told of epochs. The order of the samples is drawn from `rng`,
-    everything else from `generator`.
+    `net` continues an earlier training. With `one_cycle` the learning rate increases to `lr` and
+    decreases to 0 over the epochs (Smith and Topin 2018, arXiv:1708.07120). `tasks` are notified of
+    epochs. The order of the samples is drawn from `rng`, everything else from `generator`.
 
-    A Ctrl-C ends training with the reason "interrupted", which `publish_training` raises again.
+    Ctrl-C ends training with the reason "interrupted", which `publish_training` raises again.
     """
     _check_callbacks(callbacks)
     training, validation = _split(samples, early_stopping, rng)
     net = net or _new_net(module, training, objective, optimizer, device, generator)
-    net.criterion_ = objective  # a continued training may have another one
+    net.criterion_ = objective  # may change when training continues
     own = [StoppingCriteria(n_iter_no_change, "valid_loss" if validation else "train_loss")]
     if one_cycle:
         own.append(one_cycle_schedule(max_epochs * -(-len(training) // batch_size)))
-    # First, since callbacks after one that ends training are not told of the epoch.
+    # First, since callbacks after one that ends training are not called.
     own = [SklearnCallbacks(tasks), *own] if tasks else own
     all_callbacks = [*own, *copy.deepcopy(list(callbacks or []))]
     net.set_params(callbacks=all_callbacks, lr=lr, max_epochs=max_epochs, verbose=int(verbose))
@@ -83,7 +81,7 @@ def _new_net(
     device: str,
     generator: torch.Generator,
 ) -> Net:
-    """Make a net of the module, which may look at some samples before training."""
+    """Return a net of the module, which may be initialized from some samples."""
     device = resolve_device(device)
     if hasattr(module, "initialize_from"):
         with DrawingFrom(generator):
@@ -104,7 +102,7 @@ def _new_net(
 
 
 def _check_callbacks(callbacks: Any) -> None:
-    """Raise an error if one of the callbacks is none of skorch's."""
+    """Raise an error if one of the callbacks is not a skorch callback."""
     for i, callback in enumerate(callbacks or []):
         given = callback[1] if isinstance(callback, tuple) else callback  # (name, callback)
         kind = given if isinstance(given, type) else type(given)
@@ -119,7 +117,7 @@ def _run(net: Net, training: Batches, validation: Batches | None) -> None:
     net.stop_reason = "max_epochs"
     n_before = len(net.history)
     net.notify("on_train_begin", X=(training, validation), y=None)
-    n_resumed = len(net.history) - n_before  # epochs that a checkpoint brought
+    n_resumed = len(net.history) - n_before  # epochs restored from a checkpoint
     try:
         net.fit_loop((training, validation), epochs=net.max_epochs - n_resumed)
     except TrainingEnd as end:
@@ -140,7 +138,7 @@ def _run(net: Net, training: Batches, validation: Batches | None) -> None:
 def _split(
     samples: Samples, early_stopping: bool | float, rng: np.random.Generator
 ) -> tuple[Samples, Samples | None]:
-    """Return the samples to train on and those held out, if a share of them is."""
+    """Return the training samples and the held-out samples, if any."""
     if not early_stopping:
         return samples, None
     n, fraction = len(samples), HELD_OUT if early_stopping is True else early_stopping
