@@ -281,9 +281,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : as in `fit`
-        y : ignored
-        sample_weight : as in `fit`
+        X, y, sample_weight : as in `fit`
 
         Returns
         -------
@@ -409,9 +407,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : as in `fit`
-        y : ignored
-        sample_weight : array-like of shape (n_samples,), default=None
+        X, y, sample_weight : as in `fit`
 
         Returns
         -------
