@@ -88,7 +88,7 @@ def _check_sizes(module: Any, layout: Layout, n_components: int) -> None:
     if codes.shape != (2, n_components):
         raise ValueError(
             f"architecture encodes 2 samples as {tuple(codes.shape)}, but n_components="
-            f"{n_components} asks for {(2, n_components)}."
+            f"{n_components} needs {(2, n_components)}."
         )
     if module.decode(codes).shape != x.shape:
         raise ValueError(

@@ -264,9 +264,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : as in `fit`
-        y : ignored
-        sample_weight : as in `fit`
+        X, y, sample_weight : as in `fit`
 
         Returns
         -------
@@ -392,9 +390,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : as in `fit`
-        y : ignored
-        sample_weight : array-like of shape (n_samples,), default=None
+        X, y, sample_weight : as in `fit`
 
         Returns
         -------

@@ -48,8 +48,7 @@ def draw_orders(n_players: int, n_orders: int, rng: np.random.RandomState) -> li
 def _of_all_coalitions(game: Game, n: int) -> np.ndarray:
     coalitions = np.array(list(product((False, True), repeat=n)))
     values, sizes = game(coalitions), coalitions.sum(1)
-    # All sizes of the coalition before a player joins are equally likely, and so are all coalitions
-    # of one size.
+    # All sizes of the previous coalition are equally likely, as are all coalitions of one size.
     joined = np.array([1 / (n * comb(n - 1, size - 1)) if size else 0 for size in sizes])
     left = np.array([1 / (n * comb(n - 1, size)) if size < n else 0 for size in sizes])
     return np.where(coalitions.T, joined * values, -left * values).sum(1)
@@ -96,10 +95,10 @@ def integrate(odds: LogOdds, x: Tensor, starts: Tensor, n_steps: int, side: int)
 def arc(positions: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """Return pixels between start and end, at positions from 0 to 1 on a quarter of an ellipse.
 
-    Half-way along a straight line, noise has half of its variance, unlike the images that the
-    network was trained on, and attributions become noisy. On this ellipse, around the midpoint of
-    both mean pixels, the mean changes linearly, and deviations from it keep their variance if start
-    and end are independent. Ellipses around local means gave the same attributions.
+    Half-way along a straight line, noise has half of its variance, unlike training images, and
+    attributions become noisy. On this ellipse around the midpoint of both mean pixels, deviations
+    keep their variance if start and end are independent. Ellipses around local means gave the same
+    attributions.
     """
     middle = (_mean_pixel(start) + _mean_pixel(end)) / 2
     angle = positions * (pi / 2)

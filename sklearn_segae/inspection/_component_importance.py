@@ -42,7 +42,7 @@ def component_importance(
     """Measure how much labels change when components of the codes are shuffled among pixels.
 
     This is :func:`sklearn.inspection.permutation_importance` [1]_ with pixels as samples. Redundant
-    components have a low importance each; shuffle them together as groups.
+    components have low importance each; shuffle them together as groups.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def component_importance(
         left out. None: importance is the share of pixels whose label changes.
     groups : dict of str to list of int, "blocks" or None, default=None
         Components to shuffle together, by name. "blocks" are the kinds of features of the encoder;
-        with `features="multiscale"` these are the jets of every scale, the wide and narrow learnt
+        with `features="multiscale"` these are the jets of every scale, the wide and narrow learned
         codes, and bands. None, and "blocks" if there is only one kind, shuffles every component on
         its own.
     metric : callable of (y_true, y_pred), default=None

@@ -12,8 +12,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from ..imaging._label_maps import IgnoreLabel, is_labeled
 from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlike_shapes
 
-# The lowest value of the bounded scores of scikit-learn, and of its negated bounded losses. It is
-# finite, because the mean over folds would be lost if one were infinite or NaN.
+# The lowest value of bounded scores and negated losses; finite for means over folds.
 WORST = -1.0
 AVERAGES = StrOptions({"pooled", "image"})
 
@@ -32,7 +31,7 @@ def make_segmentation_scorer(
     """Make a scorer from a metric of two flat label arrays.
 
     If there is a single predicted segment and the metric raises `ValueError` or returns NaN, the
-    score is -1, the lowest value of the bounded scores of scikit-learn, so that a search goes on.
+    score is -1, the lowest value of bounded scores, so that a search goes on.
 
     Parameters
     ----------

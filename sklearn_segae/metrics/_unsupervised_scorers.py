@@ -56,8 +56,7 @@ def make_unsupervised_scorer(
     average : {"pooled", "image"}, default="pooled"
         "pooled" scores all images at once. "image" scores every image and returns the mean, for
         `scope="image"`.
-    greater_is_better : bool, default=True
-        If False, the scorer returns the negated metric.
+    greater_is_better : as in :func:`make_segmentation_scorer`
     random_state : int, RandomState instance or None, default=0
         Determines the pixels. With an int they are the same for all candidates of a search.
 
@@ -66,11 +65,6 @@ def make_unsupervised_scorer(
     scorer : callable
         `scorer(estimator, X, y=None) -> float`, for `scoring=` in scikit-learn. The estimator
         needs `transform` and `predict`.
-
-    Raises
-    ------
-    TypeError
-        When the scorer is called, if the estimator has no `transform`.
 
     See Also
     --------
@@ -114,9 +108,7 @@ def make_stability_scorer(
         `metric(labels, labels) -> float` of two flat label arrays. It should be invariant to
         permutations of the labels and corrected for chance, so that it does not favor numbers of
         segments.
-    average : {"pooled", "image"}, default="pooled"
-        "pooled" scores all pixels at once. "image" scores every image and returns the mean, for
-        `scope="image"`.
+    average : as in :func:`make_unsupervised_scorer`
     random_state : int, RandomState instance or None, default=0
         Determines the seed that replaces every `random_state` of the clone.
 

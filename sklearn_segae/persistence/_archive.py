@@ -1,4 +1,4 @@
-"""One file of several named parts: an uncompressed zip archive, which may come from strangers."""
+"""Reading and writing of model files: uncompressed zip archives, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FORMAT = "sklearn_segae model"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 MAX_MEMBERS = 1000
-MAX_JSON = 2**24  # bytes of one JSON text: descriptions are short
-MEMBER_NAME = re.compile(r"[a-z0-9_]{1,40}\.[a-z]{1,20}")  # no folders, so no way out of one
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # the time of all members: equal models make equal files
+MAX_JSON = 2**24  # maximum number of bytes of a JSON text
+MEMBER_NAME = re.compile(r"[a-z0-9_]{1,40}\.[a-z]{1,20}")  # no folders
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # time of all members, so that equal models make equal files
 
 
 def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write the parts, and a manifest of the versions, as one file or not at all."""
+    """Write the members and a manifest of versions as one file, atomically."""
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -34,10 +34,10 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
 
 
 def read_archive(path: Path) -> dict[str, bytes]:
-    """Return the parts of a file that `write_archive` wrote; refuse any other.
+    """Return the members of a file from `write_archive`; raise an error for other files.
 
-    Members are not compressed, so that no more is read than the file is long. zipfile compares
-    their CRC-32 checksums.
+    Members are not compressed, so that no more bytes are read than the size of the file. zipfile
+    checks CRC-32 checksums.
     """
     if path.is_dir():
         raise FileNotFoundError(f"{path} is a folder. Pass the path of a file in it.")
@@ -51,17 +51,17 @@ def read_archive(path: Path) -> dict[str, bytes]:
             return {name: archive.read(name) for name in names}
     except BadZipFile as error:
         raise ValueError(f"{path}: not a saved model, or a damaged one ({error}).") from error
-    # What zipfile raises of bytes that are no archive, beside its own error.
+    # Further errors of zipfile for invalid archives.
     except (ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}).") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    except Exception as error:  # struct.error, zlib.error: of no common kind
+    except Exception as error:  # such as struct.error, zlib.error
         raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}).") from error
 
 
 def check_unpacked_size(archive: ZipFile, size: int) -> None:
-    """Raise an error if the members of an archive of `size` bytes claim more than it can hold."""
+    """Raise an error if the claimed size of the members exceeds the `size` of the archive."""
     infos = archive.infolist()
     if len(infos) > MAX_MEMBERS:
         raise ValueError(f"holds {len(infos)} members, more than {MAX_MEMBERS}.")
@@ -73,12 +73,12 @@ def check_unpacked_size(archive: ZipFile, size: int) -> None:
 
 
 def dump_json(value: Any) -> bytes:
-    """Write JSON, strictly: no NaN."""
+    """Return strict JSON, without NaN."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def load_json(content: bytes, name: str) -> Any:
-    """Read JSON, strictly: no NaN, no key twice, not too long or too deep."""
+    """Read strict JSON: no NaN, no duplicate keys, limited length and depth."""
     if len(content) > MAX_JSON:
         raise ValueError(f"{name} has {len(content)} bytes, more than {MAX_JSON}.")
     try:
@@ -88,7 +88,7 @@ def load_json(content: bytes, name: str) -> Any:
 
 
 def _checked_names(archive: ZipFile) -> list[str]:
-    """Return the names of all members but the manifest."""
+    """Return the names of all members except the manifest."""
     names = archive.namelist()
     for name in names:
         if not MEMBER_NAME.fullmatch(name) or names.count(name) > 1:
@@ -115,7 +115,7 @@ def _check_manifest(archive: ZipFile) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key occurs twice")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Smoke test of loaded estimators: one small prediction, which fails if parts do not match."""
+"""Smoke tests of loaded estimators: one small prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_TRIAL = 2**24  # numbers of a sample; larger ones are not tested
 
 @contextmanager
 def run_by_torch(encoders: list[PixelEncoder]) -> Iterator[None]:
-    """Let encoders use torch within this context: onnxruntime may not be installed."""
+    """Let encoders use torch within this context, as onnxruntime may not be installed."""
     backends = [encoder.backend for encoder in encoders]
     for encoder in encoders:
         encoder.backend = "torch"
@@ -57,7 +57,7 @@ def _try_autoencoder(estimator: Any) -> None:
     if prod(layout.shape) <= MAX_TRIAL:
         codes = estimator.transform(np.zeros((1, *layout.shape), np.float32))
         estimator.inverse_transform(codes)
-        if estimator.latent_sample_.shape[1:] != codes.shape[1:]:  # those that `sample` draws near
+        if estimator.latent_sample_.shape[1:] != codes.shape[1:]:  # for `sample`
             raise ValueError(f"codes of shape {estimator.latent_sample_.shape} were kept")
 
 
@@ -77,7 +77,7 @@ def _try_head(estimator: Any) -> None:
 def _try_segmenter(estimator: Any) -> None:
     if not hasattr(estimator, "labeler_"):
         return
-    if estimator.scope == "image":  # a blank image has nothing to be partitioned by
+    if estimator.scope == "image":  # a constant image has no segments
         smoke_test(estimator.encoder_)
     else:
         estimator.predict(_blank(estimator))
@@ -93,18 +93,18 @@ def _row(estimator: Any) -> np.ndarray:
 
 
 def _blank(estimator: Any) -> np.ndarray:
-    """Return a constant image, or row, as an encoder or segmenter takes it."""
+    """Return a constant image, or row, as input of an encoder or segmenter."""
     if estimator.rows_:
         return _row(estimator)
     return np.zeros((1, TRIAL_SIDE, TRIAL_SIDE, _n_features(estimator)), np.float32)
 
 
 def _n_features(estimator: Any) -> int:
-    """Return the number of features, if the sizes of the other parts agree with it."""
+    """Return the number of features; raise an error if other attributes contradict it."""
     n = estimator.n_features_in_
     known = getattr(estimator, "scale_", None)
     if n < 1 or n > MAX_TRIAL // TRIAL_SIDE**2 or (known is not None and known.shape != (2, n)):
-        raise ValueError(f"n_features_in_={n} is not what the other parts say")
+        raise ValueError(f"n_features_in_={n} contradicts the other parts")
     return n
 
 

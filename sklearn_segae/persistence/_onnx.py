@@ -1,4 +1,4 @@
-"""ONNX: fitted estimators as one graph each, and a converter for skl2onnx."""
+"""Conversion of fitted estimators to ONNX graphs, and a converter for skl2onnx."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ..networks._pixel_autoencoder import crop
 
 
 def register() -> None:
-    """Register the converter of AutoencoderTransformer with skl2onnx; repeating it is harmless."""
+    """Register the converter of AutoencoderTransformer with skl2onnx."""
     require("skl2onnx", "onnx").update_registered_converter(
         AutoencoderTransformer, "SegaeAutoencoderTransformer", _set_output_type, _convert
     )
 
 
 def _set_output_type(operator: Any) -> None:
-    """Set the type of the output: float32, n_components for every sample."""
+    """Set the type of the output: float32 (n, n_components)."""
     from skl2onnx.common.data_types import FloatTensorType
 
     model = operator.raw_operator
@@ -39,7 +39,7 @@ def _set_output_type(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Put the graph of the encoder in the place of the estimator."""
+    """Add the graph of the encoder in place of the estimator."""
     import onnx
     from skl2onnx.common.data_types import FloatTensorType
     from skl2onnx.helpers import add_onnx_graph
@@ -54,11 +54,11 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     add_onnx_graph(scope, operator, container, onnx.load_from_string(graph))
 
 
-TRACED = 24, 20  # height and width of the image that is traced
+TRACED = 24, 20  # height and width of the traced image
 
 
 def encoder_graph(encoder: PixelEncoder) -> bytes:
-    """Return the graph of images (n, H, W, C) -> codes (n, H, W, k); of rows for those of rows."""
+    """Return the graph of images (n, H, W, C) -> codes (n, H, W, k), or of rows -> codes."""
     shape = (2,) if encoder.rows_ else (1, *TRACED)
     example = torch.zeros(*shape, encoder.n_features_in_)
     names = ("X", "codes") if encoder.rows_ else ("images", "codes")
@@ -75,7 +75,7 @@ def autoencoder_graph(autoencoder: AutoencoderTransformer, part: str) -> bytes:
 
 
 class Scale(nn.Module):
-    """Scale float32 numbers with their features last, as `scaled` of `imaging` does."""
+    """Scale float32 numbers, features last, as `scaled` of `imaging`."""
 
     nearest: Tensor
     rest: Tensor
@@ -132,8 +132,7 @@ class DecodeGraph(nn.Module):
 class PixelGraph(nn.Module):
     """`PixelEncoder.transform` of float32 images, borders included.
 
-    Image sizes are not fixed, so pooling is a convolution here, and sums at the borders of an
-    image are divided by the sum of the weights inside it.
+    Because image sizes vary, pooling is a convolution that is normalized at the borders.
     """
 
     shift: Tensor
@@ -161,7 +160,7 @@ class PixelGraph(nn.Module):
 
 
 class TracedPooling:
-    """The methods of `TilePooling` for all pixels of images, whose `size` (H, W) is left open."""
+    """The methods of `TilePooling` for all pixels of images of variable `size` (H, W)."""
 
     step = 1
 
@@ -177,7 +176,7 @@ class TracedPooling:
         return crop(_pool(maps, sigma, maps.shape[-2:]), frame - beyond)
 
     def smooth(self, maps: Tensor, sigma: float) -> Tensor:
-        """Average with Gaussian weights, where there is all of them."""
+        """Average with Gaussian weights, without padding."""
         weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
         down = functional.conv2d(maps, weights, groups=n_maps)
         return functional.conv2d(down, weights.mT, groups=n_maps)
@@ -192,9 +191,9 @@ def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> T
 
 
 def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Tensor:
-    """Sum the neighborhoods of pixels with Gaussian weights; zeros are beyond the border."""
+    """Sum the neighborhoods of pixels with Gaussian weights, with zero padding."""
     radius, weights = pool_radius(sigma), _gaussian(sigma, maps)
-    padded = functional.pad(maps, (0, 1, 0, 1))  # strides leave out what follows the last
+    padded = functional.pad(maps, (0, 1, 0, 1))  # strides omit pixels after the last
     spread = partial(functional.conv_transpose2d, groups=int(maps.shape[1]))
     down = spread(padded, weights, stride=(stride, 1), padding=(radius, 0))
     across = spread(down, weights.mT, stride=(1, stride), padding=(0, radius))
@@ -202,7 +201,7 @@ def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Ten
 
 
 def _gaussian(sigma: float, maps: Tensor) -> Tensor:
-    """Return weights (C, 1, n, 1) that sum to 1, the same for all maps."""
+    """Return Gaussian weights (C, 1, n, 1) that sum to 1."""
     radius = pool_radius(sigma)
     weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1).double() / sigma) ** 2)
     weights = (weights / weights.sum()).float()[None, None]
@@ -210,10 +209,7 @@ def _gaussian(sigma: float, maps: Tensor) -> Tensor:
 
 
 def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
-    """Append the mirror image on both sides, again and again if it is narrower than the margin.
-
-    As `imaging._tiles.mirrored` has it, but for a size that is only known when the graph runs.
-    """
+    """Pad by reflection, repeatedly if needed, as `imaging._tiles.mirrored` for a dynamic size."""
     size = x.shape[axis]
     period = torch.as_tensor(2 * (size - 1)).clamp_min(1)
     index = torch.remainder(torch.arange(-margin, size + margin), period)
@@ -221,7 +217,7 @@ def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
 
 
 def _has_channels(layout: Layout) -> bool:
-    """Return True if samples have an axis of channels, or of features."""
+    """Return True if samples have an axis of channels or features."""
     return layout.kind == "rows" or len(layout.shape) == len(layout.net_shape)
 
 

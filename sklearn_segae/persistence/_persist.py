@@ -30,22 +30,22 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     estimator : estimator
-        One of this package, or one of scikit-learn's, with ours inside or not.
+        An estimator of this package or of scikit-learn, including pipelines of both.
     path : path-like
-        Of the file; whatever the suffix, ".segae" is ours. Replaced if it is there, and only when
-        the new file is complete.
+        Path of the file, by convention with the suffix ".segae". An existing file is replaced
+        atomically.
 
     Raises
     ------
     ValueError
-        For functions, modules and callbacks of your own, which are code; pickle and joblib store
-        them.
+        If the estimator has functions, modules or callbacks of your own, which are code. Use pickle
+        or joblib for these.
     ImportError
-        Without `safetensors`, or `skops` for models with parts of scikit-learn's.
+        Without `safetensors`, or without `skops` for models with scikit-learn objects.
 
     See Also
     --------
-    load : What comes back, and what does not.
+    load : Load the file.
 
     Examples
     --------
@@ -77,21 +77,21 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
-    """Load what `save` saved, onto the CPU, wherever it was trained.
+    """Load an estimator from a file written by `save`, onto the CPU.
 
-    Codes and labels are the same bits on the same machine. Training continues with the same
-    weights and losses, but a new optimizer: its momenta are not in the file.
+    On the same machine, codes and labels are bitwise equal. Training continues with the same
+    weights and losses, but a new optimizer, as the file does not contain its state.
 
-    The file holds no code, and loading takes no more memory than a few times its size, whatever
-    its bytes are. Objects are made of the classes that we list, and of those of scikit-learn that
-    skops trusts. Checksums detect damage, but not who wrote the file.
+    The file contains no code, and loading takes at most a few times its size of memory, even for a
+    malicious file. Only objects of classes of this package, and of scikit-learn classes that skops
+    trusts, are created. Checksums detect damage, but do not authenticate the file.
 
     Parameters
     ----------
     path : path-like
     trusted : sequence of str or type, default=()
-        Further types that parts of the model may have, such as "mymodule.MyClusterer". They are
-        imported, and objects of them made, so name only types whose code you know.
+        Further types that the model may contain, such as "mymodule.MyClusterer". They are imported
+        and instantiated, so pass only types whose code you trust.
 
     Returns
     -------
@@ -100,11 +100,11 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
     Raises
     ------
     FileNotFoundError
-        Where there is no file.
+        If there is no file.
     ValueError
-        For a file that is damaged, of another version, of something else, or holds other types.
+        If the file is damaged, of another version or format, or contains other types.
     ImportError
-        As `save`.
+        As in `save`.
     """
     path = to_path(path)
     if isinstance(trusted, str) or not isinstance(trusted, Iterable):
@@ -118,7 +118,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
         raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    except Exception as error:  # of records that are JSON, but not ours
+    except Exception as error:  # for invalid records in valid JSON
         raise ValueError(f"{path}: not valid ({type(error).__name__}: {error}).") from error
 
 
@@ -128,20 +128,20 @@ def export_onnx(
     *,
     part: str = "encode",
 ) -> None:
-    """Write what a fitted estimator computes as an ONNX graph, for other programs to run.
+    """Export a fitted estimator as an ONNX graph, which other programs can run.
 
     Parameters
     ----------
     estimator : AutoencoderTransformer or PixelEncoder
-        Fitted. Of a :class:`~sklearn_segae.PixelEncoder` the graph takes "images" (n, H, W, C) and
-        gives "codes" (n, H, W, k), for any n, H and W, scaling, borders, pooling and projection
-        included; rows "X" (n, n_features), if it was fitted to rows. Of an
-        :class:`~sklearn_segae.AutoencoderTransformer` it takes "X" (n, ...) and gives "codes"
-        (n, n_components). All float32.
+        A fitted estimator. The graph of a :class:`~sklearn_segae.PixelEncoder` maps "images"
+        (n, H, W, C) to "codes" (n, H, W, k), for any n, H and W, including scaling, borders,
+        pooling and projection, or rows "X" (n, n_features) if it was fitted to rows. That of an
+        :class:`~sklearn_segae.AutoencoderTransformer` maps "X" (n, ...) to "codes"
+        (n, n_components). All are float32.
     path : path-like
-        Of the file, usually with the suffix ".onnx".
+        Path of the file, usually with the suffix ".onnx".
     part : {"encode", "decode"}, default="encode"
-        "decode" maps "codes" to "X"; for an :class:`~sklearn_segae.AutoencoderTransformer` only.
+        "decode" maps "codes" to "X", only for an :class:`~sklearn_segae.AutoencoderTransformer`.
 
     Raises
     ------
@@ -150,9 +150,9 @@ def export_onnx(
 
     Notes
     -----
-    onnxruntime agrees with `transform` to 1e-5, codes of features "multiscale" excepted: their
-    widest curvatures are small differences of pixels, where rounding shows up to some 1e-4.
-    A whole image is computed at once: cut large ones into tiles that overlap.
+    Results of onnxruntime and `transform` agree to 1e-5, or to about 1e-4 for codes of features
+    "multiscale", whose widest curvatures are small differences of pixels. The graph processes whole
+    images: split large ones into overlapping tiles.
     """
     if part not in ("encode", "decode"):
         raise ValueError(f"part={part!r} is not known. Pass 'encode' or 'decode'.")
@@ -172,9 +172,9 @@ def export_onnx(
 
 
 def register_onnx_converters() -> None:
-    """Let skl2onnx convert pipelines with an AutoencoderTransformer in them.
+    """Register the converter of AutoencoderTransformer with skl2onnx.
 
-    Call it once before `skl2onnx.to_onnx`. Rows, images and signals have to be float32.
+    Call it once before `skl2onnx.to_onnx`. Rows, images and signals must be float32.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Our classes that a saved model may hold, and the types of their attributes."""
+"""Classes that a saved model may contain, and the types of their attributes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _OF_TRAINED: Hints = {
     "device_": str,
 }
 
-# Attributes that fit sets; parameters are those of the signature.
+# Fitted attributes; parameters are those of the signature.
 LEARNT: dict[type, Hints] = {
     AutoencoderTransformer: {
         **_OF_TRAINED,
@@ -132,7 +132,7 @@ PARTS: dict[type, Hints] = {
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
     **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
 }
-# Ranges of sizes, so that no file makes one pixel depend on an unlimited neighborhood.
+# Ranges of sizes, so that neighborhoods of pixels are limited.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
     (FeatureSettings, "contrast_sigma"): (0, MAX_CONTRAST_SIGMA),
@@ -147,7 +147,7 @@ CLASSES: dict[str, type] = {cls.__name__: cls for cls in [*LEARNT, *PARTS]}
 
 
 def hints_of(cls: type) -> Hints:
-    """Return the type of every attribute; parameters may be of any type that `fit` accepts."""
+    """Return the types of all attributes; parameters may have any type that `fit` accepts."""
     if cls in PARTS:
         return PARTS[cls]
     parameters = dict.fromkeys(cls._get_param_names(), Any)  # type: ignore[attr-defined]
@@ -155,7 +155,7 @@ def hints_of(cls: type) -> Hints:
 
 
 def check_state(cls: type, state: dict[str, Any]) -> None:
-    """Raise an error if the attributes are not those of the class."""
+    """Raise an error if attributes do not match the schema of the class."""
     hints = hints_of(cls)
     own = set(cls._get_param_names()) if cls in LEARNT else set(hints)  # type: ignore[attr-defined]
     if not own <= set(state) <= set(hints):
@@ -172,7 +172,7 @@ def check_state(cls: type, state: dict[str, Any]) -> None:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Return True if a value is of the type of a hint, for the kinds of hints used above."""
+    """Return True if a value matches a type hint of the kinds used above."""
     if hint is Any:
         return True
     if get_origin(hint) in (Union, UnionType):

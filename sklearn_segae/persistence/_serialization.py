@@ -1,8 +1,7 @@
-"""Estimators as plain data: records of their attributes in JSON, arrays apart; and back.
+"""Conversion of estimators to JSON records of their attributes, and arrays, and back.
 
-Objects are in a list, each after those that it refers to, so that reading is one loop, and an
-object that is referred to twice is made once. Only objects of the classes in `_schema` are made,
-and only their attributes set; objects of scikit-learn are left to `_skops`.
+Objects are in a list, each after those that it refers to, and shared objects occur once. Only
+objects of the classes in `_schema` are created; `_skops` handles those of scikit-learn.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ PLAIN = "biuf"  # kinds of arrays of numbers
 
 
 class Writer:
-    """Turns objects into records.
+    """Converts objects to records.
 
     Attributes
     ----------
     records : list
-        Of all objects so far, as JSON takes it.
+        JSON records of all objects.
     arrays : dict of ndarray
-        Those that records name.
+        Arrays, by the names in the records.
     foreign : list
-        Objects of scikit-learn, which records refer to by their index.
+        scikit-learn objects, by the indices in the records.
     """
 
     def __init__(self) -> None:
@@ -38,10 +37,10 @@ class Writer:
         self.arrays: dict[str, np.ndarray] = {}
         self.foreign: list[Any] = []
         self.known: dict[int, int] = {}
-        self.kept: list[Any] = []  # so that no id is used twice
+        self.kept: list[Any] = []  # so that ids are not reused
 
     def write(self, value: Any, where: str) -> Any:
-        """Return a value as JSON takes it; `where` it stands is for errors."""
+        """Return a value as JSON data; `where` is its path for error messages."""
         if value is None or type(value) in (bool, int, str):
             return value
         if type(value) is float:
@@ -68,7 +67,7 @@ class Writer:
             return str(value)
         _check_numbers(array, where)
         name = str(len(self.arrays))
-        # Sums over rows and over columns round differently: the order in memory is kept.
+        # The memory order is kept, because it affects the rounding of sums.
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
         self.arrays[name] = np.asarray(array.T if fortran else array, order="C")
         return {"array": name, "form": "F" if fortran else "C" if array is value else "scalar"}
@@ -115,14 +114,7 @@ class Writer:
 
 
 class Reader:
-    """Turns records back into objects.
-
-    Parameters
-    ----------
-    arrays : dict of ndarray
-    foreign : sequence
-        Objects of scikit-learn, as loaded.
-    """
+    """Converts records to objects; parameters as the attributes of `Writer`."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], foreign: list[Any]) -> None:
         self.arrays = arrays
@@ -130,12 +122,12 @@ class Reader:
         self.objects: list[Any] = []
 
     def read_all(self, records: list[Any]) -> None:
-        """Make all objects."""
+        """Create all objects."""
         for record in records:
             self.objects.append(self._make(record))
 
     def read(self, value: Any) -> Any:
-        """Return what `write` was given."""
+        """Return the value that was written."""
         if isinstance(value, list):
             return [self.read(v) for v in value]
         if not isinstance(value, dict):
@@ -178,7 +170,7 @@ class Reader:
 
 
 def _state(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object of ours, as plain as it has them."""
+    """Return the attributes of an object of this package."""
     if isinstance(value, tuple):
         return value._asdict()  # type: ignore[attr-defined]
     special = "__getstate__" in vars(type(value))
@@ -186,7 +178,7 @@ def _state(value: Any) -> dict[str, Any]:
 
 
 def _check_numbers(array: np.ndarray, where: str) -> None:
-    """Raise an error for arrays that a file cannot hold."""
+    """Raise an error for arrays that cannot be saved."""
     if array.dtype.kind not in PLAIN or array.dtype == np.longdouble:
         raise ValueError(f"{where} is an array of {array.dtype}, which cannot be saved.")
     if not np.isfinite(array).all():
@@ -201,19 +193,19 @@ def _holds_strings(array: np.ndarray) -> bool:
 
 def _read_strings(strings: list[Any], kind: str) -> np.ndarray:
     if not all(isinstance(s, str) for s in strings):
-        raise ValueError("an array of strings holds something else.")
+        raise ValueError("an array of strings holds other values.")
     return np.array(strings, dtype={"object": object, "str": str}[kind])
 
 
 def _index(value: Any) -> int:
-    """Return an index of a list, which must not be negative."""
+    """Return a nonnegative index; raise an error for other values."""
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r:.40} is no place in a list.")
+        raise ValueError(f"{value!r:.40} is not an index.")
     return value
 
 
 def _random(state: Any, kind: str) -> Any:
-    """Return a Generator ("new") or a RandomState ("old") in a state."""
+    """Return a Generator ("new") or a RandomState ("old") with the given state."""
     if kind == "new":
         generator = np.random.Generator(np.random.PCG64(0))
         generator.bit_generator.state = state

@@ -1,4 +1,4 @@
-"""Parts of a model that are of scikit-learn, written and read by skops, which audits types."""
+"""scikit-learn objects of a model, written and read by skops, which checks types."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import numpy as np
 from .._compat import require
 from ._archive import check_unpacked_size, load_json
 
-MAX_ITEM = 2**20  # bytes of one item of an array; nothing has so long strings
+MAX_ITEM = 2**20  # maximum number of bytes of an array item
 
 
 def dump_sklearn(value: Any) -> bytes:
-    """Return an object as a file of skops."""
+    """Return an object as the bytes of a skops file."""
     io_ = require("skops.io", "persistence")
     try:
         return io_.dumps(value)
-    except Exception as error:  # of whatever it cannot store
+    except Exception as error:  # skops raises various errors
         raise ValueError(
             f"{value!r:.100} cannot be saved ({error}). Use pickle or joblib, which trust the file "
             "they load."
@@ -29,9 +29,9 @@ def dump_sklearn(value: Any) -> bytes:
 
 
 def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[Any]) -> list[Any]:
-    """Return the objects; raise an error for types that are not of scikit-learn, ours or trusted.
+    """Return the objects; raise an error for types that are not trusted.
 
-    Types are imported and objects made only after the types of all parts were found to be trusted.
+    Types are imported and objects created only after the types of all parts were checked.
     """
     if not parts:
         return []
@@ -52,10 +52,10 @@ def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[
 
 
 def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call a function; raise ValueError for whatever it raises of a malformed part."""
+    """Call a function; raise ValueError for any error of a malformed part."""
     try:
         with warnings.catch_warnings():
-            # Of a file that is not what it was, numpy may warn before it raises.
+            # numpy may warn about a damaged file before it raises an error.
             warnings.simplefilter("ignore")
             return function(*args, **kwargs)
     except Exception as error:
@@ -63,7 +63,7 @@ def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _check_unpacked_size(part: bytes) -> None:
-    """Raise an error if reading a part would take more memory than it has bytes."""
+    """Raise an error if reading a part takes more memory than its size."""
     try:
         with ZipFile(io.BytesIO(part)) as archive:
             check_unpacked_size(archive, len(part))
@@ -72,7 +72,7 @@ def _check_unpacked_size(part: bytes) -> None:
                 _check_member_size(name, archive.read(name))
     except ValueError:
         raise
-    except Exception as error:  # of bytes that are no archive
+    except Exception as error:  # for invalid archives
         raise ValueError(f"a part is damaged ({type(error).__name__}: {error}).") from error
 
 
@@ -95,7 +95,7 @@ def _check_npz_size(content: bytes) -> None:
 
 
 def _check_npy_header(content: bytes) -> None:
-    """Raise an error if a npy file claims more items than follow: numpy allocates them first."""
+    """Raise an error if a npy file claims more items than it has, which numpy would allocate."""
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):

@@ -66,10 +66,6 @@ class LossCurveDisplay:
         estimator : AutoencoderTransformer, PixelEncoder, PixelHead or AESegmenter
             A fitted estimator. The losses of a segmenter are those of its encoder.
         **options : as in `plot`
-
-        Returns
-        -------
-        display : LossCurveDisplay
         """
         check_is_fitted(estimator)
         trained = getattr(estimator, "encoder_", estimator)
@@ -109,10 +105,6 @@ class LossCurveDisplay:
             Axes to draw on. None creates a figure.
         name : str, default=None
             Name of the network for the legend.
-
-        Returns
-        -------
-        self : LossCurveDisplay
         """
         self.figure_, axes = panels(1, 1, ax, size=4) if ax is None else (ax.figure, None)
         self.ax_ = ax if axes is None else axes[0, 0]
@@ -163,10 +155,6 @@ class ReconstructionDisplay:
         X : array or list
             Samples as in `transform`. All of them are drawn.
         **options : as in `plot`
-
-        Returns
-        -------
-        display : ReconstructionDisplay
         """
         check_is_fitted(estimator)
         return cls(X, estimator.inverse_transform(estimator.transform(X))).plot(**options)
@@ -183,10 +171,6 @@ class ReconstructionDisplay:
         ----------
         ax : Axes, or one for each panel, default=None
             Axes to draw on; a single one is subdivided. None creates a figure.
-
-        Returns
-        -------
-        self : ReconstructionDisplay
         """
         pairs = [
             (np.asarray(a, float), np.asarray(b, float))
@@ -251,16 +235,7 @@ class LatentTraversalDisplay:
         return cls(latent_traversal(estimator, x, component, values)).plot(**options)
 
     def plot(self, *, ax: Any = None) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : as in `ReconstructionDisplay.plot`, one for each value
-
-        Returns
-        -------
-        self : LatentTraversalDisplay
-        """
+        """Draw; `ax` as in `ReconstructionDisplay.plot`, with one panel for each value."""
         decoded, values = np.asarray(self.traversal.decoded, float), self.traversal.levels
         self.figure_, self.axes_ = panels(1, len(values), ax, size=1.7)
         self.ax_ = self.axes_[0, 0]

@@ -129,26 +129,12 @@ class AttributionDisplay:
         segmenter, image, pixel, segment, **options : as in `pixel_attribution`
         channel_names, display_labels : as in the class
         ax : as in `plot`
-
-        Returns
-        -------
-        display : AttributionDisplay
         """
         found = pixel_attribution(segmenter, image, pixel, segment, **options)
         return cls(found, channel_names=channel_names, display_labels=display_labels).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:
-        """Draw the part of the window that holds nearly all of the attribution.
-
-        Parameters
-        ----------
-        ax : Axes, or one for each panel, default=None
-            Axes to draw on; a single one is subdivided. None creates a figure.
-
-        Returns
-        -------
-        self : AttributionDisplay
-        """
+        """Draw about 99 % of the attribution; `ax` as in `SegmentationDisplay.plot`."""
         found = self.attribution
         # Sums over the channels; one percent of the pixels may exceed the color scale.
         total = found.attribution.sum(2)

@@ -84,10 +84,6 @@ class SegmentationDisplay:
         X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
         display_labels : as in the class, default=None
         **options : as in `plot`
-
-        Returns
-        -------
-        display : SegmentationDisplay
         """
         check_is_fitted(segmenter)
         images = as_list(X, segmenter.n_features_in_)
@@ -107,12 +103,7 @@ class SegmentationDisplay:
         ----------
         X : array (H, W) or (H, W, C), or a list of such
         labels : array (H, W), or a list of such
-        display_labels : as in the class, default=None
-        **options : as in `plot`
-
-        Returns
-        -------
-        display : SegmentationDisplay
+        display_labels, **options : as in `from_estimator`
         """
         one = isinstance(labels, np.ndarray) and labels.ndim == 2
         images, maps = ([X], [labels]) if one else (list(X), list(labels))
@@ -150,10 +141,6 @@ class SegmentationDisplay:
             Side of a pixel in `units`, for a scale bar. None draws no scale bar.
         units : str, default="µm"
             Unit of `pixel_size`.
-
-        Returns
-        -------
-        self : SegmentationDisplay
         """
         shape = rows_of(len(self.images), n_columns)
         self.figure_, self.axes_ = panels(*shape, ax, aspect=aspect_of(self.label_maps[0]))
@@ -226,10 +213,6 @@ class UncertaintyDisplay:
 default="entropy"
             The measure of `AESegmenter.uncertainty`, or the error of the encoder.
         **options : as in `plot`
-
-        Returns
-        -------
-        display : UncertaintyDisplay
         """
         check_is_fitted(estimator)
         images = as_list(X, estimator.n_features_in_)
@@ -286,10 +269,6 @@ class FeatureMapDisplay:
             A fitted estimator.
         image : array (H, W) or (H, W, C)
         **options : as in `plot`
-
-        Returns
-        -------
-        display : FeatureMapDisplay
         """
         check_is_fitted(estimator)
         (maps,) = estimator.transform([np.asarray(image)])
@@ -303,16 +282,9 @@ class FeatureMapDisplay:
 
         Parameters
         ----------
-        ax : Axes, or one for each component, default=None
-            Axes to draw on; a single one is subdivided. None creates a figure.
+        ax, n_columns : as in `SegmentationDisplay.plot`
         n_components : int, default=16
             Maximum number of components; the first ones are drawn.
-        n_columns : int, default=None
-            Number of columns of panels. None: at most four.
-
-        Returns
-        -------
-        self : FeatureMapDisplay
         """
         n = min(n_components, self.maps.shape[2])
         self.figure_, self.axes_ = panels(
@@ -362,10 +334,6 @@ class RegionTreeDisplay:
             A fitted segmenter with `scope="image"`.
         image : array (H, W) or (H, W, C)
         **options : as in `plot`
-
-        Returns
-        -------
-        display : RegionTreeDisplay
         """
         image = np.asarray(image)
         return cls(image, segmenter.region_tree(image)).plot(**options)
@@ -382,15 +350,9 @@ class RegionTreeDisplay:
 
         Parameters
         ----------
-        ax : Axes, or one for each panel, default=None
-            Axes to draw on; a single one is subdivided. None creates a figure.
+        ax, pixel_size, units : as in `SegmentationDisplay.plot`
         n_segments : sequence of int, default=(4, 12)
-            Numbers of segments of the segmentations, whatever the strength of the boundaries.
-        pixel_size, units : as in `SegmentationDisplay.plot`
-
-        Returns
-        -------
-        self : RegionTreeDisplay
+            Numbers of segments of the segmentations, for any strength of the boundaries.
         """
         self.cuts_ = [self.tree.cut(n_segments=n, min_strength=0) for n in n_segments]
         self.figure_, self.axes_ = panels(

@@ -46,4 +46,4 @@ def find_optimizer(name: Any) -> str | type[torch.optim.Optimizer]:
     cls = vars(torch.optim).get(name) if isinstance(name, str) else None
     if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
         return cls
-    raise ValueError(f"optimizer {name!r:.80} is none of torch's.")
+    raise ValueError(f"optimizer {name!r:.80} is not an optimizer of torch.")

@@ -120,4 +120,4 @@ def publish_training(estimator: Any, net: Net) -> None:
 def reraise_interrupt(net: Net) -> None:
     """Raise KeyboardInterrupt if one ended training, once the estimator is usable."""
     if net.stop_reason == "interrupted":
-        raise KeyboardInterrupt("training was interrupted; the estimator keeps what it had learnt")
+        raise KeyboardInterrupt("training was interrupted; the estimator keeps its last state")
