@@ -151,8 +151,9 @@ class Clusterer(Adapter):
 
         Only `MultiStartKMeans` uses `rng` and `sample`.
         """
-        estimator = with_segments(self.estimator, n_segments).fit(codes)
-        self.estimator = unfrozen(estimator)
+        if not isinstance(self.estimator, FrozenEstimator):  # its `fit` needs labels
+            self.estimator = with_segments(self.estimator, n_segments).fit(codes)
+        self.estimator = unfrozen(self.estimator)
         return self.describe(codes)
 
     def describe(self, codes: np.ndarray) -> Self:

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -69,6 +70,17 @@ def test_a_frozen_classifier_is_not_fitted_again(shapes, strokes, encoder):
     np.testing.assert_array_equal(
         segmenter.predict(shapes[0]).ravel(), classifier.predict(codes).astype(np.int32)
     )
+
+
+def test_a_frozen_clusterer_is_not_fitted_again(shapes, encoder):
+    """Its segments are those of the clusterer itself, whatever `n_segments` is."""
+    codes = encoder.transform(shapes[0])
+    clusterer = KMeans(3, random_state=0).fit(codes.reshape(-1, 4))
+    frozen = {"encoder": FrozenEstimator(encoder), "estimator": FrozenEstimator(clusterer)}
+    segmenter = AESegmenter(5, **frozen, **OPTIONS).fit(shapes[0])
+    expected = clusterer.predict(codes.reshape(-1, 4)).reshape(codes.shape[:3])
+    np.testing.assert_array_equal(segmenter.labels_, expected)
+    assert segmenter.estimator_ is clusterer
 
 
 def test_a_segmenter_with_a_frozen_encoder_is_saved(shapes, strokes, encoder, tmp_path):
