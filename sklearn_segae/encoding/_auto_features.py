@@ -1,124 +1,65 @@
-"""Selection of features="auto", pooling="auto" and whitening="auto" from the images."""
+"""Selection of features="auto", pooling="auto" and whitening="auto" by description length."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import ndimage
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 
-from ._codes import FeatureSettings
-from ._feature_sampling import TileReader, flatten_map, neighbors
+from ..imaging._scaling import scaled
+from ..imaging._tiles import balanced_tiles, full_tile
+from ._blocks import Block
+from ._codes import FeatureSettings, fit_colors_and_texture, fit_wide_texture, read_blocks
+from ._description_length import DescriptionLength
+from ._feature_sampling import FeatureSampler, flatten_map
+from ._gap_statistic import gap_statistic
 from ._pooling import MAX_CONTRAST_SIGMA
-from ._projection import coherence_axes, color_axes, pair_covariances
+from ._projection import weighted_colors
 
-
-def resolve_settings(
-    features: str,
-    pooling: float | str,
-    whitening: float | str,
-    texture_pooling: float,
-    choose_features: Callable[[], str],
-) -> FeatureSettings:
-    """Return the settings, with "auto" replaced by values for the images.
-
-    `texture_pooling` is the pooling for textures. `choose_features()`, which is slow, returns the
-    features for the images.
-    """
-    if features == "auto" and pooling != "auto":
-        features = "texture"  # a given scale implies features of that scale
-    fitting = features
-    if "auto" in (features, whitening) and features in ("auto", "texture"):
-        fitting = choose_features()
-    if features == "auto":
-        features = fitting
-    if pooling == "auto":
-        own = {"intensity": 1.0, "intensity+texture": texture_pooling / 2}
-        pooling = own.get(features, texture_pooling)
-    if whitening == "auto":
-        whitening = float(features != "texture" or fitting == "texture")
-    # Without whitening, brightness is part of the variance to keep.
-    two_views = features == "texture" and whitening
-    contrast_sigma = min(2 * float(pooling), MAX_CONTRAST_SIGMA) if two_views else 0
-    return FeatureSettings(features, float(pooling), float(whitening), float(contrast_sigma))
-
-
+N_SEGMENTS = 4  # if the number is not known
+SIGMAS = (0.0, 1.0, 2.0, 4.0)  # candidates for the pooling of intensities, in pixels
 SIGMA = 8.0  # pooling for textures in pixels; less in small images
 SIGMAS_PER_SIDE = 32
-LAG = 5  # of pairs for coherence, in steps of half a sigma
-REACH = 8  # lag for persistence, in the same steps; pooling alone correlates by 2 % at 4 sigma
-STRIP = 64  # steps per strip
-N_COMPONENTS = 16
-N_SEGMENTS = (3, 4, 5)  # evidence is averaged over these numbers of segments
-N_SAMPLES = 12_000
-N_CROPS = 8  # at most, with `BUDGET` pixels in total
-BUDGET = 1_000_000
-# Measured evidence: 0.40 or more in images of textures, 0.33 or less in other data sets.
-THRESHOLD = 0.385
-
+TEXTURE_SCALES = (0.6, 1.0)  # candidates for the pooling of textures, in units of the above
 SPECTRUM = 16  # with more channels, single pixels are more informative than neighborhoods
+N_CROPS, CROP_SIDE = 6, 128  # of the images, in pixels
+LEAST_SIDE = 5  # of a crop in pixels, for the neighbors of a pixel
+N_FIT = 5_000  # pixels that candidates are fitted to
+N_STARTS = 4  # of k-means
+N_COMPONENTS = 16
+N_FILTERS = 12  # of the untrained network
+N_TILES = 8  # for the projection of its features
+# Nats per pixel by which texture has to shorten the description; half as much again where intensity
+# explains a nat or more. Measured: 0.22 and more in images of textures, 0.13 and less in others.
+LEAST_GAIN = 0.15
 # A lower gap means that colors have one cluster (alloys: 0.01; other data sets: 0.12 or more).
 LEAST_GAP = 0.06
-# Evidence for color is one factor, that for texture a product of two.
-COLOR_WEIGHT = 0.85
+GAP_NUMBERS = (3, 4, 5)
 
-Maps = list[np.ndarray]  # (H, W, F) for each image
-
-
-class Evidence(NamedTuple):
-    """Evidence for texture and for color, in [0, 1], and the gap statistic of colors (`_gap`)."""
-
-    texture: float
-    color: float
-    gap: float
-
-    @property
-    def textured(self) -> bool:
-        """Whether the images are textured."""
-        return self.texture > max(THRESHOLD, COLOR_WEIGHT * self.color)
-
-    @property
-    def features(self) -> str:
-        """Selected features: "intensity+texture" if neither texture nor color is sufficient."""
-        if self.textured:
-            return "texture"
-        return "intensity" if self.gap > LEAST_GAP else "intensity+texture"
+Maps = list[np.ndarray]
 
 
-def measure_evidence(
-    readers: Sequence[TileReader], images: Sequence[np.ndarray], rng: np.random.Generator
-) -> Evidence:
-    """Measure the evidence for texture and for color.
+class Candidate(NamedTuple):
+    """A segmentation of the crops."""
 
-    Pooled features of two random networks are whitened by coherence and clustered. The evidence
-    for texture is a product: the share of variance of the codes of one network that segments of
-    the other explain, and the persistence of segments beyond the range of pooling. It is averaged
-    over the original images and those with normalized local contrast, which removes colors. The
-    evidence for color, which needs no pooling, is the persistence of segments of colors.
-    """
-    side = int((BUDGET / min(len(images), N_CROPS)) ** 0.5)
-    sigma = texture_scale(images)
-    chosen = _choose_large(images, sigma, rng)
-    if not chosen:
-        return Evidence(0, 0, 1)
-    grids = [[_grid(reader, image, sigma, side) for image in chosen] for reader in readers]
-    colors = _color_maps([pixels for _, pixels in grids[0]])
-    seed = int(rng.integers(2**31))
-    views = [[_view_codes(grid, i) for grid in grids] for i in (0, 1)]
-    texture = np.mean([_evidence(codes, k, seed) for codes in views for k in N_SEGMENTS])
-    color = np.mean([_persistence(_segment(colors, k, seed)) for k in N_SEGMENTS])
-    return Evidence(float(texture), float(color), _gap(colors, seed))
+    length: float  # of its description
+    features: str
+    pooling: float
+    clusterer: Any
+    maps: Maps
 
 
-def _choose_large(
-    images: Sequence[np.ndarray], sigma: float, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """Draw random images large enough for textures; none if textures cannot be selected."""
-    if sigma < 1 or images[0].shape[2] > SPECTRUM:
-        return []
-    large = [image for image in images if min(image.shape[:2]) >= 8 * sigma]
-    return [large[i] for i in rng.permutation(len(large))[:N_CROPS]]
+def settings_of(features: str, pooling: float, whitening: float) -> FeatureSettings:
+    """Return settings; whitened textures are seen in two views."""
+    # Without whitening, brightness is part of the variance to keep.
+    two_views = features == "texture" and whitening
+    contrast_sigma = min(2 * pooling, MAX_CONTRAST_SIGMA) if two_views else 0
+    return FeatureSettings(features, float(pooling), float(whitening), float(contrast_sigma))
 
 
 def texture_scale(images: Sequence[np.ndarray]) -> float:
@@ -127,92 +68,176 @@ def texture_scale(images: Sequence[np.ndarray]) -> float:
     return min(SIGMA, side / SIGMAS_PER_SIDE)
 
 
-def _view_codes(grid: Sequence[tuple[np.ndarray, np.ndarray]], view: int) -> Maps:
-    """Return coherent codes of one of the two views, from grids of features and pixels."""
-    return _code_maps([np.split(features, 2, axis=2)[view] for features, _ in grid])
+class FeatureSelection:
+    """Select features by segmenting crops of images with each candidate.
 
+    Intensities come first: their candidate with the shortest description by independent pixels
+    is compared with textures by the description by dependent pixels. Texture has to be clearly
+    shorter, since it is the more complex explanation.
 
-def _code_maps(maps: Maps) -> Maps:
-    """Return coherent codes of pooled features on a grid, most coherent first."""
-    means = [m.mean((0, 1), dtype=np.float64) for m in maps]
-    pairs = [neighbors(m, LAG) for m in maps]
-    ends = (
-        np.concatenate([rows[i] - mean for rows, mean in zip(pairs, means, strict=True)])
-        for i in (0, 1)
-    )
-    axes, _ = coherence_axes(*pair_covariances(*ends), N_COMPONENTS, whitening=1)
-    return [((m - np.mean(means, 0)) @ axes).astype(np.float32) for m in maps]
-
-
-def _color_maps(maps: Maps) -> Maps:
-    """Return whitened principal colors of pixels on a grid."""
-    axes = color_axes(np.concatenate([flatten_map(m) for m in maps]))
-    return [m @ axes for m in maps]
-
-
-def _grid(
-    reader: TileReader, image: np.ndarray, sigma: float, side: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return features of two views, and pixels, on a grid in the center of an image."""
-    (top, bottom), (left, right) = (
-        (max(0, (size - side) // 2), min(size, (size + side) // 2)) for size in image.shape[:2]
-    )
-    step = max(1, round(sigma / 2))
-    starts = range(top, bottom, STRIP * step)
-    rows = [slice(start, min(start + STRIP * step, bottom)) for start in starts]
-    strips = [
-        reader.features(image, (own, slice(left, right)), sigma, step, contrast_sigma=2 * sigma)
-        for own in rows
-    ]
-    features, pixels = (np.concatenate(parts) for parts in zip(*strips, strict=True))
-    return features, pixels
-
-
-def _evidence(codes: Sequence[Maps], k: int, seed: int) -> float:
-    labels = [_segment(maps, k, seed) for maps in codes]
-    shared = [_explained(labels[i], codes[1 - i], k - 1) for i in (0, 1)]
-    return float(np.mean(shared) * np.mean([_persistence(maps) for maps in labels]))
-
-
-def _segment(maps: Maps, k: int, seed: int) -> list[np.ndarray]:
-    rows = np.concatenate([flatten_map(m) for m in maps])
-    sample = np.random.default_rng(seed).permutation(rows)[:N_SAMPLES]
-    model = KMeans(k, n_init=5, random_state=seed).fit(sample)
-    return [model.predict(flatten_map(m)).reshape(m.shape[:2]) for m in maps]
-
-
-def _gap(maps: Maps, seed: int) -> float:
-    """Return the gap statistic over a Gaussian with the same covariance, averaged over k.
-
-    R. Tibshirani, G. Walther, T. Hastie, "Estimating the number of clusters in a data set via the
-    gap statistic", JRSS B 63, 2001.
+    Parameters
+    ----------
+    sampler : FeatureSampler
+        Of images and an untrained network.
+    n_segments : int
+    clusterers : sequence of clusterers
+        Unfitted; one of them is selected for intensities.
+    sigmas : sequence of float
+        Candidates for the pooling of intensities.
     """
-    rng = np.random.default_rng(seed)
-    rows = rng.permutation(np.concatenate([flatten_map(m) for m in maps]))[:N_SAMPLES]
-    covariance = np.cov(rows.T).reshape(rows.shape[1], -1)
-    null = rng.multivariate_normal(rows.mean(0), covariance, len(rows))
-    ratios = [variance_left(null, k, seed) / variance_left(rows, k, seed) for k in N_SEGMENTS]
-    return float(np.mean(np.log(ratios)))
+
+    def __init__(
+        self,
+        sampler: FeatureSampler,
+        n_segments: int = N_SEGMENTS,
+        clusterers: Sequence[Any] = (KMeans(n_init=N_STARTS),),
+        sigmas: Sequence[float] = SIGMAS,
+    ) -> None:
+        self.n_segments = n_segments
+        self.clusterers = clusterers
+        self.sigmas = sigmas
+        self.whole = sampler
+        self.texture_scale = texture_scale(sampler.images)
+        self.seed = int(sampler.rng.integers(2**31))
+
+    @property
+    def best(self) -> Candidate:
+        """The selected candidate."""
+        if self.is_textured:
+            return self.texture
+        both = self.both
+        return self.intensity if both is None else both
+
+    def pooling_for(self, features: str) -> float:
+        """Return the pooling for features in pixels."""
+        if features == "intensity":
+            return self.intensity.pooling
+        if features == "intensity+texture":
+            return self.texture_scale / 2
+        if features == "texture" and self.is_textured:
+            return self.texture.pooling
+        return self.texture_scale
+
+    @cached_property
+    def intensity(self) -> Candidate:
+        """The intensities with the shortest description by independent pixels."""
+        if not self._can_compare:
+            pooling = self.sigmas[min(1, len(self.sigmas) - 1)]
+            return Candidate(0.0, "intensity", pooling, self.clusterers[0], [])
+        return min(self._intensities(), key=lambda candidate: candidate.length)
+
+    @cached_property
+    def texture(self) -> Candidate:
+        """The textures with the shortest description by dependent pixels."""
+        return min(self._textures(), key=lambda candidate: candidate.length)
+
+    @cached_property
+    def is_textured(self) -> bool:
+        """Whether textures explain what intensities do not."""
+        if not self._can_have_texture:
+            return False
+        whole = [np.zeros_like(m) for m in self.intensity.maps]
+        explained = self.length.independent(whole) - self.intensity.length
+        needed = LEAST_GAIN * (1 + 0.5 * float(np.clip(explained, 0, 1)))
+        return self._dependent(self.intensity) - self.texture.length > needed
+
+    @cached_property
+    def both(self) -> Candidate | None:
+        """Intensity with texture, if colors have one cluster only and the description shortens."""
+        if not (self._can_have_texture and self._has_one_cluster()):
+            return None
+        pooling = self.pooling_for("intensity+texture")
+        block = fit_colors_and_texture(
+            self.sampler, settings_of("intensity+texture", pooling, 1), N_COMPONENTS
+        )
+        both = self._candidate("intensity+texture", pooling, block)
+        return both if both.length < self._dependent(self.intensity) else None
+
+    @cached_property
+    def sampler(self) -> FeatureSampler:
+        """Samples from the crops."""
+        return FeatureSampler(self.whole.reader, _crops(self.whole), self.whole.rng)
+
+    @cached_property
+    def colors(self) -> Maps:
+        """Uncorrelated colors (h, w, c) of the crops."""
+        axes = weighted_colors(self.whole.color_axes, 0).astype(np.float32)
+        scale = self.whole.reader.scale
+        return [scaled(crop, scale).astype(np.float32) @ axes for crop in self.sampler.images]
+
+    @cached_property
+    def length(self) -> DescriptionLength:
+        """Description lengths of maps of the crops."""
+        rows = np.concatenate([flatten_map(c) for c in self.colors])
+        mean, spread = rows.mean(0), np.maximum(rows.std(0), 1e-12)
+        return DescriptionLength([(c - mean) / spread for c in self.colors], self.n_segments)
+
+    @property
+    def _can_compare(self) -> bool:
+        n_pixels = sum(color.shape[0] * color.shape[1] for color in self.colors)
+        return self.whole.color_axes.shape[1] > 0 and n_pixels > self.n_segments
+
+    @property
+    def _can_have_texture(self) -> bool:
+        few_channels = len(self.whole.color_axes) <= SPECTRUM
+        return self._can_compare and few_channels and self.texture_scale >= 1
+
+    def _dependent(self, candidate: Candidate) -> float:
+        return self.length.autoregressive(candidate.maps)
+
+    def _intensities(self) -> Iterator[Candidate]:
+        for sigma in self.sigmas:
+            pooled = [ndimage.gaussian_filter(c, (sigma, sigma, 0)) for c in self.colors]
+            for clusterer in self.clusterers:
+                maps = self._segment(pooled, clusterer)
+                length = self.length.independent(maps)
+                yield Candidate(length, "intensity", sigma, clusterer, maps)
+
+    def _textures(self) -> Iterator[Candidate]:
+        for scale in TEXTURE_SCALES:
+            settings = settings_of("texture", max(1.0, scale * self.texture_scale), 1)
+            block = fit_wide_texture(self.sampler, settings, N_COMPONENTS, N_TILES)
+            yield self._candidate("texture", settings.pooling, block)
+
+    def _candidate(self, features: str, pooling: float, block: Block) -> Candidate:
+        """Cluster the components of a block on a grid."""
+        step = max(1, int(pooling / 4))
+        reader, crops = self.sampler.reader, self.sampler.images
+        codes = [read_blocks(reader, [block], crop, full_tile(crop.shape), step) for crop in crops]
+        coarse = self._segment(codes, KMeans(n_init=N_STARTS))
+        maps = [_repeat(m, step, c.shape) for m, c in zip(coarse, crops, strict=True)]
+        return Candidate(self.length.autoregressive(maps), features, pooling, None, maps)
+
+    def _segment(self, codes: Maps, clusterer: Any) -> Maps:
+        """Return label maps (h, w) of codes (h, w, F)."""
+        rows = np.concatenate([flatten_map(m) for m in codes])
+        some = np.random.default_rng(self.seed).permutation(rows)[:N_FIT]
+        number = "n_clusters" if hasattr(clusterer, "n_clusters") else "n_components"
+        own = clone(clusterer).set_params(**{number: self.n_segments, "random_state": self.seed})
+        labels = own.fit(some).predict(rows)
+        ends = np.cumsum([m.shape[0] * m.shape[1] for m in codes])[:-1]
+        parts = zip(np.split(labels, ends), codes, strict=True)
+        return [part.reshape(m.shape[:2]) for part, m in parts]
+
+    def _has_one_cluster(self) -> bool:
+        rows = np.concatenate([flatten_map(c) for c in self.colors])
+        some = np.random.default_rng(self.seed).permutation(rows)[:N_FIT]
+        return gap_statistic(some, GAP_NUMBERS, self.seed) <= LEAST_GAP
 
 
-def variance_left(rows: np.ndarray, k: int, seed: int) -> float:
-    """Return the share of the variance of rows (n, F) within k clusters of k-means."""
-    inertia = KMeans(k, n_init=5, random_state=seed).fit(rows).inertia_
-    return float(inertia / ((rows - rows.mean(0)) ** 2).sum() + 1e-12)
+def _crops(sampler: FeatureSampler) -> Maps:
+    """Return crops (h, w, C) of random images that are large enough to have neighborhoods."""
+    every = [
+        (image, tile)
+        for image in sampler.images
+        if min(image.shape[:2]) >= LEAST_SIDE
+        for tile in balanced_tiles(image.shape, CROP_SIDE)
+    ]
+    chosen = sampler.rng.permutation(len(every))[:N_CROPS]
+    return [np.asarray(every[i][0][every[i][1]]) for i in chosen]
 
 
-def _explained(labels: list[np.ndarray], codes: Maps, n: int) -> float:
-    """Return the share of the variance of the first `n` codes explained by the labels."""
-    x = np.concatenate([flatten_map(m)[:, :n] for m in codes])
-    x = (x - x.mean(0)) / (x.std(0) + 1e-9)
-    y = np.concatenate([m.ravel() for m in labels])
-    within = sum(((x[y == j] - x[y == j].mean(0)) ** 2).sum() for j in np.unique(y))
-    return max(0.0, 1 - float(within / (x**2).sum()))
-
-
-def _persistence(labels: list[np.ndarray]) -> float:
-    """Return the chance-corrected agreement of labels `REACH` steps apart along both axes."""
-    pairs = [(m[REACH:] == m[:-REACH], m[:, REACH:] == m[:, :-REACH]) for m in labels]
-    agreement = np.mean([np.concatenate([a.ravel(), b.ravel()]).mean() for a, b in pairs])
-    chance = np.mean([((np.bincount(m.ravel()) / m.size) ** 2).sum() for m in labels])
-    return max(0.0, float((agreement - chance) / (1 - chance + 1e-9)))
+def _repeat(labels: np.ndarray, step: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return labels of all pixels, given those of every `step`-th."""
+    rows, columns = (np.arange(size) // step for size in shape[:2])
+    return labels[rows[:, None], columns]

@@ -14,13 +14,14 @@ from ..imaging._scaling import scaled
 from ..imaging._tiled_inference import TileCost
 from ..imaging._tiles import STRIDE, Tile, pad_tile, pixel_ranges
 from ._blocks import BandBlock, Block, JetBlock, LearntBlock, compute_blocks, margin_of
-from ._feature_sampling import FeatureSampler, TileReader, flatten_map
+from ._feature_sampling import N_PAIR_TILES, FeatureSampler, TileReader, flatten_map
 from ._pooling import TilePooling
-from ._projection import N_COLORS, fit_projection, fit_readout
+from ._projection import N_COLORS, fit_projection, fit_readout, weighted_colors
 
 NARROW = 0.4  # pooling of narrow codes, relative to `pooling`
 N_STRONG = 2  # features with unit variance in "intensity+texture"
 N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48  # for mean and standard deviation of components
+N_COLOR_TILES = 16  # for features beside colors
 N_MULTISCALE_TILES = 24  # for the projections of "multiscale"
 
 
@@ -157,27 +158,43 @@ def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: Featu
     return Codes(settings, blocks, shift, divisor, readout, colors)
 
 
+def fit_wide_texture(
+    sampler: FeatureSampler, settings: FeatureSettings, n: int, n_tiles: int = N_PAIR_TILES
+) -> LearntBlock:
+    """Fit components of all views."""
+    _, pooling, whitening, contrast_sigma = settings
+    pairs = sampler.pairs(pooling, contrast_sigma, n_tiles)
+    n_views = 2 if contrast_sigma else 1
+    return LearntBlock([fit_projection(pairs, n, whitening, n_views=n_views)], contrast_sigma)
+
+
 def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
     """Fit wide components of all views, and narrow ones of the original image for boundaries."""
-    _, pooling, whitening, contrast_sigma = settings
-    n_views = 2 if contrast_sigma else 1
-    pairs = sampler.pairs(pooling, contrast_sigma)
-    wide = fit_projection(pairs, n, whitening, n_views=n_views)
-    if not pooling:
-        return [LearntBlock([wide], contrast_sigma)]
-    narrow = fit_projection(sampler.pairs(NARROW * pooling), n, whitening)
-    unused = np.zeros(((n_views - 1) * len(narrow.axes), n))
+    block = fit_wide_texture(sampler, settings, n)
+    if not settings.pooling:
+        return [block]
+    pairs = sampler.pairs(NARROW * settings.pooling)
+    narrow = fit_projection(pairs, n, settings.whitening)
+    unused = np.zeros((len(block.projections[0].axes) - len(narrow.axes), n))
     narrow = narrow._replace(axes=np.vstack([narrow.axes, unused]))
-    return [LearntBlock([wide], contrast_sigma, narrow)]
+    return [replace(block, narrow=narrow)]
 
 
-def _fit_intensity(
-    sampler: FeatureSampler, settings: FeatureSettings, n: int, n_strong: int = 0
-) -> list[Block]:
-    """Fit color components followed by features."""
-    pairs = sampler.pairs(settings.pooling)
-    projection = fit_projection(pairs, n, settings.whitening, sampler.color_axes, n_strong)
-    return [LearntBlock([projection])]
+def fit_colors_and_texture(
+    sampler: FeatureSampler, settings: FeatureSettings, n: int, n_strong: int = N_STRONG
+) -> LearntBlock:
+    """Fit color components followed by features, `n_strong` of them with unit variance."""
+    pairs = sampler.pairs(settings.pooling, n_tiles=N_COLOR_TILES)
+    colors = weighted_colors(sampler.color_axes, settings.whitening)
+    return LearntBlock([fit_projection(pairs, n, settings.whitening, colors, n_strong)])
+
+
+def _fit_intensity(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
+    return [fit_colors_and_texture(sampler, settings, n, n_strong=0)]
+
+
+def _fit_both(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
+    return [fit_colors_and_texture(sampler, settings, n)]
 
 
 def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
@@ -199,6 +216,6 @@ def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) 
 FEATURES: dict[str, Callable[[FeatureSampler, FeatureSettings, int], list[Block]]] = {
     "texture": _fit_texture,
     "intensity": _fit_intensity,
-    "intensity+texture": partial(_fit_intensity, n_strong=N_STRONG),
+    "intensity+texture": _fit_both,
     "multiscale": _fit_multiscale,
 }

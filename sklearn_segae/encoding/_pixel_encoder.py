@@ -30,7 +30,7 @@ from ..training._losses import LOSSES
 from ..training._net import Net
 from ..training._parameters import publish_training, training_parameters, trains_net
 from ..training._train import train
-from ._auto_features import measure_evidence, resolve_settings, texture_scale
+from ._auto_features import N_FILTERS, SIGMAS, FeatureSelection, settings_of
 from ._backends import BACKENDS
 from ._codes import FEATURES, Codes, FeatureSettings, fit_codes
 from ._crops import crop_samples, row_samples
@@ -219,7 +219,11 @@ class PixelEncoder(
                 if rows
                 else crop_samples(images, scale, self.batch_size, rng)
             )
-            settings = self._resolve_settings(images, scale, rows, samples, rng, generator)
+            settings = (
+                FeatureSettings("texture", 0.0, 0.0)
+                if rows
+                else self.select(images, rng, generator)[0]
+            )
             some = samples.take(np.arange(min(len(samples), 1024)))
 
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
@@ -288,28 +292,42 @@ class PixelEncoder(
     def _n_features_out(self) -> int:
         return self.codes_.n_components
 
-    def _resolve_settings(
+    def select(
         self,
         images: Sequence[np.ndarray],
-        scale: np.ndarray,
-        rows: bool,
-        samples: Samples,
         rng: np.random.Generator,
         generator: torch.Generator,
-    ) -> FeatureSettings:
-        """Return features, pooling and whitening, with "auto" replaced by values for the images."""
-        if rows:
-            return FeatureSettings("texture", 0.0, 0.0)
+        **options: Any,
+    ) -> tuple[FeatureSettings, Any]:
+        """Return the settings for images (H, W, C), with "auto" replaced, and a clusterer.
 
-        def choose_features() -> str:
-            x = samples.take(np.arange(1))
-            networks = [pixel_network(x, self.n_filters, generator) for _ in range(2)]
-            readers = [TileReader(network, scale) for network in networks]
-            return measure_evidence(readers, images, rng).features
+        `options` are `n_segments` and `clusterers` of a `FeatureSelection`. The clusterer is None
+        unless the features are "intensity".
+        """
+        self._validate_params()
+        scale = fit_channel_scale(images)
+        x = crop_samples(images, scale, 1, rng).take(np.arange(1))
+        reader = TileReader(pixel_network(x, N_FILTERS, generator), scale)
+        sigmas = SIGMAS if self.pooling == "auto" else (float(self.pooling),)
+        sampler = FeatureSampler(reader, images, rng)
+        selection = FeatureSelection(sampler, sigmas=sigmas, **options)
+        return self._settings(selection)
 
-        return resolve_settings(
-            self.features, self.pooling, self.whitening, texture_scale(images), choose_features
-        )
+    def _settings(self, selection: FeatureSelection) -> tuple[FeatureSettings, Any]:
+        """Return settings from the parameters and, where these are "auto", from a selection."""
+        features, pooling, whitening = self.features, self.pooling, self.whitening
+        clusterer = None
+        if features == "auto":
+            # A given scale implies features of that scale.
+            features = selection.best.features if pooling == "auto" else "texture"
+        if features == "intensity":
+            clusterer = selection.intensity.clusterer
+        if pooling == "auto":
+            pooling = selection.pooling_for(features)
+        if whitening == "auto":
+            plain = features == "intensity" or features == "texture" and not selection.is_textured
+            whitening = 0.0 if plain else 1.0
+        return settings_of(features, float(pooling), float(whitening)), clusterer
 
     def _train(
         self,

@@ -184,6 +184,15 @@ def color_axes(pixels: np.ndarray) -> np.ndarray:
     return fix_signs(basis[:, best] / np.sqrt(scale[best]))
 
 
+def weighted_colors(axes: np.ndarray, whitening: float) -> np.ndarray:
+    """Return color axes (C, n) with relative variances between their own, 0, and equal ones, 1.
+
+    `axes` are those of `color_axes`. The first color has unit variance.
+    """
+    lengths = np.linalg.norm(axes, axis=0)  # the inverse of the standard deviations
+    return axes * (lengths[:1] / lengths) ** (1 - whitening)
+
+
 def _within_images(pairs: FeaturePairs) -> tuple[np.ndarray, np.ndarray]:
     """Center the features of each image, since differences between images are not coherence."""
     _, image = np.unique(pairs.image, return_inverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,13 @@ def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Ti
     )
     for top, left in product(*(np.unique(line.astype(int)) for line in lines)):
         yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
+
+
+def balanced_tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
+    """Yield tiles of nearly equal size, at most about `side` pixels, that partition an image."""
+    edges = (np.linspace(0, size, max(1, round(size / side)) + 1).astype(int) for size in shape[:2])
+    for rows, columns in product(*(list(pairwise(line.tolist())) for line in edges)):
+        yield slice(*rows), slice(*columns)
 
 
 def full_tile(shape: tuple[int, ...]) -> Tile:

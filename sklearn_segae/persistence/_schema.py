@@ -91,6 +91,7 @@ LEARNT: dict[type, Hints] = {
         "_seed": int,
         "_trees": TreeBuilder | None,
         "labeler_": PixelLabeler,
+        "clusterer": Any,
         "n_segments_": int | list[int],
         "labels_": Array | list[Array],
     },
@@ -114,7 +115,7 @@ PARTS: dict[type, Hints] = {
     BlockwiseGraph: {"estimator": Any},
     Clusterer: {"estimator": Any, "classes_": Array},
     SparseMixture: {"estimator": Any, "classes_": Array},
-    SoftKMeans: {"estimator": Any, "classes_": Array, "variance": float},
+    SoftKMeans: {"estimator": Any, "classes_": Array, "variance": float, "used": Array | None},
     InductiveClusterer: {"estimator": Any, "classes_": Array, "neighbor": Any},
     Loss: {"given": str},
     Net: {

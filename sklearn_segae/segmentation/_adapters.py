@@ -19,7 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import has_fit_parameter
 
 from ._clustering import choose_optimum, mean_variance, with_segments
-from ._gaussian_mixture import ShrunkMixture
+from ._gaussian_mixture import ShrunkMixture, in_use
 from ._grid_sample import GridSample
 
 N_QUADRATIC = 2_000  # maximum number of pixels for estimators with quadratic cost
@@ -50,11 +50,14 @@ class Adapter:
         Whether unlabeled rows are used in `fit`.
     used : ndarray of shape (F,) or None
         Mask of the features in use; None for all.
+    sees_faint : bool
+        Whether features of very small variance influence the labels.
     """
 
     n_most: int | None = None
     uses_unlabeled = False
     used: np.ndarray | None = None
+    sees_faint = True
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
@@ -168,6 +171,8 @@ class Clusterer(Adapter):
 class SparseMixture(Clusterer):
     """Adapter of mixtures that use a subset of the features."""
 
+    sees_faint = False
+
     @staticmethod
     def handles(estimator: Any) -> bool:
         """Return whether this class adapts an estimator."""
@@ -186,6 +191,7 @@ class SoftKMeans(Clusterer):
     all dimensions, of which k-means is the limit.
     """
 
+    sees_faint = False
     variance: float
 
     @staticmethod
@@ -195,6 +201,20 @@ class SoftKMeans(Clusterer):
         # Birch's are to subclusters, of which a label has many.
         own = hasattr(estimator, "predict_proba") or isinstance(estimator, Birch)
         return has_distances and not own
+
+    def fit(
+        self,
+        codes: np.ndarray,
+        n_segments: int,
+        rng: np.random.Generator,
+        sample: GridSample | None = None,
+    ) -> Self:
+        """Fit to codes (n, F) without faint features, which are then not computed."""
+        used = in_use(codes)
+        if isinstance(self.estimator, FrozenEstimator) or used.all():
+            return super().fit(codes, n_segments, rng, sample)
+        self.used = used
+        return super().fit(np.where(used, codes, codes.dtype.type(0)), n_segments, rng, sample)
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
         """Return probabilities (n, n_clusters) of codes (n, F)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import signature
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from ..encoding._auto_features import variance_left
+from ..encoding._gap_statistic import variance_left
 from ._gaussian_mixture import shrunk_covariance
 from ._grid_sample import GridSample
 
@@ -49,6 +50,15 @@ def with_segments(clusterer: Any, n_segments: int) -> Any:
     if name is None or parameters[name] != signature(type(clusterer)).parameters[name].default:
         return clusterer
     return clone(clusterer).set_params(**{name: n_segments})
+
+
+def count_of(clusterer: Any, n_segments: int) -> int:
+    """Return the number of clusters that `with_segments` gives a clusterer, if known."""
+    if clusterer is None:
+        return n_segments
+    parameters = with_segments(clusterer, n_segments).get_params(deep=False)
+    number = parameters.get("n_clusters", parameters.get("n_components"))
+    return number if isinstance(number, Integral) else n_segments
 
 
 def mean_variance(clusterer: Any, codes: np.ndarray) -> float:

@@ -40,6 +40,13 @@ def shrunk_covariance(rows: np.ndarray, ridge: float) -> np.ndarray:
     return (1 - ridge) * own + ridge * np.eye(rows.shape[1])
 
 
+def in_use(rows: np.ndarray) -> np.ndarray:
+    """Return the mask (F,) of the features of rows (n, F) that are not faint."""
+    spread = rows.var(0)
+    used: np.ndarray = spread >= FAINT * spread.max()
+    return used
+
+
 RIDGE = 1e-3  # of the largest variance, keeps covariances positive definite
 FAINT = 1e-5  # minimum variance of features in use, relative to the largest
 N_STARTS = 10  # of k-means
@@ -105,8 +112,7 @@ class ShrunkMixture(GaussianMixture):
         self.random_state = random_state
 
     def _initialize_parameters(self, X: np.ndarray, random_state: Any, **_: Any) -> None:
-        spread = X.var(0)
-        self.used_ = spread >= FAINT * spread.max()
+        self.used_ = in_use(X)
         k_means = KMeans(self.n_components, n_init=N_STARTS, random_state=random_state)
         self._maximize(X, np.eye(self.n_components)[k_means.fit_predict(X)])
 
@@ -115,18 +121,21 @@ class ShrunkMixture(GaussianMixture):
 
     def _maximize(self, X: np.ndarray, shares: np.ndarray) -> None:
         """Set the parameters from the responsibilities (n_samples, n_components)."""
-        x, unused = X.astype(np.float64), ~self.used_
+        x, used = X[:, self.used_].astype(np.float64), self.used_
         sizes = shares.sum(0) + 1e-9
         self.weights_ = sizes / sizes.sum()
-        self.means_ = shares.T @ x / sizes[:, None]
-        own = np.stack([_scatter(x - m, s) for m, s in zip(self.means_, shares.T, strict=True)])
+        means = shares.T @ x / sizes[:, None]
+        own = np.stack([_scatter(x - m, s) for m, s in zip(means, shares.T, strict=True)])
         own /= sizes[:, None, None]
-        own[:, unused], own[:, :, unused] = 0, 0
-        self.means_[:, unused] = x[:, unused].mean(0)
         common = np.tensordot(self.weights_, own, 1)
+        # All components share mean and variance of the unused features.
+        self.means_ = np.tile(X.mean(0, dtype=np.float64), (len(sizes), 1))
+        self.means_[:, used] = means
+        self.covariances_ = np.zeros((len(sizes), X.shape[1], X.shape[1]))
+        mixed = (1 - self.shrinkage) * own + self.shrinkage * common
+        self.covariances_[np.ix_(range(len(sizes)), used, used)] = mixed
         floor = RIDGE * max(x.var(0).max(), 1e-12)
-        self.covariances_ = (1 - self.shrinkage) * own + self.shrinkage * common
-        self.covariances_ += floor * np.eye(x.shape[1])
+        self.covariances_ += floor * np.eye(X.shape[1])
         roots = np.linalg.inv(np.linalg.cholesky(self.covariances_))
         self.precisions_cholesky_ = roots.swapaxes(1, 2)
 

@@ -10,18 +10,22 @@ from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from .._base import FitTask, seeded_clone
+from .._base import FitTask, seeded, seeded_clone
 from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._tile_encoder import TileEncoder
 from ..imaging._image_batch import ImageBatch
 from ..imaging._tiled_inference import to_bytes
 from ._adapters import MultiStartKMeans, adapt, unfrozen
+from ._clustering import count_of
 from ._estimators import is_supervised, named
 from ._gaussian_mixture import ShrunkMixture
 from ._labeler import PixelLabeler
 from ._pixel_head import PixelHead
 from ._targets import Targets
+
+
+N_STARTS = 10  # of k-means
 
 
 def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
@@ -81,26 +85,59 @@ def default_encoder(supervised: bool, verbose: int = 0) -> PixelEncoder:
     return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3, verbose=verbose)
 
 
-def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> Any:
-    """Return the encoder of a segmenter, fitted to a batch of images."""
+def fit_encoder(
+    segmenter: Any, batch: ImageBatch, seed: int, task: FitTask
+) -> tuple[TileEncoder, Any]:
+    """Return the encoder of a segmenter, fitted to images, and the clusterer that suits it.
+
+    The clusterer, unfitted, is for `estimator=None`.
+    """
     patch_size = 1 if batch.is_rows else segmenter.patch_size
-    encoder = segmenter.encoder
+    encoder, clusterer = segmenter.encoder, KMeans(n_init=N_STARTS)
     if encoder == "passthrough":
-        return PatchEncoder("passthrough", 1)
+        return PatchEncoder("passthrough", 1), clusterer
     if isinstance(encoder, FrozenEstimator):
-        return _frozen_encoder(unfrozen(encoder), batch, patch_size)
+        frozen: Any = _frozen_encoder(unfrozen(encoder), batch, patch_size)
+        colors = getattr(frozen, "features_", None) == "intensity"
+        return frozen, ShrunkMixture() if colors else clusterer
+    supervised = is_supervised(segmenter.estimator)
     if encoder is None:
-        encoder = default_encoder(is_supervised(segmenter.estimator), segmenter.verbose)
+        encoder = default_encoder(supervised, segmenter.verbose)
     encoder = seeded_clone(encoder, seed)
     on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
     memory = check_memory(None if on_disk else segmenter.memory)
     if isinstance(encoder, PixelEncoder):
+        if not (batch.is_rows or supervised):
+            clusterer = _select_features(segmenter, encoder, batch, seed)
         # Callbacks do not influence the fit, so they are not part of the cache key.
         fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
-        return fit(encoder, batch.images[0].rows if batch.is_rows else batch.images, task)
+        X = batch.images[0].rows if batch.is_rows else batch.images
+        return fit(encoder, X, task), clusterer
     fit = memory.cache(fit_row_encoder)
     transformer = fit(encoder, batch.images, patch_size, segmenter.n_fit_pixels, seed)
-    return PatchEncoder(transformer, patch_size)
+    return PatchEncoder(transformer, patch_size), clusterer
+
+
+def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, seed: int) -> Any:
+    """Set the features of an encoder by the images; return the clusterer that suits them.
+
+    The network is not trained if the estimator does not use its features.
+    """
+    estimator = named(segmenter.estimator)
+    kmeans = KMeans(n_init=N_STARTS)
+    # Candidates need not converge.
+    candidates = [KMeans(n_init=4), ShrunkMixture(tol=1e-3)][: 1 if estimator else 2]
+    options: dict[str, Any] = {"clusterers": candidates}
+    if segmenter.n_segments != "auto":
+        options["n_segments"] = count_of(estimator, segmenter.n_segments)
+    with seeded(seed) as (rng, generator):
+        settings, clusterer = encoder.select(batch.images, rng, generator, **options)
+    features, pooling, whitening, _ = settings
+    encoder.set_params(features=features, pooling=pooling, whitening=whitening)
+    unseen = features == "intensity" and not adapt(estimator or kmeans).sees_faint
+    if unseen and not encoder.callbacks:
+        encoder.set_params(max_epochs=0)
+    return ShrunkMixture() if isinstance(clusterer, ShrunkMixture) else kmeans
 
 
 def _fit_pixel_encoder(encoder: PixelEncoder, X: Any, task: FitTask) -> PixelEncoder:
@@ -145,7 +182,7 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     refines = _refines(segmenter, encoder)
     return PixelLabeler(
         encoder,
-        _face(segmenter.estimator, encoder, refines, seed),
+        _face(segmenter.estimator, segmenter.clusterer, refines, seed),
         segmenter.n_segments,
         refines,
         segmenter.n_fit_pixels,
@@ -153,15 +190,13 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     )
 
 
-def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any:
-    """Return the adapter of the unfitted estimator."""
+def _face(estimator: Any, clusterer: Any, refines: bool, seed: int) -> Any:
+    """Return the adapter of the unfitted estimator; `clusterer` is that for None."""
     if estimator is not None:
         return adapt(seeded_clone(named(estimator), seed))
     if refines:
         return MultiStartKMeans()
-    # Variances of colors differ between segments; whitened codes have many dimensions.
-    colors = getattr(encoder, "features_", None) == "intensity"
-    return adapt(seeded_clone(ShrunkMixture() if colors else KMeans(n_init=20), seed))
+    return adapt(seeded_clone(clusterer, seed))
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:

@@ -246,7 +246,7 @@ class AESegmenter(
         batch = batch.normalized(self.typical_range_) if self._normalizes else batch
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
-        encoder = fit_encoder(self, batch, self._seed, task)
+        encoder, self.clusterer = fit_encoder(self, batch, self._seed, task)
         labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
         self.labeler_ = labelers[-1]
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
