@@ -121,14 +121,16 @@ class AESegmenter(
     estimator_ : estimator
         The fitted clusterer or classifier; with scope "image", that of the last fitted image.
     n_segments_ : int or list of int
-        Number of segments; with scope "image", of each fitted image. Clusterers only.
+        Number of segments of the fitted clusterer, which may differ from `n_segments` if that has
+        its own number or finds it; noise (label -1) is not a segment. With scope "image", of each
+        fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
         Label maps of the fitted images, int32; segments, not classes. Clusterers only. Not set
         for images on disk with more than 16 million pixels; use `predict`.
     classes_ : ndarray
         Labels in `y`; classifiers, and clusterers after `assign_classes`.
     segment_classes_ : ndarray of shape (`n_segments_`,)
-        The class of each segment, after `assign_classes`.
+        The class of each segment, after `assign_classes`; first that of noise, if there is any.
     typical_range_ : ndarray of shape (`n_features_in_`,)
         Median range of each channel over the fitted images; images only.
     n_features_in_ : int
@@ -526,7 +528,7 @@ class AESegmenter(
                 delattr(self, name)
         if supervised:
             return
-        numbers = [int(own.n_segments) for own in labelers]
+        numbers = [own.n_found for own in labelers]
         self.n_segments_ = numbers if self.scope == "image" else numbers[0]
         if not too_many(batch.images):
             maps = map(self._label_map, labelers, batch.images)
