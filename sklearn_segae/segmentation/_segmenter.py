@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -30,6 +31,7 @@ from ..imaging._normalization import typical_range
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
+from ..training._threads import fewer_threads
 from ._adapters import adapt
 from ._estimators import ESTIMATORS, is_supervised, named
 from ._labeler import PixelLabeler
@@ -248,8 +250,11 @@ class AESegmenter(
         batch = batch.normalized(self.typical_range_) if self._normalizes else batch
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
-        encoder = fit_encoder(self, batch, self._seed, task)
-        labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
+        with fewer_threads():
+            encoder = fit_encoder(self, batch, self._seed, task)
+        # Classifiers may be large; clusterers are fitted to few rows.
+        with nullcontext() if supervised else fewer_threads():
+            labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
         self.labeler_ = labelers[-1]
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
         possible = grows_trees and not too_many(batch.images)
@@ -495,7 +500,8 @@ class AESegmenter(
         """Return a labeler for each image of a batch; with scope "image", fitted to the image."""
         if self.scope == "dataset":
             return [self.labeler_] * len(batch)
-        return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
+        with fewer_threads():
+            return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
 
     @property
     def _n_features_out(self) -> int:
