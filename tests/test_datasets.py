@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from sklearn_segae.datasets import make_mosaic, make_shapes
+from sklearn_segae import datasets
+from sklearn_segae.datasets import KINDS, LAYOUTS, make_mosaic, make_scenes, make_shapes
 
-MAKERS = [make_mosaic, make_shapes]
+MAKERS = [make_mosaic, make_scenes, make_shapes]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -148,3 +149,178 @@ def test_discs_are_round_and_squares_are_square():
 
     assert share == pytest.approx(np.pi / 4, abs=0.04)  # pixels of a disc some 30 wide
     assert filled(label_map, 2)[0] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_scenes_have_any_size_and_the_unit_range(kind, layout):
+    """Height and width may differ; the smallest value of all images is 0, the largest 1."""
+    images, labels = make_scenes(3, kind=kind, layout=layout, size=(30, 45), random_state=0)
+
+    assert images.shape == (3, 30, 45, 3 if kind == "color" else 1)
+    assert labels.shape == (3, 30, 45)
+    assert images.min() == 0
+    assert images.max() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scenes_of_one_seed_share_label_maps(kind):
+    """Neither kind, channels nor noise change the label maps."""
+    _, labels = make_scenes(2, kind=kind, n_channels=2, noise=1, size=40, random_state=3)
+
+    np.testing.assert_array_equal(labels, make_scenes(2, size=40, random_state=3)[1])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("n_segments", "size"), [(1, 1), (2, 40), (5, (24, 60)), (16, (4, 16))])
+def test_every_segment_is_in_every_scene(layout, n_segments, size):
+    """Each has at least a tenth of its even share, also where smooth regions find no room."""
+    _, labels = make_scenes(5, n_segments=n_segments, layout=layout, size=size, random_state=0)
+
+    for label_map in labels:
+        counts = np.bincount(label_map.ravel())
+        assert len(counts) == n_segments
+        assert counts.min() >= 0.1 * label_map.size / n_segments
+
+
+def test_scenes_fall_back_to_stripes(monkeypatch):
+    """Smooth regions that always lack a segment are tried a limited number of times."""
+    tries = []
+
+    def never(n_segments, shape, rng):
+        tries.append(shape)
+        return np.zeros(shape, np.int32)
+
+    monkeypatch.setattr(datasets, "_smooth_regions", never)
+    _, [label_map] = make_scenes(n_segments=4, size=40, random_state=0)
+
+    assert len(tries) == datasets.N_TRIES
+    assert np.bincount(label_map.ravel()).tolist() == [400] * 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stripes_are_straight(seed):
+    """All pixels of a row have the same label, or all of a column; widths differ by a pixel."""
+    _, [label_map] = make_scenes(
+        n_segments=3, layout="stripes", size=(20, 31), noise=0, random_state=seed
+    )
+
+    constant = (label_map == label_map[:1]).all(), (label_map == label_map[:, :1]).all()
+    assert sum(constant) == 1
+    profile = label_map[0] if constant[0] else label_map[:, 0]
+    assert np.ptp(np.bincount(profile)) == 1
+    assert np.count_nonzero(np.diff(profile)) == 2
+
+
+def test_smooth_regions_are_compact():
+    """Fewer than one in ten pixels has a right neighbor of another segment."""
+    _, labels = make_scenes(4, n_segments=4, size=64, random_state=0)
+
+    assert np.mean(labels[:, :, 1:] != labels[:, :, :-1]) < 0.1
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_intensities_of_scenes_are_equally_spaced(n_channels):
+    """Without noise, label i of k has the value i / (k - 1) in every channel."""
+    images, labels = make_scenes(
+        2, n_segments=5, noise=0, size=40, n_channels=n_channels, random_state=0
+    )
+
+    expected = np.repeat(labels[..., None] / 4, n_channels, axis=-1)
+    np.testing.assert_allclose(images, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_colors_of_scenes_are_far_apart(seed):
+    """Five colors have distances above 0.45, and the same mean over the channels."""
+    images, labels = make_scenes(2, n_segments=5, kind="color", noise=0, size=64, random_state=seed)
+
+    colors = np.stack([np.unique(images[labels == value], axis=0) for value in range(5)])
+    assert colors.shape == (5, 1, 3)  # one color for each segment, the same in both images
+    distances = np.linalg.norm(colors - colors[:, 0], axis=-1)
+    # 0.47 is the smallest distance of 30 seeds before values are scaled, which increases it.
+    assert distances[~np.eye(5, dtype=bool)].min() > 0.45
+    np.testing.assert_allclose(colors.mean(-1), colors.mean(), atol=1e-6)
+
+
+def test_textures_of_scenes_share_mean_and_spread():
+    """Without noise, every segment of every image has the same mean and standard deviation."""
+    images, labels = make_scenes(3, kind="texture", noise=0, size=64, random_state=0)
+
+    stats = np.array(
+        [
+            [(own.mean(), own.std()) for own in (image[map_ == value] for value in range(4))]
+            for image, map_ in zip(images, labels, strict=True)
+        ]
+    )
+    assert np.ptp(stats.reshape(-1, 2), axis=0).max() < 1e-5  # rounding of float32
+
+
+def test_textures_of_scenes_are_told_apart_by_their_pattern():
+    """Neighbors of a texture correlate alike in every image, and unlike those of another one."""
+    images, labels = make_scenes(2, kind="texture", size=128, random_state=0)
+
+    signatures = np.array(
+        [
+            [step_correlations(image[..., 0], label_map == value) for value in range(4)]
+            for image, label_map in zip(images, labels, strict=True)
+        ]
+    )
+
+    distances = np.linalg.norm(signatures[0][:, None] - signatures[1][None], axis=-1)
+    np.testing.assert_array_equal(distances.argmin(1), np.arange(4))
+
+
+def test_intensity_and_texture_of_scenes():
+    """Means of segments are equally spaced, spreads 0.3 of their distance."""
+    images, labels = make_scenes(
+        2, n_segments=3, kind="intensity+texture", noise=0, size=64, random_state=0
+    )
+
+    segments = [images[labels == value] for value in range(3)]
+    step = segments[1].mean() - segments[0].mean()
+    assert segments[2].mean() - segments[1].mean() == pytest.approx(step, rel=1e-4)
+    assert [own.std() for own in segments] == pytest.approx([0.3 * step] * 3, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_of_scenes_is_relative(kind):
+    """Its spread is `noise` times the least distance of colors, or the spread of textures."""
+    options = {"kind": kind, "n_segments": 3, "size": 64, "n_channels": 3, "random_state": 0}
+    clean, labels = make_scenes(**options, noise=0)
+    images, _ = make_scenes(**options, noise=0.2)
+
+    # The scale of an image with noise differs: it is the slope of clean on noisy values.
+    slope, offset = np.polyfit(clean.ravel(), images.ravel(), 1)
+    noise = (images - offset) / slope - clean
+    if kind == "texture":
+        unit = clean[labels == 0].std()
+    else:
+        colors = np.stack([clean[labels == value].mean(0) for value in range(3)])
+        distances = np.linalg.norm(colors[:, None] - colors, axis=-1)
+        unit = distances[~np.eye(3, dtype=bool)].min() / (1 if kind == "color" else 3**0.5)
+    # 12,288 values: five standard errors are 3 %.
+    assert noise.std() == pytest.approx(0.2 * unit, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"kind": "colour"}, ValueError, "kind='colour' is not known.*intensity, color"),
+        ({"layout": "grid"}, ValueError, "layout='grid' is not known.*smooth, stripes"),
+        ({"kind": "color", "n_channels": 1}, ValueError, "n_channels=1 is too few.*at least 2"),
+        ({"n_segments": 65, "size": 64}, ValueError, "n_segments=65 is more than.*64 pixels"),
+        ({"n_segments": 0}, ValueError, "n_segments == 0"),
+        ({"n_images": 0}, ValueError, "n_images == 0"),
+        ({"n_channels": 0}, ValueError, "n_channels == 0"),
+        ({"noise": -1}, ValueError, "noise == -1"),
+        ({"size": "big"}, TypeError, "size='big' is not an integer.*pair"),
+        ({"size": (9, 2.5)}, TypeError, "is not an integer"),
+        ({"size": 0}, ValueError, "size=0 is not the size of an image"),
+        ({"size": (8, 8, 3)}, ValueError, r"size=\(8, 8, 3\) is not the size of an image"),
+    ],
+)
+def test_scenes_that_cannot_be_are_refused(options, error, message):
+    """The error names the parameter, its value and what is possible."""
+    with pytest.raises(error, match=message):
+        make_scenes(**options)

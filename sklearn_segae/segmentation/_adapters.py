@@ -164,7 +164,10 @@ class Clusterer(Adapter):
         if hasattr(self, "predict_proba"):
             self.classes_ = np.arange(self.predict_proba(codes[:1]).shape[1])
         else:
-            self.classes_ = np.unique(self.predict(codes))
+            found = self.predict(codes)
+            # A frozen clusterer may have labels that none of these codes gets.
+            fitted = getattr(self.estimator, "labels_", found)
+            self.classes_ = as_labels(np.union1d(fitted, found))
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..encoding._tile_encoder import TileEncoder
-from ..imaging._label_maps import merge_small_regions
+from ..imaging._label_maps import UNLABELED, merge_small_regions
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles
 from ..imaging._tiles import Tile
@@ -248,6 +248,11 @@ class PixelLabeler:
     def segments(self) -> np.ndarray:
         """Possible labels of the estimator, sorted."""
         return self.estimator.classes_
+
+    @property
+    def n_found(self) -> int:
+        """Number of segments of the fitted clusterer; noise (label -1) is not a segment."""
+        return int(np.count_nonzero(self.segments != UNLABELED))
 
 
 def _apply(values: np.ndarray, step: Step) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -30,6 +31,7 @@ from ..imaging._normalization import typical_range
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
+from ..training._threads import fewer_threads
 from ._adapters import adapt
 from ._estimators import ESTIMATORS, is_supervised, named
 from ._labeler import PixelLabeler
@@ -121,14 +123,16 @@ class AESegmenter(
     estimator_ : estimator
         The fitted clusterer or classifier; with scope "image", that of the last fitted image.
     n_segments_ : int or list of int
-        Number of segments; with scope "image", of each fitted image. Clusterers only.
+        Number of segments of the fitted clusterer, which may differ from `n_segments` if that has
+        its own number or finds it; noise (label -1) is not a segment. With scope "image", of each
+        fitted image. Clusterers only.
     labels_ : array (n, H, W), list of arrays (H, W), or array (n_samples,)
         Label maps of the fitted images, int32; segments, not classes. Clusterers only. Not set
         for images on disk with more than 16 million pixels; use `predict`.
     classes_ : ndarray
         Labels in `y`; classifiers, and clusterers after `assign_classes`.
     segment_classes_ : ndarray of shape (`n_segments_`,)
-        The class of each segment, after `assign_classes`.
+        The class of each segment, after `assign_classes`; first that of noise, if there is any.
     typical_range_ : ndarray of shape (`n_features_in_`,)
         Median range of each channel over the fitted images; images only.
     n_features_in_ : int
@@ -246,8 +250,11 @@ class AESegmenter(
         batch = batch.normalized(self.typical_range_) if self._normalizes else batch
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
-        encoder, self.clusterer = fit_encoder(self, batch, self._seed, task)
-        labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
+        with fewer_threads():
+            encoder, self.clusterer = fit_encoder(self, batch, self._seed, task)
+        # Classifiers may be large; clusterers are fitted to few rows.
+        with nullcontext() if supervised else fewer_threads():
+            labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
         self.labeler_ = labelers[-1]
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
         possible = grows_trees and not too_many(batch.images)
@@ -493,7 +500,8 @@ class AESegmenter(
         """Return a labeler for each image of a batch; with scope "image", fitted to the image."""
         if self.scope == "dataset":
             return [self.labeler_] * len(batch)
-        return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
+        with fewer_threads():
+            return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
 
     @property
     def _n_features_out(self) -> int:
@@ -526,7 +534,7 @@ class AESegmenter(
                 delattr(self, name)
         if supervised:
             return
-        numbers = [int(own.n_segments) for own in labelers]
+        numbers = [own.n_found for own in labelers]
         self.n_segments_ = numbers if self.scope == "image" else numbers[0]
         if not too_many(batch.images):
             maps = map(self._label_map, labelers, batch.images)

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ._threads import count_weights, threads_for, work_of
+
 
 def resolve_device(device: str) -> str:
     """Resolve "auto" to CUDA, MPS or the CPU, the first that is available."""
@@ -115,4 +117,7 @@ def evaluate_blocks(
     for x in blocks:
         if x.dtype == np.float64 and dtype != torch.float64 and where.type != "mps":
             module, dtype = copy.deepcopy(module).double(), torch.float64
-        yield function(module, torch.from_numpy(x).to(where, dtype)).cpu().numpy()
+        # Not around `yield`, after which the caller computes.
+        with threads_for(work_of(count_weights(module), x.shape)):
+            result = function(module, torch.from_numpy(x).to(where, dtype)).cpu().numpy()
+        yield result

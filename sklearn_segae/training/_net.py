@@ -18,6 +18,7 @@ from ..networks._serialization import build, describe, weights_of
 from ._batches import Batches
 from ._execution import cast
 from ._optimizers import find_optimizer, name_optimizer, optimizer_options
+from ._threads import count_weights, threads_for, work_of
 
 # Events of steps: notifying callbacks without effect takes 2 % of an epoch on small nets.
 STEP_EVENTS = ("on_batch_begin", "on_grad_computed", "on_batch_end")
@@ -46,6 +47,7 @@ class Net(NeuralNet):
     """A skorch net whose criterion is an `Objective`."""
 
     cast: Any = None  # the module in 16 bits, if used
+    n_weights = 0  # of the module, in training
     generators: Sequence[torch.Generator] = ()  # of training; that of the device is last
     scaler: torch.amp.GradScaler | None = None  # for float16 only
 
@@ -94,6 +96,7 @@ class Net(NeuralNet):
     ) -> Iterator[None]:
         """Set precision and generators within this context."""
         self.cast = cast(self.module_, precision, self.device)
+        self.n_weights = count_weights(self.module_)
         self.generators = generators
         if precision == "float16":
             self.scaler = torch.amp.GradScaler(torch.device(self.device).type)
@@ -116,6 +119,16 @@ class Net(NeuralNet):
         if not training and hasattr(self.criterion_, "clean"):
             return self.criterion_.clean(module, y_pred, *weights)
         return self.criterion_(module, y_pred, *weights, generator=self.generators[-1])
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Update the weights by a batch; small ones take fewer threads."""
+        with threads_for(work_of(self.n_weights, batch[0].shape)):
+            return super().train_step(batch, **fit_params)
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Return the loss of a batch; small ones take fewer threads."""
+        with threads_for(work_of(self.n_weights, batch[0].shape)):
+            return super().validation_step(batch, **fit_params)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute gradients; those of float16 are scaled to prevent underflow."""
