@@ -20,8 +20,8 @@ BLOCK = 3  # side of the blocks whose medians are measured, in pixels
 MAX_BLOCKS = 100_000  # of an image, about
 TAIL = 1  # percent of the blocks of an image that are below its range, and above
 MIN_SIGNAL = 0.25  # of the typical range; an image with less contrast has no signal
-# Measured spread: at most 0.11 where a shared range is better or equal, at least 0.18 elsewhere.
-MAX_SPREAD = 0.15
+# Measured spread of sets: at most 0.17 where one range for all is as good, else at least 0.2.
+MAX_SPREAD = 0.2
 MIN_AREA = 0.25  # of the smallest fitted image
 SOFT = 0.25  # width of the interval that all values far beyond the range are mapped to
 
@@ -52,6 +52,20 @@ class NormalizedImage(LazyImage):
         return (soft_clip(scaled) if self.clip else scaled).astype(np.float32)
 
 
+class Levels(NamedTuple):
+    """Percentiles of the medians of blocks of images, (C,) or (n, C) each."""
+
+    least: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    most: np.ndarray
+
+    @property
+    def span(self) -> np.ndarray:
+        """Length of the range."""
+        return self.high - self.low
+
+
 class Normalization(NamedTuple):
     """How the images of a fitted model are normalized, with a range of C channels.
 
@@ -59,10 +73,10 @@ class Normalization(NamedTuple):
     ----------
     per_image : bool
         Whether each image is mapped from its own range, or all from a shared one.
-    low : ndarray of shape (C,)
-        Low end of the shared range, or the typical one, for images without signal.
+    low : ndarray of shape (n, C)
+        Low end of the shared range, n = 1, or of the range of every fitted image.
     span : ndarray of shape (C,)
-        Length of that range.
+        Length of the shared range, or the typical length.
     n_pixels : int
         Number of pixels of the smallest fitted image.
     min_span : ndarray of shape (C,)
@@ -80,9 +94,9 @@ class Normalization(NamedTuple):
         if not self.per_image:
             return [self.window(image) for image in images]
         self.warn_of_small(images)
-        ranges = [_range(_summaries(self, image)) for image in images]
-        self._warn_of_dull(ranges)
-        pairs = zip(images, ranges, strict=True)
+        levels = [_levels(_summaries(self, image)) for image in images]
+        self._warn_of_dull([own.span for own in levels])
+        pairs = zip(images, levels, strict=True)
         return [self.window(image, self._interval(own)) for image, own in pairs]
 
     def summary(self, pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -91,11 +105,11 @@ class Normalization(NamedTuple):
 
     def interval_of(self, summaries: Sequence[np.ndarray]) -> Interval:
         """Return the interval of an image that is mapped to [0, 1], from those of its tiles."""
-        return self._interval(_range(summaries))
+        return self._interval(_levels(summaries))
 
     def window(self, image: Any, interval: Interval | None = None) -> NormalizedImage:
         """Return a normalized image; `interval` is needed if `per_image`."""
-        return NormalizedImage(image, *(interval or (self.low, self.span)))
+        return NormalizedImage(image, *(interval or (self.low[0], self.span)))
 
     def warn_of_small(self, images: Sequence[Any]) -> None:
         """Warn if images have their own ranges and are much smaller than the fitted ones."""
@@ -106,17 +120,22 @@ class Normalization(NamedTuple):
                 "range of a part may not be that of the whole, and labels may differ."
             )
 
-    def _warn_of_dull(self, ranges: Sequence[Interval]) -> None:
-        if any((self._is_dull(span) & (span < self.min_span)).any() for _, span in ranges):
+    def _warn_of_dull(self, spans: Sequence[np.ndarray]) -> None:
+        if any((self._is_dull(span) & (span < self.min_span)).any() for span in spans):
             _warn(
                 "an image has less contrast than the fitted ones, and less than a quarter of the "
-                "typical. It is scaled as if it had the typical range, and labels may differ."
+                "typical. It is not stretched to the full range, and labels may differ."
             )
 
-    def _interval(self, own: Interval) -> Interval:
-        """Return the range of an image; the typical one in channels without signal."""
-        dull = self._is_dull(own[1])
-        return np.where(dull, self.low, own[0]), np.where(dull, self.span, own[1])
+    def _interval(self, own: Levels) -> Interval:
+        """Return the range of an image; in channels without signal, one of the typical length.
+
+        It begins where that of a fitted image begins, the one with the most similar low end.
+        """
+        nearest = np.abs(self.low - own.low).argmin(0)
+        dull = self._is_dull(own.span)
+        low = np.where(dull, self.low[nearest, np.arange(len(nearest))], own.low)
+        return low, np.where(dull, self.span, own.span)
 
     def _is_dull(self, span: np.ndarray) -> np.ndarray:
         return (span < MIN_SIGNAL * self.span) | (span == 0)
@@ -171,21 +190,21 @@ def fit_normalization(images: Sequence[Any], normalize: str) -> Normalization | 
     """
     if normalize == "dataset":
         return None
-    levels = np.array([_levels(image) for image in images])
-    least, lows, highs, most = levels.swapaxes(0, 1)
-    spans = highs - lows
+    levels = Levels(*np.stack([_levels(_medians(image)) for image in images], axis=1))
     # The upper quartile: up to three quarters of a stack may be empty.
-    signal = spans >= MIN_SIGNAL * np.percentile(spans, 75, axis=0)
-    low, typical = _median(lows, signal), _median(spans, signal)
-    per_image = normalize == "image" or _spread(lows, highs, signal, typical) > MAX_SPREAD
+    signal = levels.span >= MIN_SIGNAL * np.percentile(levels.span, 75, axis=0)
+    typical = _median(levels.span, signal)
+    per_image = normalize == "image" or _spread(levels, signal, typical) > MAX_SPREAD
     # Extremes of structures: the shared range has to hold small objects, too.
     shared = (typical == 0) | (not per_image)
+    least, most = levels.least.min(0), levels.most.max(0)
+    lows = np.where(signal, levels.low, _median(levels.low, signal))
     return Normalization(
         per_image,
-        np.where(shared, least.min(0), low),
-        np.where(shared, most.max(0) - least.min(0), typical),
+        np.where(shared, least, lows if per_image else lows[:1]),
+        np.where(shared, most - least, typical),
         min(image.shape[0] * image.shape[1] for image in images),
-        spans.min(0),
+        levels.span.min(0),
     )
 
 
@@ -225,17 +244,16 @@ def _summaries(rule: Rule, image: Any) -> list[np.ndarray]:
     return [rule.summary(np.asarray(image[tile]), image.shape) for tile in tiled]
 
 
-def _levels(image: Any) -> np.ndarray:
-    """Return minimum, low and high end of the range, and maximum of medians of blocks, (4, C)."""
+def _medians(image: Any) -> list[np.ndarray]:
+    """Return medians of blocks of all tiles that the range of an image is measured on."""
     step = block_step(image.shape)
-    parts = [block_medians(np.asarray(image[tile]), step) for tile in range_tiles(image.shape)]
-    return np.percentile(np.concatenate(parts), [0, TAIL, 100 - TAIL, 100], axis=0)
+    return [block_medians(np.asarray(image[tile]), step) for tile in range_tiles(image.shape)]
 
 
-def _range(medians: Sequence[np.ndarray]) -> Interval:
-    """Return low end and length (C,) of the range, from the medians of blocks."""
-    low, high = np.percentile(np.concatenate(medians), [TAIL, 100 - TAIL], axis=0)
-    return low, high - low
+def _levels(medians: Sequence[np.ndarray]) -> Levels:
+    """Return percentiles (C,) of the medians of all blocks of an image."""
+    percent = [0, TAIL, 100 - TAIL, 100]
+    return Levels(*np.percentile(np.concatenate(medians), percent, axis=0))
 
 
 def _median(values: np.ndarray, signal: np.ndarray) -> np.ndarray:
@@ -243,15 +261,18 @@ def _median(values: np.ndarray, signal: np.ndarray) -> np.ndarray:
     return np.nanmedian(np.where(signal, values, np.nan), axis=0)
 
 
-def _spread(lows: np.ndarray, highs: np.ndarray, signal: np.ndarray, typical: np.ndarray) -> float:
-    """Return the mean deviation of the ends of ranges from their medians, in typical ranges."""
-    if not typical.any():
+def _spread(levels: Levels, signal: np.ndarray, typical: np.ndarray) -> float:
+    """Return how much the ranges of images differ, in typical ranges.
+
+    The mean over channels and over both ends of the mean deviation from the median, corrected for
+    the bias of few images.
+    """
+    used, n = typical > 0, signal.sum(0)
+    if not used.any():
         return 0.0
-    means = [
-        np.nanmean(np.where(signal, np.abs(ends - _median(ends, signal)), np.nan), axis=0)
-        for ends in (lows, highs)
-    ]
-    return float(np.mean(np.array(means)[:, typical > 0] / typical[typical > 0]))
+    deviations = [np.abs(ends - _median(ends, signal)) for ends in (levels.low, levels.high)]
+    totals = np.sum(np.where(signal, deviations, 0), axis=(0, 1)) / 2
+    return float(np.mean((totals / np.maximum(n - 1, 1))[used] / typical[used]))
 
 
 def _warn(reason: str) -> None:

@@ -79,13 +79,14 @@ class AESegmenter(
         `predict`. Labels are not comparable across images. Clusterers only.
     normalize : {"auto", "image", "dataset"}, default="auto"
         "image" scales each channel of each image from its range, for images with different
-        illumination. The range is that of medians of 3 x 3 pixels without the outermost 1 %, or
-        the typical one if an image has less than a quarter of it. Then a part of an image may get
-        other labels than in the whole; `predict` warns of much smaller or duller images. "dataset"
-        keeps intensities, for calibrated values. "auto" is "image" if the ranges of the fitted
-        images differ by more than 15 % on average, else their common range is used for all images,
-        and parts get the labels of the whole; see `normalize_`. Values more than one range outside
-        are clipped softly, except with "dataset". Rows are not normalized.
+        illumination. The range is that of medians of 3 x 3 pixels without the outermost 1 %;
+        images with less than a quarter of the typical range are not stretched. A part of an image
+        may then get other labels than in the whole: `predict` warns of images much smaller or
+        duller than the fitted ones. "dataset" keeps intensities, for calibrated values. "auto" is
+        "image" if the ranges of the fitted images differ by more than 20 % on average. Else, and
+        for a single image, all images are scaled by the same range, and parts get the labels of
+        the whole; see `normalize_`. Values more than one range outside are softly clipped, except
+        with "dataset". Rows are not normalized.
     patch_size : int, default=9
         Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
@@ -137,8 +138,8 @@ class AESegmenter(
     normalize_ : {"image", "dataset"}
         Whether each image is scaled from its own range, or all images alike.
     normalization_ : Normalization or None
-        The range of each channel, from `low` on and of length `span`: the common one, or with
-        `normalize_` "image" the typical one. None for rows, and if `normalize` is "dataset".
+        `low` and `span` of the range of each channel, the same for all images; with `normalize_`
+        "image", of each fitted image and the median. None for rows and `normalize="dataset"`.
     n_features_in_ : int
         Number of channels.
 

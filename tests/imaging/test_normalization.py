@@ -162,7 +162,7 @@ def test_unlike_images_are_warned_of(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rule.apply(images)
-        rule.apply([images[0][:45]])
+        rule.apply([images[0][:, :45]])
         shared.apply([images[0][:10, :10], 0 * images[0]])
 
 
