@@ -162,8 +162,19 @@ def test_unlike_images_are_warned_of(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rule.apply(images)
-        rule.apply([images[0][:, :45]])
+        rule.apply([images[2][:, :45]])
         shared.apply([images[0][:10, :10], 0 * images[0]])
+
+
+def test_images_without_signal_keep_their_level(rng):
+    """Empty images of two cameras, one with an offset, are both background."""
+    images = [scene(rng, low, low + span) for low, span in ((100, 50), (100, 90), (300, 70))]
+    rule = fit_normalization([*images, rng.normal(300, 2, (90, 90, 1))], "auto")
+    assert rule.per_image
+    empty = [rng.normal(low, 0.5, (90, 90, 1)) for low in (100, 300)]
+    with pytest.warns(UserWarning, match="less contrast"):
+        seen = rule.apply(empty)
+    assert max(np.abs(np.asarray(image)).max() for image in seen) < 0.2
 
 
 def test_images_are_read_where_they_are_mapped(rng):
