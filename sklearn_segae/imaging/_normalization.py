@@ -19,7 +19,8 @@ RANGE_TILE_SIDE = 1024  # side of the tiles that ranges are measured on, in pixe
 BLOCK = 3  # side of the blocks whose medians are measured, in pixels
 MAX_BLOCKS = 100_000  # of an image, about
 TAIL = 1  # percent of the blocks of an image that are below its range, and above
-MIN_SIGNAL = 0.25  # of the typical range; an image with less contrast has no signal
+MIN_SIGNAL = 0.125  # of the typical range; an image with less contrast has no signal
+MIN_FULL_RANGE = 0.25  # of the typical range from minimum to maximum
 # Measured spread of sets: at most 0.17 where one range for all is as good, else at least 0.2.
 MAX_SPREAD = 0.2
 MIN_AREA = 0.25  # of the smallest fitted image
@@ -123,7 +124,7 @@ class Normalization(NamedTuple):
     def _warn_of_dull(self, spans: Sequence[np.ndarray]) -> None:
         if any((self._is_dull(span) & (span < self.min_span)).any() for span in spans):
             _warn(
-                "an image has less contrast than the fitted ones, and less than a quarter of the "
+                "an image has less contrast than the fitted ones, and less than an eighth of the "
                 "typical. It is not stretched to the full range, and labels may differ."
             )
 
@@ -163,7 +164,7 @@ class FullRange(NamedTuple):
     def interval_of(self, summaries: Sequence[np.ndarray]) -> Interval:
         """Return the interval of an image that is mapped to [0, 1], from those of its tiles."""
         low, high = np.min(summaries, axis=0)[0], np.max(summaries, axis=0)[1]
-        return low, np.maximum(high - low, MIN_SIGNAL * self.typical)
+        return low, np.maximum(high - low, MIN_FULL_RANGE * self.typical)
 
     def window(self, image: Any, interval: Any) -> NormalizedImage:
         """Return a normalized image."""

@@ -80,7 +80,7 @@ class AESegmenter(
     normalize : {"auto", "image", "dataset"}, default="auto"
         "image" scales each channel of each image from its range, for images with different
         illumination. The range is that of medians of 3 x 3 pixels without the outermost 1 %;
-        images with less than a quarter of the typical range are not stretched. A part of an image
+        images with less than an eighth of the typical range are not stretched. A part of an image
         may then get other labels than in the whole: `predict` warns of images much smaller or
         duller than the fitted ones. "dataset" keeps intensities, for calibrated values. "auto" is
         "image" if the ranges of the fitted images differ by more than 20 % on average. Else, and

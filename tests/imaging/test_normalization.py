@@ -70,6 +70,7 @@ def test_a_hot_pixel_does_not_change_what_is_learned(rng):
         ([(100, 200), (100, 300), (100, 500)], True),
         ([(100, 200), (300, 400), (500, 600)], True),
         ([(100, 200), (100, 100), (100, 100), (100, 205)], False),  # two without signal
+        ([(100, 200), (100, 600)], True),  # both with signal
     ],
 )
 def test_similar_ranges_are_shared(rng, ends, per_image):
@@ -79,6 +80,13 @@ def test_similar_ranges_are_shared(rng, ends, per_image):
     assert rule.per_image == per_image
     assert fit_normalization(images, "image").per_image
     assert fit_normalization(images, "dataset") is None
+
+
+def test_faint_images_are_stretched(rng):
+    """A sixth of the light of another image is still signal."""
+    images = [scene(rng, 100, 200), scene(rng, 100, 700)]
+    for seen in fit_normalization(images, "auto").apply(images):
+        assert np.asarray(seen).max() == pytest.approx(1, abs=0.1)
 
 
 def test_the_decision_is_per_channel(rng):
