@@ -7,10 +7,10 @@ a choice: every image from its minimum and maximum.
 
 `scores`: mean IoU without labels on all images, and accuracy of a forest that is trained on the
 first half and tested on the second. `artifacts`: the same, with an artifact in one fitted image
-("train") or in all tested images ("test"), scored on the other pixels: one hot or one dead pixel, a
-scale bar of 5 x 60 pixels. "empty": share of the pixels of images of noise, as bright as the median
-pixel and with a hundredth of the range, whose label is not the most frequent one. "tiles": share of
-the pixels whose labels in eight tiles differ from those in the whole image.
+("train") or in all tested images ("test"): one hot or one dead pixel, a scale bar of 5 x 60 pixels.
+"empty": share of the pixels of images of noise, as bright as the median pixel and with a hundredth
+of the range, whose label is not the most frequent one. "tiles": share of the pixels whose labels in
+eight tiles differ from those in the whole image.
 """
 
 import argparse
@@ -130,18 +130,16 @@ def tiles(images, fitted):
     return np.mean(differs)
 
 
-def print_scores(name, data, void):
-    images, labels = data
-    for rule in RULES:
+def print_scores(name, images, labels, void, rules):
+    for rule in rules:
         iou, chosen = unlabeled(images, labels, void, rule)
         row = f"{name:20} {rule:9} {chosen:8} mean IoU {iou:.3f}"
         accuracy = forest(images, labels, void, rule) if len(images) > 1 else np.nan
         print(f"{row}  forest {accuracy:.3f}", flush=True)
 
 
-def print_artifacts(name, data, void):
-    images, labels = data
-    for rule in RULES:
+def print_artifacts(name, images, labels, void, rules):
+    for rule in rules:
         cells = []
         for artifact in ARTIFACTS:
             iou, _ = unlabeled(images, labels, void, rule, artifact)
@@ -169,18 +167,12 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", UserWarning)
-    globals()["RULES"] = options.rules
     for name in options.sets or sorted(path.stem for path in options.data.glob("*.npz")):
-        for data, void in tasks(options.data / f"{name}.npz", options):
+        tasks, void = load(options.data / f"{name}.npz", options.limit, options.side)
+        for images, labels in tasks:
+            images = [np.atleast_3d(image) for image in images]
             for asked in options.ask:
-                ASKED[asked](name, data, void)
-
-
-def tasks(path, options):
-    """Yield the images and labels of a set, and its void label."""
-    given, void = load(path, options.limit, options.side)
-    for images, labels in given:
-        yield ([np.atleast_3d(image) for image in images], labels), void
+                ASKED[asked](name, images, labels, void, options.rules)
 
 
 if __name__ == "__main__":

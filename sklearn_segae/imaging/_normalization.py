@@ -196,14 +196,16 @@ def fit_normalization(images: Sequence[Any], normalize: str) -> Normalization | 
     signal = levels.span >= MIN_SIGNAL * np.percentile(levels.span, 75, axis=0)
     typical = _median(levels.span, signal)
     per_image = normalize == "image" or _spread(levels, signal, typical) > MAX_SPREAD
-    # Extremes of structures: the shared range has to hold small objects, too.
-    shared = (typical == 0) | (not per_image)
-    least, most = levels.least.min(0), levels.most.max(0)
     lows = np.where(signal, levels.low, _median(levels.low, signal))
+    low, span = lows, typical
+    if not per_image:
+        low, span = lows.min(0)[None], np.max(levels.high, axis=0) - lows.min(0)
+    # Small objects on a constant background have a range only with the outermost percent.
+    least, most = levels.least.min(0), levels.most.max(0)
     return Normalization(
         per_image,
-        np.where(shared, least, lows if per_image else lows[:1]),
-        np.where(shared, most - least, typical),
+        np.where(typical > 0, low, least),
+        np.where(typical > 0, span, most - least),
         min(image.shape[0] * image.shape[1] for image in images),
         levels.span.min(0),
     )

@@ -96,13 +96,30 @@ def test_the_decision_is_per_channel(rng):
     assert fit_normalization([gray, gray * [1, 3, 1]], "auto").per_image
 
 
-def test_small_objects_are_inside_the_shared_range(rng):
-    """Objects of less than one percent of the image keep their differences."""
-    image = rng.normal(10, 0.1, (90, 90, 1))
+def test_small_objects_are_apart(rng):
+    """Objects of less than one percent are clipped, far from the background, in their order."""
+    image = rng.normal(10, 1, (90, 90, 1))
     image[3:9, 3:9], image[30:36, 30:36] = 50, 100
     (seen,) = fit_normalization([image], "auto").apply([image])
-    assert seen[5, 5] == pytest.approx((50 - 10) / 90, abs=0.01)
-    assert seen[33, 33] == pytest.approx(1, abs=0.01)
+    assert 2 < seen[5, 5] < seen[33, 33] < 2 + SOFT
+
+
+def test_objects_on_a_constant_background_have_a_range(rng):
+    """If all but one percent of the pixels are equal, the range is that of the rest."""
+    image = np.zeros((90, 90, 1), np.uint8)
+    image[3:9, 3:9], image[30:36, 30:36] = 50, 100
+    for normalize in ("auto", "image"):
+        (seen,) = fit_normalization([image], normalize).apply([image])
+        assert [seen[0, 0], seen[5, 5], seen[33, 33]] == [0, 0.5, 1]
+
+
+def test_a_scale_bar_is_outside_the_shared_range(rng):
+    """It is bounded, as in images with their own ranges, and images keep their contrast."""
+    image = scene(rng)
+    scale_bar(image)
+    (seen,) = fit_normalization([image], "auto").apply([image])
+    assert seen[81, 15] < 2 + SOFT
+    assert seen[70, 70] - seen[5, 5] > 0.9
 
 
 def test_images_without_signal_stay_dull(rng):
