@@ -133,5 +133,5 @@ def test_the_range_of_a_large_image_is_sampled():
 
     rule = fit_normalization([StoredImage(store)], "auto")
 
-    assert rule.span == pytest.approx(0.98, abs=1e-3)  # both ends are looked at
+    assert 0.98 < rule.span < 1  # both ends are looked at
     assert LARGE / 2 < store.read < 2 * LARGE
