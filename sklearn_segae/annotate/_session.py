@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 
 from .._base import draw_seed, seeded_clone
 from ..imaging._label_maps import check_label_maps
-from ..imaging._normalization import normalize, typical_range
+from ..imaging._normalization import fit_normalization
 from ..imaging._pixel_sampling import choose_labeled, pick
 from ..imaging._validation import check_images
 from ..segmentation._estimators import named
@@ -105,8 +105,8 @@ class AnnotationSession:
         """Fit the encoder and encode all images; `tell` is called with a line of progress."""
         tell("Learning what the images look like")
         checked = check_images(self.images)
-        typical = typical_range(checked)
-        images = [normalize(image, typical) for image in checked]
+        rule = fit_normalization(checked, "auto")  # the default of AESegmenter, as in `model`
+        images = checked if rule is None else rule.apply(checked)
         unfitted = default_encoder(supervised=True) if self._encoder is None else self._encoder
         self._fitted_encoder = seeded_clone(unfitted, draw_seed(self._seed)).fit(images)
         self._check_size(len(self._fitted_encoder.get_feature_names_out()))

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._base import draw_seed, seeded_clone
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..imaging._label_maps import check_label_maps
-from ..imaging._normalization import normalize, typical_range
+from ..imaging._normalization import full_range
 from ..imaging._validation import check_images, like
 from ._augmentation import Style, draw_sources, resample
 from ._patch_autoencoder import JointPatches
@@ -55,12 +55,11 @@ class Pair(NamedTuple):
 class ImageMaskGenerator(BaseEstimator):
     """Generate images together with their label maps, to enlarge a small labeled set.
 
-    Every image is normalized to its own range, as `AESegmenter(normalize="image")` does. An
-    autoencoder learns codes of patches of image and label map together. A new pair is made from a
-    training pair: its codes are moved, class by class, towards mean and covariance of the codes of
-    that class in another image [1]_. The resulting change of the decoded image is added to the
-    image, which preserves its details. Then image and label map are reflected, rotated, scaled and
-    deformed together.
+    Every image is scaled from its minimum and maximum to [0, 1]. An autoencoder learns codes of
+    patches of image and label map together. A new pair is made from a training pair: its codes are
+    moved, class by class, towards mean and covariance of the codes of that class in another image
+    [1]_. The resulting change of the decoded image is added to the image, which preserves its
+    details. Then image and label map are reflected, rotated, scaled and deformed together.
 
     Parameters
     ----------
@@ -163,8 +162,7 @@ class ImageMaskGenerator(BaseEstimator):
                 f"Pass {self.patch_size + 1}."
             )
         given = check_images(X)
-        typical = typical_range(given)
-        normalized = [normalize(image, typical) for image in given]
+        normalized = full_range(given).apply(given)
         images = [np.asarray(image) for image in normalized]
         maps = check_label_maps(y, images)
         seed = draw_seed(self.random_state)

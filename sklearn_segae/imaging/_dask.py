@@ -8,10 +8,8 @@ import numpy as np
 
 from .._compat import require
 from ._lazy_images import ImageWindow, check_finite
-from ._normalization import NormalizedImage, intensity_span, range_tiles
+from ._normalization import Rule, range_tiles
 from ._tiled_inference import TileRequest, tile_side
-
-Extremes = tuple[Any, Any]  # minimum and maximum of each image and channel, (n, C) each
 
 
 def is_dask(X: Any) -> bool:
@@ -26,7 +24,7 @@ def lazy_maps(
     method: str,
     options: dict[str, Any],
     max_memory: int,
-    typical: np.ndarray | None = None,
+    rule: Rule | None = None,
 ) -> Any:
     """Return a dask array of maps `model.method(image, request, **options)`, one task per chunk.
 
@@ -44,10 +42,10 @@ def lazy_maps(
         Further arguments.
     max_memory : int
         Per task, in bytes.
-    typical : ndarray of shape (C,) or None
-        Typical range, for normalization.
+    rule : Normalization, FullRange or None
+        Normalization of the images.
     """
-    blank = np.zeros((4, 4, images.shape[3]), images.dtype if typical is None else np.float32)
+    blank = np.zeros((4, 4, images.shape[3]), images.dtype if rule is None else np.float32)
     cost = model.cost(blank)
     delayed, overlap = require("dask", "scale").delayed, require("dask.array.overlap", "scale")
     side, halo = tile_side(max_memory, cost), cost.halo
@@ -70,8 +68,8 @@ def lazy_maps(
         delayed(model, pure=False, traverse=False),
         method=method,
         options=options,
-        extremes=None if typical is None else _extremes(images),
-        typical=typical,
+        rule=rule,
+        intervals=_intervals(images, rule) if rule is not None and rule.per_image else None,
         starts=[np.cumsum([0, *sizes]).tolist() for sizes in chunks],
         halo=halo,
         max_memory=max_memory,
@@ -95,8 +93,8 @@ def _map_chunk(
     *,
     method: str,
     options: dict[str, Any],
-    extremes: Extremes | None,
-    typical: np.ndarray,
+    rule: Rule | None,
+    intervals: np.ndarray | None,
     starts: list[list[int]],
     halo: int,
     max_memory: int,
@@ -108,9 +106,8 @@ def _map_chunk(
     rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
     origin = max(0, rows.start - halo), max(0, columns.start - halo)
     image: Any = ImageWindow(block[0], origin, (starts[0][-1], starts[1][-1]))
-    if extremes is not None:
-        low, high = (values[i].astype(np.float64) for values in extremes)
-        image = NormalizedImage(image, low, intensity_span(low, high, typical))
+    if rule is not None:
+        image = rule.window(image, None if intervals is None else tuple(intervals[i]))
     request = TileRequest(max_memory, within=(rows, columns))
     return getattr(model, method)(image, request, **options)[None]
 
@@ -133,9 +130,10 @@ def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
     return chunks
 
 
-def _extremes(images: Any) -> Extremes:
-    """Return minima and maxima, over the same tiles as in one process."""
-    array = require("dask.array", "scale")
-    parts = [images[:, rows, columns] for rows, columns in range_tiles(images.shape[1:3])]
-    low = array.stack([part.min((1, 2)) for part in parts]).min(0)
-    return low, array.stack([part.max((1, 2)) for part in parts]).max(0)
+def _intervals(images: Any, rule: Rule) -> Any:
+    """Return the delayed intervals (n, 2, C) to map, from the same tiles as in one process."""
+    delayed, shape = require("dask", "scale").delayed, images.shape[1:3]
+    summary, interval = delayed(rule.summary), delayed(rule.interval_of)
+    cuts = range_tiles(shape)
+    own = [interval([summary(image[cut], shape) for cut in cuts]) for image in images]
+    return delayed(np.array)(own)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ._dask import concatenate, is_dask, lazy_maps, with_channels
 from ._lazy_images import OutputSlot, RowImage
-from ._normalization import normalize
+from ._normalization import Rule
 from ._tiled_inference import TileRequest
 from ._validation import check_images, is_image_list, is_rows
 
@@ -43,9 +43,9 @@ class ImageBatch:
     def __len__(self) -> int:
         return len(self.images)
 
-    def normalized(self, typical: np.ndarray) -> Self:
-        """Return a batch with each channel of each image scaled to [0, 1]."""
-        return type(self)([normalize(image, typical) for image in self.images])
+    def normalized(self, rule: Rule) -> Self:
+        """Return a batch of normalized images."""
+        return type(self)(rule.apply(self.images))
 
     def restore(self, maps: list[np.ndarray]) -> Any:
         """Return maps, one per image, in the container type of the input."""
@@ -123,7 +123,7 @@ class RowBatch(ImageBatch):
 
     is_rows = True
 
-    def normalized(self, typical: np.ndarray) -> Self:
+    def normalized(self, rule: Rule) -> Self:
         """Return the batch itself, since rows are not normalized."""
         return self
 
@@ -163,27 +163,26 @@ class ImageList(ImageBatch):
 class DaskBatch(ImageBatch):
     """A dask array of images (n, H, W[, C]), or a list of dask arrays (H, W[, C]); maps are lazy.
 
-    `images` are LazyImages (H, W, C). With normalization, `typical` (C,) is the typical range.
+    `images` are LazyImages (H, W, C). `rule` normalizes them, if given.
     """
 
-    def __init__(self, X: Any, images: list[Any], typical: np.ndarray | None = None) -> None:
+    def __init__(self, X: Any, images: list[Any], rule: Rule | None = None) -> None:
         self.X = X
         self.stored = images
-        self.typical = typical
+        self.rule = rule
 
     @property
     def images(self) -> list[Any]:  # type: ignore[override]
-        """The images; normalized ones are read for their ranges on each access."""
-        if self.typical is None:
-            return self.stored
-        return [normalize(image, self.typical) for image in self.stored]
+        """The images; those with their own ranges are read for them on each access."""
+        return self.stored if self.rule is None else self.rule.apply(self.stored)
 
     def __len__(self) -> int:
         return len(self.stored)
 
-    def normalized(self, typical: np.ndarray) -> Self:
-        """Return a batch with each channel of each image scaled to [0, 1], lazily."""
-        return type(self)(self.X, self.stored, typical)
+    def normalized(self, rule: Rule) -> Self:
+        """Return a batch of normalized images, whose ranges are computed later."""
+        rule.warn_of_small(self.stored)
+        return type(self)(self.X, self.stored, rule)
 
     def restore(self, maps: list[np.ndarray]) -> Any:
         """Return maps in memory, as a list for a list, else stacked."""
@@ -207,7 +206,7 @@ class DaskBatch(ImageBatch):
             )
         listed = isinstance(self.X, list | tuple)
         maps = [
-            lazy_maps(stack, model, method, options, max_memory, self.typical)
+            lazy_maps(stack, model, method, options, max_memory, self.rule)
             for stack, model in self._stacks(models)
         ]
         return [part[0] for part in maps] if listed else concatenate(maps)

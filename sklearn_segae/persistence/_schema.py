@@ -17,6 +17,7 @@ from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._pooling import MAX_CONTRAST_SIGMA
 from ..encoding._projection import Projection
+from ..imaging._normalization import Normalization
 from ..regions._tree_builder import TreeBuilder
 from ..segmentation._adapters import (
     Adapter,
@@ -87,11 +88,12 @@ LEARNT: dict[type, Hints] = {
     },
     AESegmenter: {
         "rows_": bool,
-        "typical_range_": Array,
+        "normalization_": Normalization | None,
+        "typical_range_": Array,  # of files without `normalization_`
         "_seed": int,
         "_trees": TreeBuilder | None,
         "labeler_": PixelLabeler,
-        "clusterer": Any,
+        "_clusterer": Any,
         "n_segments_": int | list[int],
         "labels_": Array | list[Array],
     },
@@ -129,7 +131,7 @@ PARTS: dict[type, Hints] = {
     BoundaryRefiner: {"encoder": PixelEncoder, "sigma": float, "step": int, "model": Any},
     TreeBuilder: {"encoder": PixelEncoder, "units": list[float]},
     **{cls: {"loss": Loss, "strength": float} for cls in VARIANTS.values()},
-    **{cls: get_type_hints(cls) for cls in (Layout, SegmentClasses)},
+    **{cls: get_type_hints(cls) for cls in (Layout, SegmentClasses, Normalization)},
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
     **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
 }

@@ -182,7 +182,7 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     refines = _refines(segmenter, encoder)
     return PixelLabeler(
         encoder,
-        _face(segmenter.estimator, segmenter.clusterer, refines, seed),
+        _face(segmenter.estimator, segmenter._clusterer, refines, seed),
         segmenter.n_segments,
         refines,
         segmenter.n_fit_pixels,

@@ -27,7 +27,7 @@ from ..imaging._dask import is_dask
 from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._lazy_images import too_many
-from ..imaging._normalization import typical_range
+from ..imaging._normalization import FullRange, Rule, fit_normalization
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
@@ -79,10 +79,16 @@ class AESegmenter(
         "dataset": labels have the same meaning in all images. "image": the network is trained on
         all images, but the codes of each image are projected and clustered separately, also in
         `predict`. Labels are not comparable across images. Clusterers only.
-    normalize : {"image", "dataset"}, default="image"
-        "image" scales each channel of each image from its range to [0, 1], for images with
-        different illumination; ranges count as at least a quarter of the typical one. "dataset"
-        keeps differences between images, for calibrated values. Rows are not normalized.
+    normalize : {"auto", "image", "dataset"}, default="auto"
+        "image" scales each channel of each image from its range, for images with different
+        illumination. The range is that of medians of 3 x 3 pixels without the outermost 1 %;
+        images with less than an eighth of the typical range are not stretched. A part of an image
+        may then get other labels than in the whole: `predict` warns of images much smaller or
+        duller than the fitted ones. "dataset" keeps intensities, for calibrated values. "auto" is
+        "image" if the ranges of the fitted images differ by more than 20 % on average. Else, and
+        for a single image, all images are scaled by the same range, and parts get the labels of
+        the whole; see `normalize_`. Values more than one range outside are softly clipped, except
+        with "dataset". Rows are not normalized.
     patch_size : int, default=9
         Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
@@ -133,8 +139,11 @@ class AESegmenter(
         Labels in `y`; classifiers, and clusterers after `assign_classes`.
     segment_classes_ : ndarray of shape (`n_segments_`,)
         The class of each segment, after `assign_classes`; first that of noise, if there is any.
-    typical_range_ : ndarray of shape (`n_features_in_`,)
-        Median range of each channel over the fitted images; images only.
+    normalize_ : {"image", "dataset"}
+        Whether each image is scaled from its own range, or all images alike.
+    normalization_ : Normalization or None
+        `low` and `span` of the range of each channel, the same for all images; with `normalize_`
+        "image", of each fitted image and the median. None for rows and `normalize="dataset"`.
     n_features_in_ : int
         Number of channels.
 
@@ -165,7 +174,7 @@ class AESegmenter(
         "encoder": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
         "estimator": [HasMethods(["fit"]), StrOptions(set(ESTIMATORS)), None],
         "scope": [StrOptions({"dataset", "image"})],
-        "normalize": [StrOptions({"image", "dataset"})],
+        "normalize": [StrOptions({"auto", "image", "dataset"})],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
@@ -186,7 +195,7 @@ class AESegmenter(
         encoder: Any = None,
         estimator: Any = None,
         scope: str = "dataset",
-        normalize: str = "image",
+        normalize: str = "auto",
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
         refine: bool | str = "auto",
@@ -245,13 +254,13 @@ class AESegmenter(
         targets = None
         if supervised:
             targets = check_targets(batch, y, self.ignore_label, self.estimator, sample_weight)
-        if not self.rows_:
-            self.typical_range_ = typical_range(batch.images)
-        batch = batch.normalized(self.typical_range_) if self._normalizes else batch
+        mode = "dataset" if self.rows_ else self.normalize
+        self.normalization_ = fit_normalization(batch.images, mode)
+        batch = self._normalized(batch)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
         with fewer_threads():
-            encoder, self.clusterer = fit_encoder(self, batch, self._seed, task)
+            encoder, self._clusterer = fit_encoder(self, batch, self._seed, task)
         # Classifiers may be large; clusterers are fitted to few rows.
         with nullcontext() if supervised else fewer_threads():
             labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
@@ -493,8 +502,7 @@ class AESegmenter(
     def batch(self, X: Any) -> ImageBatch:
         """Return images (H, W, C) as input for the encoder; rows are one image of width 1."""
         check_is_fitted(self)
-        batch = check_batch(self, X, reset=False)
-        return batch.normalized(self.typical_range_) if self._normalizes else batch
+        return self._normalized(check_batch(self, X, reset=False))
 
     def labelers(self, batch: ImageBatch) -> list[PixelLabeler]:
         """Return a labeler for each image of a batch; with scope "image", fitted to the image."""
@@ -508,8 +516,21 @@ class AESegmenter(
         return self.labeler_.n_codes
 
     @property
-    def _normalizes(self) -> bool:
-        return self.normalize == "image" and not self.rows_
+    def normalize_(self) -> str:
+        """Whether each image is scaled from its own range, "image", or all alike, "dataset"."""
+        rule = self._rule
+        return "image" if rule is not None and rule.per_image else "dataset"
+
+    @property
+    def _rule(self) -> Rule | None:
+        if hasattr(self, "typical_range_") and not hasattr(self, "normalization_"):
+            # Saved before there was a choice: "image" scaled from minimum and maximum.
+            scaled = self.normalize == "image" and not self.rows_
+            return FullRange(self.typical_range_) if scaled else None
+        return self.normalization_
+
+    def _normalized(self, batch: ImageBatch) -> ImageBatch:
+        return batch if self._rule is None else batch.normalized(self._rule)
 
     def _map(
         self, X: Any, method: str, out: Any = None, kind: MapKind = CODES, **options: Any

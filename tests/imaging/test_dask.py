@@ -13,7 +13,9 @@ from sklearn_segae.imaging._dask import _chunks
 TINY = {"n_filters": 4, "batch_size": 1, "max_epochs": 0, "random_state": 0}
 FAST = {"random_state": 0, "n_fit_pixels": 2000, "max_memory": "37MiB"}
 SEGMENTERS = {
-    "colors": AESegmenter(3, encoder=PixelEncoder(4, features="intensity", **TINY), **FAST),
+    "colors": AESegmenter(
+        3, encoder=PixelEncoder(4, features="intensity", **TINY), normalize="image", **FAST
+    ),
     "textures": AESegmenter(3, encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY), **FAST),
     "dataset": AESegmenter(
         3, encoder=PCA(4), patch_size=5, estimator=KMeans(), normalize="dataset", **FAST

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from sklearn_segae.imaging._image_batch import LABELS, check_batch, image_batch
+from sklearn_segae.imaging._normalization import FullRange
 from sklearn_segae.imaging._tiled_inference import TileCost, map_tiles
 
 
@@ -104,11 +105,12 @@ def test_a_dask_array_answers_later():
 
 def test_normalized_batches_keep_their_container():
     """Every channel of every image runs from 0 to 1; rows stay as they are."""
-    seen = twice(image_batch(STACK).normalized(np.ones(3)))
+    rule = FullRange(np.ones(3))
+    seen = twice(image_batch(STACK).normalized(rule))
     assert seen.min((1, 2)) == pytest.approx(np.zeros((2, 3)))
     assert seen.max((1, 2)) == pytest.approx(np.full((2, 3), 2))
     rows = check_batch(BaseEstimator(), STACK.reshape(-1, 3), reset=True)
-    assert rows.normalized(np.ones(3)) is rows
+    assert rows.normalized(rule) is rows
 
 
 def test_the_fit_decides_what_may_follow():

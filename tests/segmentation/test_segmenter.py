@@ -1,5 +1,7 @@
 """AESegmenter: regimes, labels, and what each parameter does."""
 
+import copy
+
 import numpy as np
 import pytest
 from sklearn.base import is_classifier, is_clusterer
@@ -201,17 +203,114 @@ def test_transform_gives_feature_maps(fitted, shapes):
     np.testing.assert_array_equal(fitted.transform(shapes[0]), fitted.encoder_.transform(shapes[0]))
 
 
-def test_normalization_does_not_matter(quadrants):
-    """Twice the light and an offset change nothing, image by image, unless asked to."""
+def test_illumination_does_not_matter(quadrants):
+    """Twice the light and an offset change nothing, image by image, unless intensities are kept."""
     images, _ = quadrants
     noisy = images + np.random.default_rng(0).normal(0, 0.3, images.shape)
     pair = np.concatenate([noisy, 100 + 3 * noisy])
-    same, other = (
-        AESegmenter(4, encoder="passthrough", normalize=normalize, random_state=0).fit_predict(pair)
-        for normalize in ("image", "dataset")
-    )
-    assert (same[0] == same[1]).mean() > 0.99  # but for rounding
+    fitted = {
+        normalize: AESegmenter(4, encoder="passthrough", normalize=normalize, random_state=0).fit(
+            pair
+        )
+        for normalize in ("auto", "image", "dataset")
+    }
+    assert [model.normalize_ for model in fitted.values()] == ["image", "image", "dataset"]
+    for normalize in ("auto", "image"):
+        same = fitted[normalize].labels_
+        assert (same[0] == same[1]).mean() > 0.99  # but for rounding
+    other = fitted["dataset"].labels_
     assert (other[0] == other[1]).mean() < 0.1
+
+
+@pytest.fixture(scope="module")
+def nuclei():
+    """Three exposures of bright discs on a dark, noisy background, and their label maps."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:96, :96]
+    truth = np.array([
+        (np.hypot(rows % 32 - 16, columns % 32 - 16) < radius).astype(int) for radius in (7, 8, 9)
+    ])  # fmt: skip
+    return 100 + 900 * truth + rng.normal(0, 20, truth.shape), truth
+
+
+def of_colors(**parameters):
+    encoder = PixelEncoder(2, features="intensity", n_filters=4, max_epochs=0)
+    return AESegmenter(2, encoder=encoder, random_state=0, **parameters)
+
+
+@pytest.mark.parametrize("spoil", [65_535, -9999])
+@pytest.mark.parametrize("light", [1, 4])
+@pytest.mark.parametrize("estimator", [None, "logistic"])
+def test_an_extreme_pixel_is_local(nuclei, spoil, light, estimator):
+    """In a fitted or a predicted image, it changes no label elsewhere, whatever the ranges."""
+    images, truth = nuclei
+    images = images * np.array([1, 1, light])[:, None, None]
+    spoiled = images.copy()
+    spoiled[:, 0, 0] = spoil
+    far = np.hypot(*np.mgrid[:96, :96]) > 12
+    clean, other = (of_colors(estimator=estimator).fit(x, truth) for x in (images, spoiled))
+    assert clean.normalize_ == other.normalize_ == ("dataset" if light == 1 else "image")
+    labels = clean.predict(images)
+    for model, x in ((clean, spoiled), (other, images), (other, spoiled)):
+        assert matched_accuracy(labels[:, far], model.predict(x)[:, far]) > 0.999
+
+
+@pytest.mark.parametrize("light", [1, 4])
+@pytest.mark.parametrize("estimator", [None, "logistic"])
+def test_empty_slices_have_no_nuclei(nuclei, light, estimator):
+    """Noise gets the label of the background, also if most of the fitted images are empty."""
+    images, truth = nuclei
+    images = images * np.array([1, 1, light])[:, None, None]
+    empty = np.random.default_rng(1).normal(100, 20, (5, 96, 96))
+    stack = np.concatenate([images, empty])
+    labels = np.concatenate([truth, np.zeros(empty.shape, int)])
+    found = of_colors(estimator=estimator).fit(stack, labels).predict(stack)
+    background = found[0, 0, 0]
+    assert (found[3:] != background).mean() < 0.01
+    assert (found[:3][truth == 1] != background).mean() > 0.99
+
+
+def test_tiles_have_the_labels_of_the_whole(nuclei):
+    """With a shared range, every pixel whose neighborhood is inside a tile, at any offset."""
+    image = nuclei[0][0]
+    model = of_colors().fit(image[None])
+    assert model.normalize_ == "dataset"
+    whole, reach = model.predict(image[None])[0], 8
+    for top, left in np.random.default_rng(0).integers(0, 64, (8, 2)):
+        part = model.predict(image[None, top : top + 32, left : left + 32])[0]
+        inner = slice(reach, -reach), slice(reach, -reach)
+        expected = whole[top : top + 32, left : left + 32]
+        np.testing.assert_array_equal(part[inner], expected[inner])
+
+
+def test_much_smaller_images_are_warned_of(nuclei):
+    """If images have their own ranges; `normalize="dataset"` is the way out."""
+    images = nuclei[0] * np.array([1, 2, 4])[:, None, None]
+    with pytest.warns(UserWarning, match="normalize='dataset'"):
+        of_colors().fit(images).predict(images[:, :40, :40])
+    of_colors(normalize="dataset").fit(images).predict(images[:, :40, :40])
+
+
+def test_ranges_on_disk_are_those_in_memory(nuclei, tmp_path):
+    """Labels do not depend on where images are."""
+    images = nuclei[0] * np.array([1, 2, 4])[:, None, None]
+    np.save(tmp_path / "images.npy", images)
+    stored = np.load(tmp_path / "images.npy", mmap_mode="r")
+    model = of_colors().fit(images)
+    np.testing.assert_array_equal(model.predict(stored), model.labels_)
+    np.testing.assert_array_equal(of_colors().fit(stored).labels_, model.labels_)
+
+
+def test_models_without_a_choice_of_ranges_predict_as_before(nuclei):
+    """Until `normalization_` there was `typical_range_`, for ranges from minimum to maximum."""
+    images = nuclei[0] * np.array([1, 2, 4])[:, None, None]
+    scaled = (images - images.min((1, 2), keepdims=True)) / np.ptp(images, (1, 2), keepdims=True)
+    expected = of_colors(normalize="dataset").fit(scaled)
+    old = copy.deepcopy(expected).set_params(normalize="image")
+    del old.normalization_
+    old.typical_range_ = np.array([1000.0])
+    np.testing.assert_array_equal(old.predict(images), expected.labels_)
+    assert old.normalize_ == "image"
 
 
 def test_an_empty_image_is_not_stretched(quadrants):
