@@ -70,9 +70,7 @@ def inner(maps: np.ndarray) -> np.ndarray:
 def neighborhoods(image: np.ndarray) -> np.ndarray:
     """Return the neighbors (n, 6 C) of the inner pixels of an image (H, W, C)."""
     height, width = image.shape[:2]
-    shifted = [
-        image[REACH - y : height - y, REACH - x : width - REACH - x] for y, x in NEIGHBORS
-    ]
+    shifted = [image[REACH - y : height - y, REACH - x : width - REACH - x] for y, x in NEIGHBORS]
     return flatten_map(np.concatenate(shifted, axis=2))
 
 

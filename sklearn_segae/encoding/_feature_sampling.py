@@ -18,7 +18,7 @@ from ._pooling import TilePooling, pool_radius, stride_of, views_of
 from ._projection import FeaturePairs, color_axes
 
 PAIR_TILE_SIDE = 32  # side of the tiles for pairs, in grid steps
-N_PAIR_TILES = 64  # many small tiles, to cover the images
+N_PAIR_TILES = 24
 N_PAIRS = 40_000  # approximate; the error of covariances is about 1 %
 N_ROWS = 40_000
 

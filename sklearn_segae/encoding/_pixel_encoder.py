@@ -224,7 +224,7 @@ class PixelEncoder(
                 if rows
                 else self.select(images, rng, generator)[0]
             )
-            some = samples.take(np.arange(min(len(samples), 1024)))
+            some = samples.take(np.arange(min(len(samples), 1024) if rows else 1))
 
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
                 """Return the fitted attributes for a network."""
@@ -325,7 +325,7 @@ class PixelEncoder(
         if pooling == "auto":
             pooling = selection.pooling_for(features)
         if whitening == "auto":
-            plain = features == "intensity" or features == "texture" and not selection.is_textured
+            plain = features == "intensity" or (features == "texture" and not selection.is_textured)
             whitening = 0.0 if plain else 1.0
         return settings_of(features, float(pooling), float(whitening)), clusterer
 

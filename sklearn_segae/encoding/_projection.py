@@ -177,7 +177,7 @@ def _colors_first(
 def color_axes(pixels: np.ndarray) -> np.ndarray:
     """Return at most `N_COLORS` whitened principal axes (C, n) of pixels (m, C)."""
     n_channels = pixels.shape[1]
-    covariance = np.cov(pixels.T.astype(np.float64)).reshape(n_channels, -1)
+    covariance = np.cov(pixels.T.astype(np.float64), bias=True).reshape(n_channels, -1)
     scale, basis = np.linalg.eigh(covariance)
     best = scale.argsort()[::-1][:N_COLORS]
     best = best[scale[best] > 1e-4 * scale.max()]  # gray images stored as RGB have one color

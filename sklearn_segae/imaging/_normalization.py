@@ -22,7 +22,7 @@ TAIL = 1  # percent of the blocks of an image that are below its range, and abov
 MIN_SIGNAL = 0.125  # of the typical range; an image with less contrast has no signal
 MIN_FULL_RANGE = 0.25  # of the typical range from minimum to maximum
 # Measured spread of sets: at most 0.17 where one range for all is as good, else at least 0.2.
-MAX_SPREAD = 0.2
+MAX_SPREAD = 0.18
 MIN_AREA = 0.25  # of the smallest fitted image
 SOFT = 0.25  # width of the interval that all values far beyond the range are mapped to
 

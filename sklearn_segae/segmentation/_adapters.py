@@ -197,6 +197,10 @@ class SoftKMeans(Clusterer):
     sees_faint = False
     variance: float
 
+    def __init__(self, estimator: Any) -> None:
+        super().__init__(estimator)
+        self.used: np.ndarray | None = None
+
     @staticmethod
     def handles(estimator: Any) -> bool:
         """Return whether this class adapts an estimator."""

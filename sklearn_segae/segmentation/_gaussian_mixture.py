@@ -49,7 +49,7 @@ def in_use(rows: np.ndarray) -> np.ndarray:
 
 RIDGE = 1e-3  # of the largest variance, keeps covariances positive definite
 FAINT = 1e-5  # minimum variance of features in use, relative to the largest
-N_STARTS = 10  # of k-means
+N_STARTS = 5  # of k-means
 
 
 class ShrunkMixture(GaussianMixture):
@@ -70,7 +70,7 @@ class ShrunkMixture(GaussianMixture):
     tol : float, default=1e-5
         EM stops when the mean log-density of the samples changes by less.
     random_state : int, RandomState instance or None, default=None
-        Seed of k-means, whose best of 10 initializations starts EM.
+        Seed of k-means, whose best of 5 initializations starts EM.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class ShrunkMixture(GaussianMixture):
         self.means_[:, used] = means
         self.covariances_ = np.zeros((len(sizes), X.shape[1], X.shape[1]))
         mixed = (1 - self.shrinkage) * own + self.shrinkage * common
-        self.covariances_[np.ix_(range(len(sizes)), used, used)] = mixed
+        self.covariances_[np.ix_(np.arange(len(sizes)), used, used)] = mixed
         floor = RIDGE * max(x.var(0).max(), 1e-12)
         self.covariances_ += floor * np.eye(X.shape[1])
         roots = np.linalg.inv(np.linalg.cholesky(self.covariances_))

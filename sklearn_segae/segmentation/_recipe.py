@@ -24,7 +24,6 @@ from ._labeler import PixelLabeler
 from ._pixel_head import PixelHead
 from ._targets import Targets
 
-
 N_STARTS = 10  # of k-means
 
 
@@ -79,7 +78,9 @@ def _check_are_estimators(encoder: Any, estimator: Any) -> None:
 def default_encoder(supervised: bool, verbose: int = 0) -> PixelEncoder:
     """Return the encoder for `encoder=None`."""
     if not supervised:
-        return PixelEncoder(verbose=verbose)
+        # The projection is fitted; training the network, too, takes five times as long and changes
+        # the accuracy little (docs/experiments.md, section 16).
+        return PixelEncoder(max_epochs=0, verbose=verbose)
     # Classifiers select among the features. Training is short, since many of them need none; few
     # components limit overfitting to few labels.
     return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3, verbose=verbose)

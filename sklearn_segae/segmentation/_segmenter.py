@@ -260,6 +260,7 @@ class AESegmenter(
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
         with fewer_threads():
+            encoder: Any
             encoder, self._clusterer = fit_encoder(self, batch, self._seed, task)
         # Classifiers may be large; clusterers are fitted to few rows.
         with nullcontext() if supervised else fewer_threads():

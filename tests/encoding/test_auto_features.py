@@ -1,70 +1,116 @@
-"""Texture or color: the choice that is read off the images."""
+"""Intensity, texture or both, with which smoothing: chosen by description length."""
 
 import numpy as np
 import pytest
-import torch
+from scipy import ndimage
+from sklearn.cluster import KMeans
 
 from sklearn_segae import PixelEncoder
-from sklearn_segae.datasets import make_mosaic, make_shapes
-from sklearn_segae.encoding._auto_features import Evidence, measure_evidence, texture_scale
-from sklearn_segae.encoding._feature_sampling import TileReader
+from sklearn_segae._base import seeded
+from sklearn_segae.datasets import make_mosaic, make_scenes, make_shapes
+from sklearn_segae.encoding._auto_features import FeatureSelection, texture_scale
+from sklearn_segae.encoding._feature_sampling import FeatureSampler, TileReader
 from sklearn_segae.imaging._scaling import fit_channel_scale
 from sklearn_segae.networks import PixelAutoencoder
+from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 
 
-def evidence(images, seed=0):
-    """What two small random networks say of the images."""
-    torch.manual_seed(seed)
-    networks = [PixelAutoencoder(images[0].shape[2], 12) for _ in range(2)]
-    for network in networks:
-        network.initialize(torch.randn(4, images[0].shape[2], 40, 40))
-    readers = [TileReader(network, fit_channel_scale(images)) for network in networks]
-    return measure_evidence(readers, images, np.random.default_rng(seed))
+def selection(images, n_segments, *clusterers):
+    """Return the selection for images, with a small random network."""
+    clusterers = clusterers or (KMeans(n_init=4),)
+    images = [np.atleast_3d(image).astype(np.float32) for image in images]
+    network = PixelAutoencoder(images[0].shape[2], 12)
+    network.initialize(torch_noise(images[0].shape[2]))
+    reader = TileReader(network, fit_channel_scale(images))
+    sampler = FeatureSampler(reader, images, np.random.default_rng(0))
+    return FeatureSelection(sampler, n_segments, clusterers)
+
+
+def torch_noise(n_channels):
+    with seeded(0) as (_, generator):
+        import torch
+
+        return torch.randn(4, n_channels, 40, 40, generator=generator)
+
+
+def chosen(images, n_segments):
+    return selection(images, n_segments).best.features
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_mosaics_of_one_mean_are_textures(seed):
-    """Colors say nothing about them, textures all."""
+    """Intensities say nothing about them."""
     images, _ = make_mosaic(1, n_segments=4, size=192, random_state=seed)
-    found = evidence(list(images))
-    assert found.textured
-    assert found.color < 0.1
+    assert chosen(images, 4) == "texture"
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_bright_shapes_are_colors(seed):
-    """Discs and squares differ in brightness; there is no texture to see."""
+def test_bright_shapes_are_intensities(seed):
+    """Discs and squares differ in brightness; there is no texture."""
     images, _ = make_shapes(3, size=192, random_state=seed)
-    assert not evidence(list(images)).textured
+    assert chosen(images, 3) == "intensity"
 
 
-def test_noise_is_neither():
-    """Nothing in white noise reaches further than pooling."""
-    noise = np.random.default_rng(0).normal(size=(192, 192, 1))
-    found = evidence([noise])
-    assert found.texture < 0.3
-    assert found.color < 0.1
+@pytest.mark.parametrize("kind", ["intensity", "color", "texture"])
+@pytest.mark.parametrize("n_segments", [2, 3])
+def test_scenes_of_one_kind(kind, n_segments):
+    """What segments differ by is found, in two images of 128 pixels."""
+    images, _ = make_scenes(2, n_segments=n_segments, kind=kind, random_state=n_segments)
+    assert chosen(images, n_segments) == ("texture" if kind == "texture" else "intensity")
 
 
-def test_spectra_are_colors():
-    """With many channels, features of a neighborhood are mixtures of spectra: not asked at all."""
+def test_spectra_are_intensities():
+    """With many channels, features of a neighborhood are mixtures of spectra."""
     images, _ = make_mosaic(1, n_segments=3, size=128, n_channels=20, random_state=0)
-    assert not evidence(list(images)).textured
+    assert chosen(images, 3) == "intensity"
 
 
-def test_texture_has_to_beat_color():
-    """Both the threshold and the evidence for color have to be passed."""
-    assert Evidence(0.6, 0.5, gap=1).features == "texture"
-    assert Evidence(0.6, 0.8, gap=1).features == "intensity"
-    assert Evidence(0.3, 0.0, gap=1).features == "intensity"
+def test_colors_of_one_cluster_may_be_joined_by_texture():
+    """Where colors have one cluster, and texture with them shortens the description, it is kept."""
+    rng = np.random.default_rng(0)
+    rough = rng.normal(size=(160, 160))
+    smooth = ndimage.gaussian_filter(rng.normal(size=(160, 160)), 1.5)
+    halves = np.where(np.arange(160) < 80, rough, smooth / smooth.std())
+    found = selection([halves], 2)
+    assert found.best.features in ("texture", "intensity+texture")
+    assert selection([rough], 2).best.features == "intensity"
 
 
-def test_colors_that_do_not_cluster_are_not_enough():
-    """Colors of one Gaussian are read together with features; noise is such an image."""
-    assert Evidence(0.3, 0.0, gap=0.01).features == "intensity+texture"
-    assert Evidence(0.6, 0.0, gap=0.01).features == "texture"
-    noise = np.random.default_rng(0).normal(size=(192, 192, 1))
-    assert evidence([noise]).features == "intensity+texture"
+@pytest.mark.parametrize(("noise", "least"), [(0.02, 0), (1.2, 2)])
+def test_noisy_images_are_smoothed(noise, least):
+    """Without noise, single pixels are clustered; with much of it, wide averages."""
+    images, _ = make_scenes(2, n_segments=2, noise=0, random_state=0)
+    noisy = images + np.random.default_rng(0).normal(0, noise, images.shape)
+    pooling = selection(noisy, 2).intensity.pooling
+    assert pooling == 0 if not least else pooling >= least
+
+
+def test_the_clusterer_is_chosen_too():
+    """A small bright segment beside a wide dark one: the mixture; equal ones: either."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((96, 96), int)
+    labels[40:52, 40:52] = 1
+    image = np.where(labels == 1, 1.0, 0.0) + rng.normal(size=labels.shape) * np.where(
+        labels == 1, 0.02, 0.35
+    )
+    mixture = ShrunkMixture()
+    found = selection([image], 2, KMeans(n_init=4), mixture).intensity
+    assert found.clusterer is mixture
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 1), (4, 4, 3), (5, 5, 1), (8, 200, 2)])
+def test_images_of_any_size(shape):
+    """Too small images for a comparison are intensities."""
+    image = np.random.default_rng(0).normal(size=shape)
+    assert chosen([image], 2) == "intensity"
+
+
+def test_images_without_contrast():
+    """Constant images have nothing to compare; the encoder is fitted anyway."""
+    assert chosen([np.full((32, 32), 7.0)], 2) == "intensity"
+    encoder = PixelEncoder(max_epochs=0, random_state=0).fit(np.full((1, 32, 32), 7.0))
+    assert encoder.features_ == "intensity"
+    assert np.isfinite(encoder.transform(np.full((1, 32, 32), 7.0))).all()
 
 
 def test_small_images_have_small_textures():
@@ -78,7 +124,7 @@ def test_the_encoder_follows(mosaic, shapes):
     """features_, pooling_ and whitening_ show the choice; numbers of the user's own are kept."""
     quick = {"n_filters": 12, "batch_size": 2, "max_epochs": 0, "random_state": 0}
     color = PixelEncoder(**quick).fit(shapes[0])
-    assert (color.features_, color.pooling_, color.whitening_) == ("intensity", 1, 1)
+    assert (color.features_, color.pooling_, color.whitening_) == ("intensity", color.pooling_, 0)
     texture = PixelEncoder(features="texture", **quick).fit(mosaic[0])
     assert (texture.features_, texture.pooling_) == ("texture", 3)
     both = PixelEncoder(features="intensity+texture", **quick).fit(mosaic[0])

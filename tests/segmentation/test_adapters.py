@@ -87,11 +87,12 @@ def test_a_graph_gets_few_rows_at_once(clusters, rng, monkeypatch):
     np.testing.assert_allclose(face.predict_proba(clusters[0]), whole[1])
 
 
-def test_a_mixture_says_which_features_it_uses(clusters, rng):
-    """Features of hardly any variance are not used; of other estimators all are."""
+def test_faint_features_are_not_used(clusters, rng):
+    """Features of hardly any variance are not used by mixtures and k-means."""
     rows = np.column_stack([clusters[0], np.full(80, 1e-6)])
     assert adapt(ShrunkMixture(2)).fit(rows, 2, rng).used.tolist() == [True, True, False]
-    assert adapt(KMeans(2, n_init=1)).fit(rows, 2, rng).used is None
+    assert adapt(KMeans(2, n_init=1)).fit(rows, 2, rng).used.tolist() == [True, True, False]
+    assert adapt(KMeans(2, n_init=1)).fit(clusters[0], 2, rng).used is None
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
