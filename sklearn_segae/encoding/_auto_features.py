@@ -29,7 +29,8 @@ SIGMA = 8.0  # pooling for textures in pixels; less in small images
 SIGMAS_PER_SIDE = 32
 SMALLER = 0.6  # of that pooling, another candidate for small images
 SPECTRUM = 16  # with more channels, single pixels are more informative than neighborhoods
-N_CROPS, CROP_SIDE = 9, 128  # of the images, in pixels
+CROP_SIDE = 128  # in pixels
+LEAST_CROPS, CROPS_PER_IMAGE, MOST_CROPS = 9, 4, 24
 LEAST_SIDE = 5  # of a crop in pixels, for the neighbors of a pixel
 N_FIT = 5_000  # pixels that candidates are fitted to
 N_STARTS = 4  # of k-means
@@ -40,6 +41,7 @@ N_TILES = 8  # for the projection of its features
 # for the first nat that intensity explains. Measured: 0.2 and more in images of textures but one
 # (0.12), 0.11 and less in other sets of images, 0.18 and less in scenes of gray values and texture.
 LEAST_GAIN, RISE = 0.15, 0.25
+LEAST_GAIN_ALONE = 0.02  # the same, over one segment, where intensities explain nothing
 LEAST_GAIN_OF_BOTH = 0.02  # the same for "intensity+texture"; alloys: 0.04
 # A lower gap means that colors have one cluster (alloys: 0.01; other data sets: 0.12 or more).
 LEAST_GAP = 0.06
@@ -144,7 +146,10 @@ class FeatureSelection:
         """Whether textures explain what intensities do not."""
         if not self._can_have_texture:
             return False
-        return self._dependent(self.intensity) - self.texture.length > self._needed
+        if self._dependent(self.intensity) - self.texture.length > self._needed:
+            return True
+        gain = self.length.autoregressive(self._whole) - self.texture.length
+        return self._explained <= 0 and gain > LEAST_GAIN_ALONE
 
     @cached_property
     def both(self) -> Candidate | None:
@@ -191,9 +196,17 @@ class FeatureSelection:
     @cached_property
     def _needed(self) -> float:
         """Nats per pixel by which texture has to shorten the description."""
-        whole = [np.zeros_like(m) for m in self.intensity.maps]
-        explained = self.length.independent(whole) - self.intensity.length
-        return LEAST_GAIN * (1 + RISE * float(np.clip(explained, 0, 1)))
+        return LEAST_GAIN * (1 + RISE * float(np.clip(self._explained, 0, 1)))
+
+    @property
+    def _whole(self) -> Maps:
+        """Maps of one segment."""
+        return [np.zeros_like(m) for m in self.intensity.maps]
+
+    @cached_property
+    def _explained(self) -> float:
+        """Nats per pixel that intensities explain."""
+        return self.length.independent(self._whole) - self.intensity.length
 
     def _dependent(self, candidate: Candidate) -> float:
         return self.length.autoregressive(candidate.maps)
@@ -247,7 +260,8 @@ def _crops(sampler: FeatureSampler) -> Maps:
         if min(image.shape[:2]) >= LEAST_SIDE
         for tile in balanced_tiles(image.shape, CROP_SIDE)
     ]
-    chosen = sampler.rng.permutation(len(every))[:N_CROPS]
+    n_crops = int(np.clip(CROPS_PER_IMAGE * len(sampler.images), LEAST_CROPS, MOST_CROPS))
+    chosen = sampler.rng.permutation(len(every))[:n_crops]
     return [np.asarray(every[i][0][every[i][1]]) for i in chosen]
 
 

@@ -67,7 +67,7 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
     if not fitted.n_iter_:
         raise ValueError(
             "reconstruction_error needs a trained decoder, but max_epochs=0 did not train it. Fit "
-            "with max_epochs=1 or more."
+            "with encoder=PixelEncoder(), or with max_epochs=1 or more."
         )
     return batch.restore([_error_map(fitted, image) for image in batch.images])
 

@@ -50,14 +50,11 @@ class Adapter:
         Whether unlabeled rows are used in `fit`.
     used : ndarray of shape (F,) or None
         Mask of the features in use; None for all.
-    sees_faint : bool
-        Whether features of very small variance influence the labels.
     """
 
     n_most: int | None = None
     uses_unlabeled = False
     used: np.ndarray | None = None
-    sees_faint = True
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
@@ -174,8 +171,6 @@ class Clusterer(Adapter):
 class SparseMixture(Clusterer):
     """Adapter of mixtures that use a subset of the features."""
 
-    sees_faint = False
-
     @staticmethod
     def handles(estimator: Any) -> bool:
         """Return whether this class adapts an estimator."""
@@ -194,7 +189,6 @@ class SoftKMeans(Clusterer):
     all dimensions, of which k-means is the limit.
     """
 
-    sees_faint = False
     variance: float
 
     def __init__(self, estimator: Any) -> None:

@@ -120,10 +120,7 @@ def fit_encoder(
 
 
 def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, seed: int) -> Any:
-    """Set the features of an encoder by the images; return the clusterer that suits them.
-
-    The network is not trained if the estimator does not use its features.
-    """
+    """Set the features of an encoder by the images; return the clusterer that suits them."""
     estimator = named(segmenter.estimator)
     kmeans = KMeans(n_init=N_STARTS)
     # Candidates need not converge.
@@ -135,9 +132,6 @@ def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, s
         settings, clusterer = encoder.select(batch.images, rng, generator, **options)
     features, pooling, whitening, _ = settings
     encoder.set_params(features=features, pooling=pooling, whitening=whitening)
-    unseen = features == "intensity" and not adapt(estimator or kmeans).sees_faint
-    if unseen and not encoder.callbacks:
-        encoder.set_params(max_epochs=0)
     return ShrunkMixture() if isinstance(clusterer, ShrunkMixture) else kmeans
 
 

@@ -61,14 +61,16 @@ class AESegmenter(
         `n_clusters` (`n_components` of mixtures) of a clusterer if that has its default value.
         Classifiers ignore it.
     encoder : estimator, "passthrough" or None, default=None
-        None is :class:`PixelEncoder` with its defaults, or for classifiers
-        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. Any other transformer
-        is applied to the patch around each pixel as one row; "passthrough" uses the pixel itself. A
-        :class:`~sklearn.frozen.FrozenEstimator` is not trained. It gets normalized images; set
-        `normalize="dataset"` if it was fitted to other ones.
+        None is `PixelEncoder(max_epochs=0)`, whose network has random weights and a fitted
+        projection, or for classifiers
+        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. A `PixelEncoder` with
+        features "auto" selects them for `n_segments`; `encoder_` has them as parameters. Any other
+        transformer is applied to the patch around each pixel as one row; "passthrough" uses the
+        pixel itself. A :class:`~sklearn.frozen.FrozenEstimator` is not trained. It gets normalized
+        images; set `normalize="dataset"` if it was fitted to other ones.
     estimator : estimator, str or None, default=None
-        A clusterer or mixture ignores `y`. None is a Gaussian mixture with shrunk covariances if
-        the encoder's `features_` is "intensity", else k-means with 20 initializations; if borders
+        A clusterer or mixture ignores `y`. None is k-means, or for features "intensity" a Gaussian
+        mixture with shrunk covariances if that shortens the description of the images. If borders
         are refined, the solution with the shortest description length [2]_ is used. A clusterer
         without `predict` is fitted to 2,000 pixels; other pixels get the label of the nearest code.
         A classifier is fitted to the labeled pixels of `y`. Semi-supervised ones (of

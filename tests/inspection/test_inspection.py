@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
@@ -144,7 +145,7 @@ def shares(values):
 
 def test_attribution_adds_up(by_texture, mosaic):
     """Pixels, with steps enough, and channels account for the whole way from the baselines."""
-    why = pixel_attribution(by_texture, mosaic[0][0], (50, 50), n_steps=64, n_baselines=2)
+    why = pixel_attribution(by_texture, mosaic[0][0], (50, 50), n_steps=256, n_baselines=2)
     gained = why.log_odds - why.baseline_log_odds
     assert gained > 1
     assert why.attribution.sum() == pytest.approx(gained, rel=0.01)
@@ -533,7 +534,8 @@ def test_reconstruction_errors_come_from_trained_networks(by_texture, mosaic):
     """A segmenter lends its encoder, and the normalize; an untrained network has learnt nothing."""
     error = reconstruction_error(by_texture, mosaic[0])
     assert error.shape == mosaic[0].shape[:3]
-    brighter = reconstruction_error(by_texture, 3 * mosaic[0] + 5)
+    own_ranges = clone(by_texture).set_params(normalize="image").fit(mosaic[0])
+    error, brighter = (reconstruction_error(own_ranges, x) for x in (mosaic[0], 3 * mosaic[0] + 5))
     np.testing.assert_allclose(brighter, error, rtol=1e-3, atol=1e-4)
     untrained = PixelEncoder(4, features="texture", max_epochs=0).fit(mosaic[0])
     with pytest.raises(ValueError, match="max_epochs=0"):
