@@ -136,7 +136,7 @@ class FeatureSelection:
     def texture(self) -> Candidate:
         """The textures with the shortest description by dependent pixels."""
         first = self._textures_at(1.0)
-        close = self._dependent(self.intensity) - first.length > self._needed / 2
+        close = self._baseline - first.length > self._needed / 2
         if self.texture_scale == SIGMA or not close:
             return first
         return min(first, self._textures_at(SMALLER), key=lambda candidate: candidate.length)
@@ -146,7 +146,7 @@ class FeatureSelection:
         """Whether textures explain what intensities do not."""
         if not self._can_have_texture:
             return False
-        if self._dependent(self.intensity) - self.texture.length > self._needed:
+        if self._baseline - self.texture.length > self._needed:
             return True
         gain = self.length.autoregressive(self._whole) - self.texture.length
         return self._explained <= 0 and gain > LEAST_GAIN_ALONE
@@ -161,7 +161,7 @@ class FeatureSelection:
             self.sampler, settings_of("intensity+texture", pooling, 1), N_COMPONENTS
         )
         both = self._candidate("intensity+texture", pooling, block)
-        gain = self._dependent(self.intensity) - both.length
+        gain = self._baseline - both.length
         return both if gain > LEAST_GAIN_OF_BOTH else None
 
     @cached_property
@@ -208,8 +208,10 @@ class FeatureSelection:
         """Nats per pixel that intensities explain."""
         return self.length.independent(self._whole) - self.intensity.length
 
-    def _dependent(self, candidate: Candidate) -> float:
-        return self.length.autoregressive(candidate.maps)
+    @cached_property
+    def _baseline(self) -> float:
+        """Length of the selected intensities by dependent pixels."""
+        return self.length.autoregressive(self.intensity.maps)
 
     def _intensities(self) -> Iterator[Candidate]:
         for sigma in self.sigmas:

@@ -82,14 +82,14 @@ def length_of_labels(maps: Maps, n_segments: int) -> float:
     .. [1] R. Krichevsky, V. Trofimov, "The performance of universal encoding", IEEE Transactions on
        Information Theory 27, 1981.
     """
-    shape = (n_segments,) * 4
     contexts = [(m[1:, :-2], m[:-1, 1:-1], m[:-1, 2:], m[1:, 1:-1]) for m in maps]
-    cells = [np.ravel_multi_index(c, shape).ravel() for c in contexts]
-    counts = np.bincount(np.concatenate(cells), minlength=n_segments**4).reshape(-1, n_segments)
-    counts = counts[counts.any(1)]
+    cells = [np.ravel_multi_index(c, (n_segments,) * 4).ravel() for c in contexts]
+    # Only cells that occur: there may be many segments.
+    seen, counts = np.unique(np.concatenate(cells), return_counts=True)
+    totals = np.bincount(np.unique(seen // n_segments, return_inverse=True)[1], counts)
     half = n_segments / 2
-    coded = (gammaln(counts + 0.5) - gammaln(0.5)).sum(1)
-    return float((gammaln(counts.sum(1) + half) - gammaln(half) - coded).sum())
+    coded = (gammaln(counts + 0.5) - gammaln(0.5)).sum()
+    return float((gammaln(totals + half) - gammaln(half)).sum() - coded)
 
 
 def gaussian_length(pixels: np.ndarray) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 
 def gap_statistic(rows: np.ndarray, numbers: Iterable[int], seed: int) -> float:
@@ -27,5 +29,7 @@ def gap_statistic(rows: np.ndarray, numbers: Iterable[int], seed: int) -> float:
 
 def variance_left(rows: np.ndarray, k: int, seed: int) -> float:
     """Return the share of the variance of rows (n, F) within k clusters of k-means."""
-    inertia = KMeans(k, n_init=5, random_state=seed).fit(rows).inertia_
+    with warnings.catch_warnings():  # rows may have fewer than k distinct values
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        inertia = KMeans(k, n_init=5, random_state=seed).fit(rows).inertia_
     return float(inertia / ((rows - rows.mean(0)) ** 2).sum() + 1e-12)

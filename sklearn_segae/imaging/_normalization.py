@@ -145,7 +145,7 @@ class Normalization(NamedTuple):
 class FullRange(NamedTuple):
     """Normalization of each image from its minimum and maximum, without clipping.
 
-    For generated images, which are mapped back, and for segmenters saved before `Normalization`.
+    For generated images, which are mapped back.
     The range counts as at least a quarter of the `typical` one (C,).
     """
 

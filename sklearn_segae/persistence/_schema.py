@@ -89,7 +89,6 @@ LEARNT: dict[type, Hints] = {
     AESegmenter: {
         "rows_": bool,
         "normalization_": Normalization | None,
-        "typical_range_": Array,  # of files without `normalization_`
         "_seed": int,
         "_trees": TreeBuilder | None,
         "labeler_": PixelLabeler,

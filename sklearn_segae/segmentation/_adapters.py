@@ -152,9 +152,14 @@ class Clusterer(Adapter):
         Only `MultiStartKMeans` uses `rng` and `sample`.
         """
         if not isinstance(self.estimator, FrozenEstimator):  # its `fit` needs labels
+            codes = self.visible(codes)
             self.estimator = with_segments(self.estimator, n_segments).fit(codes)
         self.estimator = unfrozen(self.estimator)
         return self.describe(codes)
+
+    def visible(self, codes: np.ndarray) -> np.ndarray:
+        """Return the codes (n, F) to fit to."""
+        return codes
 
     def describe(self, codes: np.ndarray) -> Self:
         """Set attributes that the fitted estimator lacks."""
@@ -203,19 +208,11 @@ class SoftKMeans(Clusterer):
         own = hasattr(estimator, "predict_proba") or isinstance(estimator, Birch)
         return has_distances and not own
 
-    def fit(
-        self,
-        codes: np.ndarray,
-        n_segments: int,
-        rng: np.random.Generator,
-        sample: GridSample | None = None,
-    ) -> Self:
-        """Fit to codes (n, F) without faint features, which are then not computed."""
+    def visible(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes with 0 for faint features, which are then not computed in `predict`."""
         used = in_use(codes)
-        if isinstance(self.estimator, FrozenEstimator) or used.all():
-            return super().fit(codes, n_segments, rng, sample)
-        self.used = used
-        return super().fit(np.where(used, codes, codes.dtype.type(0)), n_segments, rng, sample)
+        self.used = None if used.all() else used
+        return np.where(used, codes, codes.dtype.type(0))
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
         """Return probabilities (n, n_clusters) of codes (n, F)."""

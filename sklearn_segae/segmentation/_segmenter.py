@@ -27,7 +27,7 @@ from ..imaging._dask import is_dask
 from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._lazy_images import too_many
-from ..imaging._normalization import FullRange, Rule, fit_normalization
+from ..imaging._normalization import fit_normalization
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
@@ -521,19 +521,12 @@ class AESegmenter(
     @property
     def normalize_(self) -> str:
         """Whether each image is scaled from its own range, "image", or all alike, "dataset"."""
-        rule = self._rule
+        rule = self.normalization_
         return "image" if rule is not None and rule.per_image else "dataset"
 
-    @property
-    def _rule(self) -> Rule | None:
-        if hasattr(self, "typical_range_") and not hasattr(self, "normalization_"):
-            # Saved before there was a choice: "image" scaled from minimum and maximum.
-            scaled = self.normalize == "image" and not self.rows_
-            return FullRange(self.typical_range_) if scaled else None
-        return self.normalization_
-
     def _normalized(self, batch: ImageBatch) -> ImageBatch:
-        return batch if self._rule is None else batch.normalized(self._rule)
+        rule = self.normalization_
+        return batch if rule is None else batch.normalized(rule)
 
     def _map(
         self, X: Any, method: str, out: Any = None, kind: MapKind = CODES, **options: Any

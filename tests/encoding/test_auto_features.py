@@ -105,6 +105,24 @@ def test_images_of_any_size(shape):
     assert chosen([image], 2) == "intensity"
 
 
+@pytest.mark.parametrize("whitening", [0, 0.5, 1])
+def test_whitening_of_colors(whitening):
+    """0 keeps the relative standard deviations of two colors, 4 and 1; 1 equalizes them."""
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(1, 64, 64, 2)) @ [[1.0, 1.0], [0.25, -0.25]]
+    encoder = PixelEncoder(
+        4, features="intensity", pooling=0, whitening=whitening, max_epochs=0, random_state=0
+    )
+    spread = encoder.fit_transform(mixed).std((0, 1, 2))
+    assert spread[0] == pytest.approx(1, rel=0.02)
+    assert spread[1] == pytest.approx(0.25 ** (1 - whitening), rel=0.02)
+
+
+def test_binary_images():
+    """Fewer distinct values than segments, without warnings."""
+    assert chosen([np.arange(64 * 64).reshape(64, 64) % 64 < 32], 5) == "intensity"
+
+
 def test_images_without_contrast():
     """Constant images have nothing to compare; the encoder is fitted anyway."""
     assert chosen([np.full((32, 32), 7.0)], 2) == "intensity"

@@ -58,6 +58,25 @@ def test_smooth_maps_are_cheap(halves):
     assert length_of_labels([labels * 0], 1) == pytest.approx(0)
 
 
+def test_many_segments_take_little_memory():
+    """Only combinations of labels that occur are counted; unused labels cost a little more."""
+    labels = np.random.default_rng(0).integers(3, size=(40, 50))
+    assert length_of_labels([labels], 3) < length_of_labels([labels], 1000) < np.inf
+
+
+def test_counts_are_coded_one_by_one():
+    """The length is minus the log of the product of the estimates, label by label."""
+    labels = np.random.default_rng(0).integers(3, size=(9, 8))
+    counts, length = {}, 0.0
+    for row in range(1, 9):
+        for column in range(1, 7):
+            around = labels[row, column - 1], labels[row - 1, column], labels[row - 1, column + 1]
+            own = counts.setdefault(around, np.full(3, 0.5))
+            length -= np.log(own[labels[row, column]] / own.sum())
+            own[labels[row, column]] += 1
+    assert length_of_labels([labels], 3) == pytest.approx(length)
+
+
 def test_right_segments_are_shorter_than_wrong_ones(halves):
     """By both models, and than thresholds or one segment."""
     image, labels = halves

@@ -34,6 +34,7 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, Pix
 from sklearn_segae.autoencoder._variants import VARIANTS
 from sklearn_segae.networks import DenseAutoencoder
 from sklearn_segae.persistence import load, save
+from sklearn_segae.persistence._archive import FORMAT_VERSION
 from sklearn_segae.training._net import Net
 
 QUICK = {"max_epochs": 1, "random_state": 0}
@@ -409,7 +410,7 @@ def sealed(parts, compression=zipfile.ZIP_STORED, **changes):
     parts = {name: part for name, part in parts.items() if name != "manifest.json"}
     manifest = {
         "format": "sklearn_segae model",
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "library_version": "0",
     } | changes
     file = io.BytesIO()
@@ -482,7 +483,9 @@ class TestForgeries:
 
     def test_other_versions(self, content, tmp_path):
         """The error tells who can read it."""
-        self.refuse(sealed(members(content), format_version=2), "format version 2.*reads", tmp_path)
+        for version in (FORMAT_VERSION - 1, FORMAT_VERSION + 1):
+            other = sealed(members(content), format_version=version)
+            self.refuse(other, f"format version {version}.*reads", tmp_path)
         self.refuse(sealed(members(content), format="x"), "something else", tmp_path)
 
     def test_members(self, content, tmp_path):

@@ -1,7 +1,5 @@
 """AESegmenter: regimes, labels, and what each parameter does."""
 
-import copy
-
 import numpy as np
 import pytest
 from sklearn.base import is_classifier, is_clusterer
@@ -299,18 +297,6 @@ def test_ranges_on_disk_are_those_in_memory(nuclei, tmp_path):
     model = of_colors().fit(images)
     np.testing.assert_array_equal(model.predict(stored), model.labels_)
     np.testing.assert_array_equal(of_colors().fit(stored).labels_, model.labels_)
-
-
-def test_models_without_a_choice_of_ranges_predict_as_before(nuclei):
-    """Until `normalization_` there was `typical_range_`, for ranges from minimum to maximum."""
-    images = nuclei[0] * np.array([1, 2, 4])[:, None, None]
-    scaled = (images - images.min((1, 2), keepdims=True)) / np.ptp(images, (1, 2), keepdims=True)
-    expected = of_colors(normalize="dataset").fit(scaled)
-    old = copy.deepcopy(expected).set_params(normalize="image")
-    del old.normalization_
-    old.typical_range_ = np.array([1000.0])
-    np.testing.assert_array_equal(old.predict(images), expected.labels_)
-    assert old.normalize_ == "image"
 
 
 def test_an_empty_image_is_not_stretched(quadrants):
