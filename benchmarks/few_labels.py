@@ -1,6 +1,7 @@
 """Compare AESegmenter with pixel classifiers on few scribbled labels.
 
     python benchmarks/few_labels.py --data FOLDER [--sets a b] [--draws 5] [--fractions 0.001 0.01]
+        [--others 3] [--methods filters ours pretrained vote search]
 
 Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
 counts nowhere (or -1). Straight strokes, each of one class, are drawn until a share of all pixels
@@ -8,12 +9,18 @@ is labeled, at least one of every class. All methods get the same strokes and th
 forest; the score is the mean IoU over the classes and all pixels. Sets named "*mosaic*" or
 "*outex*" hold images whose labels mean nothing elsewhere: one fit an image, the mean over them.
 
+With --others N, strokes are on N random images of each set, and the score of the rest is printed
+beside theirs. Methods: "filters" (scikit-image's), "ours" (the default), "pretrained" (16 codes),
+"concat" (a forest on multiscale and pretrained codes), "vote" (a forest on each), and "search",
+which selects "ours", "pretrained" or "vote" by leaving out one image with strokes after the other.
+
 Time is that of fit and predict together in the first draw; later ones take the encoder from a
 cache.
 """
 
 import argparse
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,9 +28,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV, LeaveOneOut
 
-from sklearn_segae import AESegmenter
-from sklearn_segae.metrics import mean_iou
+from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae.metrics import make_segmentation_scorer, mean_iou
 
 LENGTH, WIDTH = 30, 2  # of strokes, in pixels
 
@@ -80,8 +88,8 @@ def forest(seed):
 
 def ours(images, strokes, seed, cache):
     # One encoder for all draws: it does not see the labels.
-    segmenter = AESegmenter(estimator=forest(seed), memory=cache, random_state=0)
-    return segmenter.fit(images, strokes).predict(images)
+    model = AESegmenter(estimator=forest(seed), memory=cache, random_state=0)
+    return model.fit(images, strokes).predict
 
 
 def filters(images, strokes, seed, cache):
@@ -91,7 +99,12 @@ def filters(images, strokes, seed, cache):
     X = np.concatenate([m[s >= 0] for m, s in pairs])
     y = np.concatenate([s[s >= 0] for s in strokes])
     model = forest(seed).fit(X, y)
-    return [model.predict(m.reshape(-1, m.shape[2])).reshape(m.shape[:2]) for m in maps]
+
+    def predict(images):
+        maps = [filter_responses(unit_range(image)) for image in images]
+        return [model.predict(m.reshape(-1, m.shape[2])).reshape(m.shape[:2]) for m in maps]
+
+    return predict
 
 
 def filter_responses(image):
@@ -106,7 +119,39 @@ def unit_range(image):
     return (image - low) / np.maximum(high - low, 1e-9)
 
 
-METHODS = {"filters": filters, "ours": ours}
+def segmenter(features, estimator, seed, cache):
+    encoder = PixelEncoder(features=features, random_state=0)
+    return AESegmenter(encoder=encoder, estimator=estimator, memory=cache, random_state=seed)
+
+
+def with_features(features, estimator="forest"):
+    def fit(images, strokes, seed, cache):
+        return segmenter(features, estimator, seed, cache).fit(images, strokes).predict
+
+    return fit
+
+
+def search(images, strokes, seed, cache):
+    """The features that label images without strokes best."""
+    grid = [
+        {"encoder__features": ["pretrained"], "estimator": ["forest"]},
+        {"encoder__features": ["multiscale+pretrained"], "estimator": ["vote"]},
+        {"encoder": [None], "estimator": ["forest"]},
+    ]
+    scoring = make_segmentation_scorer(partial(mean_iou, matched=False))
+    one = segmenter("pretrained", "forest", seed, cache)
+    folds = GridSearchCV(one, grid, scoring=scoring, cv=LeaveOneOut(), error_score=0.0)
+    return folds.fit(images, strokes).predict
+
+
+METHODS = {
+    "filters": filters,
+    "ours": ours,
+    "pretrained": with_features("pretrained"),
+    "concat": with_features("multiscale+pretrained"),
+    "vote": with_features("multiscale+pretrained", "vote"),
+    "search": search,
+}
 
 
 def score(truths, maps, void):
@@ -114,19 +159,27 @@ def score(truths, maps, void):
     return mean_iou(*flat, ignore_label=void, matched=False)
 
 
-def compare(tasks, void, fractions, draws):
-    """Mean IoU (draws,) of every method and fraction; seconds of the first draw, uncached."""
-    scores = {(m, f): np.zeros((len(tasks), draws)) for m in METHODS for f in fractions}
-    seconds = dict.fromkeys(METHODS, 0.0)
+def compare(tasks, void, methods, fractions, draws, n_own):
+    """Mean IoU (draws, 2), own and other images, by method and fraction; seconds of draw 0."""
+    scores = {(m, f): np.full((len(tasks), draws, 2), np.nan) for m in methods for f in fractions}
+    seconds = dict.fromkeys(methods, 0.0)
     for t, (images, labels) in enumerate(tasks):
         with TemporaryDirectory() as cache:
             for (method, f), draw in product(scores, range(draws)):
-                strokes = scribble(labels, void, f, np.random.default_rng(draw))
+                rng = np.random.default_rng(draw)
+                # At least one image remains.
+                n = min(n_own, len(images) - 1) if n_own else len(images)
+                order = rng.permutation(len(images)) if n_own else np.arange(n)
+                own, strokes = order[:n], scribble([labels[i] for i in order[:n]], void, f, rng)
                 start = time.perf_counter()
-                maps = METHODS[method](images, strokes, draw, cache)
+                predict = METHODS[method]([images[i] for i in own], strokes, draw, cache)
+                for g, group in enumerate((own, order[n:])):
+                    if len(group):
+                        maps = predict([images[i] for i in group])
+                        truths = [labels[i] for i in group]
+                        scores[method, f][t, draw, g] = score(truths, maps, void)
                 if (f, draw) == (fractions[0], 0):
                     seconds[method] += time.perf_counter() - start
-                scores[method, f][t, draw] = score(labels, maps, void)
     return {key: values.mean(0) for key, values in scores.items()}, seconds
 
 
@@ -138,19 +191,36 @@ def main():
     parser.add_argument("--limit", type=int, default=6, help="images of a set")
     parser.add_argument("--side", type=int, default=512, help="crop images to so many pixels")
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.001, 0.01])
+    parser.add_argument("--methods", nargs="+", default=["filters", "ours"], choices=METHODS)
+    parser.add_argument("--others", type=int, default=0, help="images with strokes; 0 is all")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    means = {}
+    methods, means = arguments.methods, {}
     for name in arguments.sets or sorted(path.stem for path in arguments.data.glob("*.npz")):
         tasks, void = load(arguments.data / f"{name}.npz", arguments.limit, arguments.side)
-        found, seconds = compare(tasks, void, arguments.fractions, arguments.draws)
-        print(f"{name:20s}", f"time x {seconds['ours'] / seconds['filters']:.2f}", end=" ")
+        if arguments.others and len(tasks) > 1:
+            continue
+        found, seconds = compare(
+            tasks, void, methods, arguments.fractions, arguments.draws, arguments.others
+        )
+        times = " ".join(f"{m} x {seconds[m] / seconds[methods[0]]:.2f}" for m in methods[1:])
+        print(f"{name:20s} time {times}", end=" ")
         for (method, fraction), values in found.items():
-            means.setdefault((method, fraction), []).append(values.mean())
-            print(f"| {fraction:.1%} {method} {values.mean():.3f} +- {values.std():.3f}", end=" ")
+            means.setdefault((method, fraction), []).append(values.mean(0))
+            print(f"| {fraction:.1%} {method} {printed(values)}", end=" ")
         print(flush=True)
     for (method, fraction), values in means.items():
-        print(f"mean {fraction:.1%} {method} {np.mean(values):.3f}")
+        print(f"mean {fraction:.1%} {method} {' others '.join(shown(np.mean(values, 0)))}")
+
+
+def printed(values):
+    """Mean and spread over the draws, of own and of other images."""
+    pairs = zip(values.mean(0), values.std(0), strict=True)
+    return " others ".join(f"{mean:.3f} +- {std:.3f}" for mean, std in pairs if mean == mean)
+
+
+def shown(means):
+    return [f"{mean:.3f}" for mean in means if mean == mean]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ SEGMENTERS = {
     "classifier": AESegmenter(
         encoder=PixelEncoder(4, features="multiscale", **TINY), estimator=LogisticRegression(C=0.01)
     ),
+    "pretrained": AESegmenter(
+        encoder=PixelEncoder(features="multiscale+pretrained"), estimator=LogisticRegression(C=0.01)
+    ),
     "by image": AESegmenter(
         2, scope="image", encoder=PixelEncoder(4, pooling=2, whitening=1.0, **TINY)
     ),
@@ -181,7 +184,9 @@ MEASURE = """
     images = rng.integers(0, 255, (1, 40, 40, 3)).astype(np.uint8)
     truth = rng.integers(0, 2, (1, 40, 40))
     model = AESegmenter(
-        encoder=PixelEncoder(16, features=features, max_epochs=0, pooling=4.0),
+        encoder=PixelEncoder(
+            16, features=features, max_epochs=0, pooling="auto" if features == "pretrained" else 4.0
+        ),
         estimator=LogisticRegression(), random_state=0,
     ).fit(images, truth)
     big = np.load(folder / "big.npy", mmap_mode="r")
@@ -196,7 +201,7 @@ MEASURE = """
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
-@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale", "pretrained"])
 @pytest.mark.parametrize("max_memory", [150, 400])
 def test_memory_is_bounded(tmp_path, features, max_memory):
     """The resident memory of a process grows by no more than it may, for an image of any size."""

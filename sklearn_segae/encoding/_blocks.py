@@ -6,16 +6,19 @@ and its name in `persistence._schema`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..imaging._tiles import STRIDE
 from ..networks._pixel_autoencoder import crop
+from ._backbone import Backbone
 from ._local_jets import FRAME, RADIUS, jet_sizes, local_jets
 from ._pooling import TilePooling, pool_radius, stride_of, views_of
 from ._projection import Projection
@@ -38,6 +41,11 @@ class Block:
     def reach(self) -> int:
         """Number of pixels around a tile that are averaged, clipped at image borders."""
         return 0
+
+    @property
+    def grid(self) -> int:
+        """Tiles have to begin at multiples of this number of pixels."""
+        return STRIDE
 
     def margin(self, network: Any) -> int:
         """Return the number of further pixels around it, mirrored at image borders."""
@@ -145,9 +153,76 @@ class BandBlock(Block):
         return pooling.pool(x, 0)
 
 
+class StrideAxes(NamedTuple):
+    """Linear encoder of the features at one stride: (features - mean) @ axes."""
+
+    axes: np.ndarray  # (F, n)
+    mean: np.ndarray  # (F,)
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedBlock(Block):
+    """Codes of the features of a frozen network, encoded at their stride and interpolated."""
+
+    backbone: Backbone
+    to_rgb: np.ndarray  # (C + 1, 3), scaled channels to the input of the network, last row: offset
+    encoders: list[StrideAxes]  # one for each stride
+
+    @property
+    def names(self) -> dict[str, int]:
+        """Codes at each stride."""
+        pairs = zip(self.strides, self.encoders, strict=True)
+        return {f"pretrained codes at stride {s}": e.axes.shape[1] for s, e in pairs}
+
+    @property
+    def strides(self) -> list[int]:
+        """Sides of the cells in pixels."""
+        return self.backbone.strides
+
+    @property
+    def reach(self) -> int:
+        """Radius of the receptive field in pixels."""
+        return self.backbone.reach
+
+    @property
+    def grid(self) -> int:
+        """Spacing of the tiles on which the network has the same cells."""
+        return self.backbone.grid
+
+    def n_numbers(self, network: Any) -> int:
+        """Count activations."""
+        return self.backbone.n_numbers
+
+    def cells(self, x: Tensor, pooling: TilePooling) -> list[Tensor]:
+        """Return the codes (N, n, H / s, W / s) of images (N, C, H, W) at each stride s."""
+        maps = self.features(x, pooling)
+        return [_encoded(m, e) for m, e in zip(maps, self.encoders, strict=True)]
+
+    def features(self, x: Tensor, pooling: TilePooling) -> list[Tensor]:
+        """Return the features (N, F, H / s, W / s) of images (N, C, H, W) at each stride s."""
+        weights = _tensor_like(self.to_rgb, x)
+        rgb = (x.movedim(1, 3) @ weights[:-1] + weights[-1]).movedim(3, 1)
+        return self.backbone.maps(pooling.mirror(rgb, self.grid))
+
+    def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
+        """Interpolate the codes at all strides."""
+        pairs = zip(self.cells(x, pooling), self.strides, strict=True)
+        return torch.cat([pooling.upsample(cells, stride) for cells, stride in pairs], 1)
+
+
+def _encoded(maps: Tensor, encoder: StrideAxes) -> Tensor:
+    axes, mean = (_tensor_like(a, maps) for a in encoder)
+    return ((maps.movedim(1, 3) - mean) @ axes).movedim(3, 1)
+
+
 def margin_of(blocks: Sequence[Block], network: Any) -> int:
     """Return the largest margin of blocks."""
     return max(block.margin(network) for block in blocks)
+
+
+def grid_of(blocks: Sequence[Block]) -> int:
+    """Return the spacing in pixels of the possible starts of tiles."""
+    return math.lcm(*(block.grid for block in blocks))
 
 
 def compute_blocks(

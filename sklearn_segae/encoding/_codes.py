@@ -12,17 +12,31 @@ from torch import Tensor
 
 from ..imaging._scaling import scaled
 from ..imaging._tiled_inference import TileCost
-from ..imaging._tiles import STRIDE, Tile, pad_tile, pixel_ranges
-from ._blocks import BandBlock, Block, JetBlock, LearntBlock, compute_blocks, margin_of
+from ..imaging._tiles import Tile, pad_tile, pixel_ranges
+from ._blocks import (
+    BandBlock,
+    Block,
+    JetBlock,
+    LearntBlock,
+    PretrainedBlock,
+    compute_blocks,
+    grid_of,
+    margin_of,
+)
 from ._feature_sampling import N_PAIR_TILES, FeatureSampler, TileReader, flatten_map
 from ._pooling import TilePooling
+from ._pretrained import chosen_tiles, fit_pretrained, interpolate
 from ._projection import N_COLORS, fit_projection, fit_readout, weighted_colors
 
 NARROW = 0.4  # pooling of narrow codes, relative to `pooling`
 N_STRONG = 2  # features with unit variance in "intensity+texture"
 N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48  # for mean and standard deviation of components
+STANDARD_STEP = 8  # of their pixels, in the larger tiles for pretrained features
 N_COLOR_TILES = 16  # for features beside colors
 N_MULTISCALE_TILES = 24  # for the projections of "multiscale"
+
+
+Cells = Sequence[np.ndarray]  # codes of an image at each stride of a backbone
 
 
 class FeatureSettings(NamedTuple):
@@ -72,9 +86,21 @@ class Codes(NamedTuple):
     def cost(self, network: Any) -> TileCost:
         """Return the memory and the halo of a tile."""
         # Codes with three temporary copies. Measured for textures: 0.5 to 0.7 of it.
-        n_numbers = sum(b.n_numbers(network) for b in self.blocks) + 4 * self.n_components
-        halo = self.reach + STRIDE - 1 + self.margin(network)
-        return TileCost(halo, 4 * n_numbers, 4 * 4 * self.n_components)
+        n_numbers, n_codes = sum(b.n_numbers(network) for b in self.blocks), 4 * self.n_components
+        halo = self.reach + self.grid - 1 + self.margin(network)
+        if self.pretrained is not None:  # the halo is large, and has no codes
+            return TileCost(halo, 4 * n_numbers, 4 * (n_numbers + n_codes))
+        return TileCost(halo, 4 * (n_numbers + n_codes), 4 * n_codes)
+
+    @property
+    def grid(self) -> int:
+        """Tiles have to begin at multiples of this number of pixels."""
+        return grid_of(self.blocks)
+
+    @property
+    def pretrained(self) -> PretrainedBlock | None:
+        """The block of pretrained features, if any."""
+        return next((b for b in self.blocks if isinstance(b, PretrainedBlock)), None)
 
     @property
     def has_narrow(self) -> bool:
@@ -106,13 +132,15 @@ class Codes(NamedTuple):
         tile: Tile,
         step: int = 1,
         used: np.ndarray | None = None,
+        cells: Cells | None = None,
     ) -> np.ndarray:
         """Return the codes (h, w, n) of every `step`-th pixel of a tile along both axes.
 
-        Components outside the mask `used` (n,) are 0 and not computed.
+        Components outside the mask `used` (n,) are 0 and not computed. `cells` are the pretrained
+        codes of the image (`cells_of`), if known.
         """
         blocks = self.blocks if used is None else self._masked(used)
-        maps = read_blocks(reader, blocks, image, tile, step)
+        maps = read_blocks(reader, blocks, image, tile, step, cells)
         dtype = reader.dtype
         codes = (maps - self.shift.astype(dtype)) / self.divisor.astype(dtype)
         return codes if used is None else np.where(used, codes, dtype(0))
@@ -124,10 +152,24 @@ class Codes(NamedTuple):
 
 
 def read_blocks(
-    reader: TileReader, blocks: Sequence[Block], image: np.ndarray, tile: Tile, step: int = 1
+    reader: TileReader,
+    blocks: Sequence[Block],
+    image: np.ndarray,
+    tile: Tile,
+    step: int = 1,
+    cells: Cells | None = None,
 ) -> np.ndarray:
     """Return the components (h, w, n), not standardized, of every `step`-th pixel of a tile."""
-    around = pad_tile(tile, max(block.reach for block in blocks), image.shape)
+    if cells is not None:
+        parts = [
+            interpolate(block, cells, tile, step)
+            if isinstance(block, PretrainedBlock)
+            else read_blocks(reader, [block], image, tile, step)
+            for block in blocks
+        ]
+        return np.concatenate(parts, 2)
+    reach = max(block.reach for block in blocks)
+    around = pad_tile(tile, reach, image.shape, grid_of(blocks))
     pooling = TilePooling(*pixel_ranges(tile, around, step))
     compute = partial(compute_blocks, blocks, pooling=pooling)
     return reader.read(compute, image, around, margin_of(blocks, reader.network))
@@ -140,22 +182,36 @@ def fit_codes(sampler: FeatureSampler, settings: FeatureSettings, n_components: 
 
 
 def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: FeatureSampler) -> Codes:
-    """Standardize components by their mean and variance on small tiles, and fit the readout."""
+    """Standardize components by their mean and variance on tiles, and fit the readout.
+
+    A single block of learned or pretrained codes keeps the variances, which weight its components.
+    """
     colors = sampler.color_axes.astype(np.float32)
     if len(blocks) == 1 and isinstance(blocks[0], LearntBlock):
-        # A single projection keeps the variances, which weight its components.
         (learnt,) = blocks[0].projections
         unit = np.ones_like(learnt.offset)
         return Codes(settings, blocks, learnt.offset, unit, learnt.readout, colors)
-    tiles = sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
-    maps = [read_blocks(sampler.reader, blocks, *tile) for tile in tiles]
-    rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
-    scale = sampler.reader.scale
-    pixels = np.concatenate([scaled(flatten_map(image[tile]), scale) for image, tile in tiles])
+    rows, pixels = _sample_codes(blocks, sampler)
     shift, spread = rows.mean(0), rows.std(0)
-    divisor = np.where(spread > 1e-6, spread, 1)
+    keeps = len(blocks) == 1 and isinstance(blocks[0], PretrainedBlock)
+    divisor = np.where((spread > 1e-6) & (not keeps), spread, 1)
     readout = fit_readout((rows - shift) / divisor, pixels)
     return Codes(settings, blocks, shift, divisor, readout, colors)
+
+
+def _sample_codes(
+    blocks: Sequence[Block], sampler: FeatureSampler
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return components (n, F), not standardized, and scaled values (n, C) of the same pixels."""
+    if sampler.backbone is None:
+        step, tiles = 1, sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
+    else:  # few large tiles, since receptive fields are large
+        step, tiles = STANDARD_STEP, chosen_tiles(sampler)
+    scale = sampler.reader.scale
+    maps = [read_blocks(sampler.reader, blocks, *tile, step) for tile in tiles]
+    rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
+    values = [image[tile][::step, ::step] for image, tile in tiles]
+    return rows, np.concatenate([scaled(flatten_map(v), scale) for v in values])
 
 
 def fit_wide_texture(
@@ -205,11 +261,28 @@ def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) 
         fit_projection(sampler.pairs(sigma, n_tiles=N_MULTISCALE_TILES), k, settings.whitening)
         for sigma, k in zip(sigmas, numbers, strict=True)
     ]
+    jets, *bands = _fixed_blocks(sampler)
+    return [jets, LearntBlock(projections), *bands]
+
+
+def _fixed_blocks(sampler: FeatureSampler) -> list[Block]:
+    """Return jets and, if there are more than 3 channels, all bands."""
     n_channels = sampler.images[0].shape[2]
     if n_channels <= N_COLORS:
-        return [JetBlock(np.eye(n_channels)), LearntBlock(projections)]
-    colors = sampler.color_axes.astype(np.float32)
-    return [JetBlock(colors), LearntBlock(projections), BandBlock(n_channels)]
+        return [JetBlock(np.eye(n_channels))]
+    return [JetBlock(sampler.color_axes.astype(np.float32)), BandBlock(n_channels)]
+
+
+def _fit_pretrained(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
+    return [fit_pretrained(sampler, sampler.backbone, n, settings.whitening)]
+
+
+def _fit_multiscale_pretrained(
+    sampler: FeatureSampler, settings: FeatureSettings, n: int
+) -> list[Block]:
+    """Fit jets, pretrained codes and, if there are more than 3, all bands."""
+    jets, *bands = _fixed_blocks(sampler)
+    return [jets, fit_pretrained(sampler, sampler.backbone, n, settings.whitening), *bands]
 
 
 # Functions that fit blocks, for each value of `features`.
@@ -218,4 +291,7 @@ FEATURES: dict[str, Callable[[FeatureSampler, FeatureSettings, int], list[Block]
     "intensity": _fit_intensity,
     "intensity+texture": _fit_both,
     "multiscale": _fit_multiscale,
+    "pretrained": _fit_pretrained,
+    "multiscale+pretrained": _fit_multiscale_pretrained,
 }
+PRETRAINED = {"pretrained", "multiscale+pretrained"}

@@ -85,7 +85,8 @@ class TileReader:
 class FeatureSampler:
     """Sample data for the fit of features from images (H, W, C): pixels, tiles and pairs.
 
-    With `rows`, there is one image (n, 1, C) whose pixels have no neighbors.
+    With `rows`, there is one image (n, 1, C) whose pixels have no neighbors. `backbone` is that of
+    pretrained features, if these are fitted.
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class FeatureSampler:
         images: Sequence[np.ndarray],
         rng: np.random.Generator,
         rows: bool = False,
+        backbone: Any = None,
     ) -> None:
         self.reader = reader
         self.images = images
         self.rng = rng
         self.rows = rows
+        self.backbone = backbone
 
     @cached_property
     def color_axes(self) -> np.ndarray:

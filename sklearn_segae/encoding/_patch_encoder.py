@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -36,6 +37,16 @@ class PatchEncoder:
         """Always False."""
         return False
 
+    @property
+    def block_sizes(self) -> None:
+        """None: there is one block."""
+        return None
+
+    @property
+    def grid(self) -> int:
+        """1: windows may begin at any pixel."""
+        return 1
+
     def refit_codes(self, images: Sequence[np.ndarray]) -> Self:
         """Return the encoder itself, which has no projection."""
         return self
@@ -43,6 +54,10 @@ class PatchEncoder:
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Return the pixels that the codes of a tile depend on."""
         return widen_tile(tile, self.patch_size // 2, shape)
+
+    def holding(self, *_: Any) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return nullcontext()
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return the memory and the halo of a tile, assuming four copies of the patches."""

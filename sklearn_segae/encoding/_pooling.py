@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..imaging._tiles import STRIDE
+from ..imaging._tiles import STRIDE, mirrored
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 
 WIDE = 6.0  # minimum pooling for a stride of two pixels
@@ -50,6 +50,17 @@ class TilePooling(NamedTuple):
         """Pool at all pixels; see `smooth`."""
         return smooth(maps, sigma)
 
+    def upsample(self, maps: Tensor, stride: int) -> Tensor:
+        """Interpolate maps of cells of `stride` pixels at rows and columns; see `upsample`."""
+        return upsample(maps, stride, self.rows, self.columns)
+
+    def mirror(self, x: Tensor, multiple: int) -> Tensor:
+        """Extend images by reflection to a multiple of a number of rows and columns."""
+        for axis, size in zip((2, 3), x.shape[-2:], strict=True):
+            index = mirrored(0, -(-size // multiple) * multiple, size)
+            x = x.index_select(axis, torch.from_numpy(index).to(x.device))
+        return x
+
 
 def stride_of(sigma: float) -> int:
     """Return the stride in pixels of features to pool; larger for wide neighborhoods."""
@@ -82,6 +93,23 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
     """
     radius = pool_radius(sigma)
     return pool(maps, sigma, *(range(radius, size - radius) for size in maps.shape[-2:]))
+
+
+def upsample(maps: Tensor, stride: int, rows: range, columns: range) -> Tensor:
+    """Interpolate bilinearly between the centers of cells of `stride` x `stride` pixels.
+
+    (N, C, H / stride, W / stride) -> (N, C, len(rows), len(columns)). Cells at the border are
+    continued.
+    """
+    down = _linear_weights(rows, stride, maps.shape[-2]).to(maps)
+    across = _linear_weights(columns, stride, maps.shape[-1]).to(maps)
+    return down @ maps @ across.T
+
+
+def _linear_weights(pixels: range, stride: int, n_cells: int) -> Tensor:
+    """Return the matrix (len(pixels), n_cells) of a linear interpolation."""
+    place = ((torch.tensor(pixels).double() + 0.5) / stride - 0.5).clamp(0, n_cells - 1)
+    return (1 - (place[:, None] - torch.arange(n_cells)).abs()).clamp_min(0)
 
 
 def pool_radius(sigma: float) -> int:

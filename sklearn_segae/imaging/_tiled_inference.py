@@ -88,6 +88,7 @@ def write(out: Any, tile: Tile, values: np.ndarray) -> None:
 UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 STEP = 32  # sides are multiples of it, so that tiles are aligned with all sampling grids
 WIDEST = 512  # side in pixels; wider tiles have less halo, but exceed the processor's caches
+HALOS = 5  # side of the widest tiles in halos, if these are large
 OVERHEAD = 2**25  # bytes of libraries, and of the pieces of the image being read
 
 
@@ -122,7 +123,7 @@ def to_bytes(max_memory: int | str) -> int:
 
 def tile_side(max_memory: int, cost: TileCost) -> int:
     """Return the side in pixels of the largest tile that takes at most `max_memory` bytes."""
-    for side in range(WIDEST, 0, -STEP):
+    for side in range(max(WIDEST, HALOS * cost.halo // STEP * STEP), 0, -STEP):
         if tile_bytes(side, cost) <= max_memory:
             return side
     raise ValueError(

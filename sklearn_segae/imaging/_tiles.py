@@ -83,13 +83,13 @@ def widen_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
     return clip_tile((rows, columns), shape)
 
 
-def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...]) -> Tile:
+def pad_tile(tile: Tile, reach: int, shape: tuple[int, ...], grid: int = STRIDE) -> Tile:
     """Return the tile padded by at least `reach` pixels on every side, clipped to the image.
 
-    It begins at a multiple of `STRIDE`, the grid that all tiles share.
+    It begins at a multiple of `grid`, which all tiles share.
     """
     padded = widen_tile(tile, reach, shape)
-    rows, columns = (slice(part.start // STRIDE * STRIDE, part.stop) for part in padded)
+    rows, columns = (slice(part.start // grid * grid, part.stop) for part in padded)
     return rows, columns
 
 

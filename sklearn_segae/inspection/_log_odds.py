@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._pooling import TilePooling
-from ..imaging._tiles import STRIDE, Tile, mirrored, pad_tile, pixel_ranges
+from ..imaging._tiles import Tile, mirrored, pad_tile, pixel_ranges
 from ..segmentation._boundary_refinement import LEAST_EVIDENCE, BoundaryRefiner
 from ..segmentation._labeler import PixelLabeler
 from ._torch_estimators import Head, torch_head
@@ -55,9 +55,9 @@ def attribution_target(
 
 def _receptive_tile(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of a tile depend on."""
-    refiner, grid = labeler.refiner, STRIDE
+    refiner, grid = labeler.refiner, labeler.encoder.grid
     if refiner is not None:
-        tile, grid = refiner.around(tile, shape), lcm(STRIDE, refiner.step)
+        tile, grid = refiner.around(tile, shape), lcm(grid, refiner.step)
     rows, columns = labeler.encoder.receptive_field(tile, shape)
     # The window begins on the grid, so that its pixels lie on the same grid as in the image.
     rows, columns = (slice(p.start // grid * grid, p.stop) for p in (rows, columns))
@@ -135,7 +135,7 @@ class TorchLogOdds(LogOdds):
             grid = refiner.around(tile, window.shape)
             self.gathering = [_gathering(refiner, grid, tile, axis) for axis in (0, 1)]
             tile = grid
-        around = pad_tile(tile, self.codes.reach, window.shape)
+        around = pad_tile(tile, self.codes.reach, window.shape, self.codes.grid)
         self.pooling = TilePooling(*pixel_ranges(tile, around, step))
         self.head: Any = _head(labeler)
         margin = self.codes.margin(self.network)

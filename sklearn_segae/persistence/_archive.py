@@ -13,7 +13,7 @@ from .._version import __version__
 from ..storage._files import written_whole
 
 FORMAT = "sklearn_segae model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 MAX_MEMBERS = 1000
 MAX_JSON = 2**24  # maximum number of bytes of a JSON text

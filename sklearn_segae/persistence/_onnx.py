@@ -142,6 +142,7 @@ class PixelGraph(nn.Module):
         super().__init__()
         self.scale = Scale(encoder.scale_)
         self.codes: Codes = encoder.codes_
+        _check_traceable(self.codes)
         self.rows = encoder.rows_
         self.network = TracedNetwork(encoder.net_.module_)
         for name in ("shift", "divisor"):
@@ -159,6 +160,16 @@ class PixelGraph(nn.Module):
         return codes[:, 0, 0] if self.rows else codes
 
 
+def _check_traceable(codes: Codes) -> None:
+    """Raise an error for backbones that run on windows; others are measured, before tracing."""
+    block = codes.pretrained
+    if block is not None and not block.backbone.is_local:
+        raise ValueError(
+            "features of the backbone depend on the whole image, and it runs on windows, of which "
+            "no graph is made. Use another backbone, such as 'efficientnet-lite0', or pickle."
+        )
+
+
 class TracedPooling:
     """The methods of `TilePooling` for all pixels of images of variable `size` (H, W)."""
 
@@ -174,6 +185,18 @@ class TracedPooling:
     def pool_frame(self, maps: Tensor, sigma: float, frame: int, beyond: int) -> Tensor:
         """(N, n, H + 2 * frame, W + 2 * frame) -> (N, n, H + 2 * beyond, W + 2 * beyond)."""
         return crop(_pool(maps, sigma, maps.shape[-2:]), frame - beyond)
+
+    def upsample(self, maps: Tensor, stride: int) -> Tensor:
+        """(N, n, H / stride, W / stride) -> (N, n, H, W), bilinear between cell centers."""
+        maps = functional.interpolate(maps, scale_factor=float(stride), mode="bilinear")
+        return maps[..., : self.size[0], : self.size[1]]
+
+    def mirror(self, x: Tensor, multiple: int) -> Tensor:
+        """Extend images by reflection to a multiple of a number of rows and columns."""
+        for axis in (2, 3):
+            missing = (-x.shape[axis]) % multiple
+            x = x.index_select(axis, _reflection(0, x.shape[axis] + missing, x.shape[axis]))
+        return x
 
     def smooth(self, maps: Tensor, sigma: float) -> Tensor:
         """Average with Gaussian weights, without padding."""
@@ -211,9 +234,14 @@ def _gaussian(sigma: float, maps: Tensor) -> Tensor:
 def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:
     """Pad by reflection, repeatedly if needed, as `imaging._tiles.mirrored` for a dynamic size."""
     size = x.shape[axis]
+    return x.index_select(axis, _reflection(-margin, size + margin, size))
+
+
+def _reflection(start: Any, stop: Any, size: Any) -> Tensor:
+    """Return the indices start..stop of a line of `size` pixels mirrored at its end pixels."""
     period = torch.as_tensor(2 * (size - 1)).clamp_min(1)
-    index = torch.remainder(torch.arange(-margin, size + margin), period)
-    return x.index_select(axis, torch.minimum(index, (period - index).abs()))
+    index = torch.remainder(torch.arange(start, stop), period)
+    return torch.minimum(index, (period - index).abs())
 
 
 def _has_channels(layout: Layout) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..autoencoder._sample_layout import Layout
 from ..autoencoder._variants import VARIANTS, Plain
-from ..encoding._blocks import BandBlock, JetBlock, LearntBlock
+from ..encoding._backbone import Backbone
+from ..encoding._blocks import BandBlock, JetBlock, LearntBlock, PretrainedBlock, StrideAxes
 from ..encoding._codes import Codes, FeatureSettings
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
@@ -29,6 +30,7 @@ from ..segmentation._adapters import (
     SoftKMeans,
     SparseMixture,
 )
+from ..segmentation._block_voting import BlockVotingClassifier
 from ..segmentation._boundary_refinement import BoundaryRefiner
 from ..segmentation._gaussian_mixture import ShrunkMixture
 from ..segmentation._labeler import PixelLabeler
@@ -86,6 +88,7 @@ LEARNT: dict[type, Hints] = {
         "lower_bound_": float,
         "lower_bounds_": list[float],
     },
+    BlockVotingClassifier: {"estimators_": list[Any], "sizes_": list[int], "classes_": Array},
     AESegmenter: {
         "rows_": bool,
         "normalization_": Normalization | None,
@@ -133,6 +136,8 @@ PARTS: dict[type, Hints] = {
     **{cls: get_type_hints(cls) for cls in (Layout, SegmentClasses, Normalization)},
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
     **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
+    **{cls: get_type_hints(cls) for cls in (PretrainedBlock, StrideAxes)},
+    Backbone: {"network": str, "strides": list[int]},
 }
 # Ranges of sizes, so that neighborhoods of pixels are limited.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {

@@ -34,6 +34,12 @@ def _forest() -> Any:
     return RandomForestClassifier()
 
 
+def _vote() -> Any:
+    from ._block_voting import BlockVotingClassifier
+
+    return BlockVotingClassifier(_forest())
+
+
 def _logistic() -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -66,6 +72,7 @@ ESTIMATORS = {
     "logistic": NamedEstimator(_logistic, True),
     "boosting": NamedEstimator(_boosting, True),
     "trees": NamedEstimator(_trees, True),
+    "vote": NamedEstimator(_vote, True),
     "kmeans": NamedEstimator(_kmeans, False),
     "mixture": NamedEstimator(_mixture, False),
 }

@@ -94,7 +94,7 @@ class PixelLabeler:
         n_most = self._n_affordable // (2 if uses_unlabeled else 1)
         chosen = choose_labeled(targets.maps, targets.known, n_most, self.rng)
         y, weight = targets.pick(chosen)
-        codes = gather(self.encoder.encode_tile, images, chosen)
+        codes = self._gather(images, chosen)
         self.n_codes = codes.shape[1]
         if uses_unlabeled:
             more = self._unlabeled(images, targets, len(y))
@@ -190,7 +190,8 @@ class PixelLabeler:
     ) -> Any:
         """Apply all steps to the codes of each tile; memory limits the tile size."""
         function = partial(reduce, _apply, steps)
-        return map_tiles(encode, image, function, self.cost(image), request)
+        with self.encoder.holding(image, request):
+            return map_tiles(encode, image, function, self.cost(image), request)
 
     def score(self, images: Sequence[np.ndarray]) -> float:
         """Return the score of the estimator on a fixed random sample of the pixels."""
@@ -207,6 +208,15 @@ class PixelLabeler:
         if not any(map(len, chosen)):
             return np.empty((0, self.n_codes))
         return gather(self.encoder.encode_tile, images, chosen)
+
+    def _gather(self, images: Sequence[np.ndarray], chosen: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the codes (n, F) of the chosen pixels of all images."""
+        parts = []
+        for image, own in zip(images, chosen, strict=True):
+            if len(own):
+                with self.encoder.holding(image):
+                    parts.append(gather(self.encoder.encode_tile, [image], [own]))
+        return np.concatenate(parts)
 
     def _survey(self, images: Sequence[np.ndarray]) -> GridSample | None:
         return GridSample(self.encoder, images, self.rng) if self.refine else None

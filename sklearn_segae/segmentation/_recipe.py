@@ -11,12 +11,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from .._base import FitTask, seeded, seeded_clone
+from ..encoding._backbone import LITE0, OBJECTS
+from ..encoding._codes import PRETRAINED
 from ..encoding._patch_encoder import PatchEncoder, fit_row_encoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._tile_encoder import TileEncoder
 from ..imaging._image_batch import ImageBatch
 from ..imaging._tiled_inference import to_bytes
 from ._adapters import MultiStartKMeans, adapt, unfrozen
+from ._block_voting import BlockVotingClassifier
 from ._clustering import count_of
 from ._estimators import is_supervised, named
 from ._gaussian_mixture import ShrunkMixture
@@ -44,11 +47,12 @@ def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
             f"estimator={estimator!r} mean the same everywhere. Pass scope='dataset'."
         )
     trains = encoder is None or isinstance(encoder, PixelEncoder)
+    trains &= getattr(encoder, "features", None) not in PRETRAINED
     if segmenter.fine_tune and not (trains and isinstance(named(estimator), PixelHead)):
         raise ValueError(
             f"fine_tune={segmenter.fine_tune} trains a PixelEncoder and a PixelHead together, but "
-            f"encoder={encoder!r} and estimator={estimator!r}. Pass estimator='head', or "
-            "fine_tune=False."
+            f"encoder={encoder!r} and estimator={estimator!r}. Pass estimator='head' and features "
+            "that are learned, or fine_tune=False."
         )
     if sample_weight is not None and not supervised:
         raise ValueError(
@@ -108,6 +112,8 @@ def fit_encoder(
     on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
     memory = check_memory(None if on_disk else segmenter.memory)
     if isinstance(encoder, PixelEncoder):
+        if encoder.memory is None:
+            encoder.set_params(memory=segmenter.memory)
         if not (batch.is_rows or supervised):
             clusterer = _select_features(segmenter, encoder, batch, seed)
         # Callbacks do not influence the fit, so they are not part of the cache key.
@@ -132,6 +138,8 @@ def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, s
         settings, clusterer = encoder.select(batch.images, rng, generator, **options)
     features, pooling, whitening, _ = settings
     encoder.set_params(features=features, pooling=pooling, whitening=whitening)
+    if features == "pretrained" and encoder.backbone == LITE0 and encoder.strides == "auto":
+        encoder.set_params(strides=OBJECTS)
     return ShrunkMixture() if isinstance(clusterer, ShrunkMixture) else kmeans
 
 
@@ -177,7 +185,7 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     refines = _refines(segmenter, encoder)
     return PixelLabeler(
         encoder,
-        _face(segmenter.estimator, segmenter._clusterer, refines, seed),
+        _face(segmenter.estimator, encoder, segmenter._clusterer, refines, seed),
         segmenter.n_segments,
         refines,
         segmenter.n_fit_pixels,
@@ -185,10 +193,13 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     )
 
 
-def _face(estimator: Any, clusterer: Any, refines: bool, seed: int) -> Any:
+def _face(estimator: Any, encoder: TileEncoder, clusterer: Any, refines: bool, seed: int) -> Any:
     """Return the adapter of the unfitted estimator; `clusterer` is that for None."""
     if estimator is not None:
-        return adapt(seeded_clone(named(estimator), seed))
+        unfitted = seeded_clone(named(estimator), seed)
+        if isinstance(unfitted, BlockVotingClassifier) and unfitted.block_sizes is None:
+            unfitted.set_params(block_sizes=encoder.block_sizes)
+        return adapt(unfitted)
     if refines:
         return MultiStartKMeans()
     return adapt(seeded_clone(clusterer, seed))

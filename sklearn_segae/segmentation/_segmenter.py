@@ -76,7 +76,9 @@ class AESegmenter(
         A classifier is fitted to the labeled pixels of `y`. Semi-supervised ones (of
         :mod:`sklearn.semi_supervised`) also use unlabeled pixels, at least half of `n_fit_pixels`
         (of 2,000 for label propagation). Names are "head" (a :class:`PixelHead`), "trees",
-        "forest", "boosting", "logistic", "kmeans" and "mixture" (of scikit-learn).
+        "forest", "boosting", "logistic", "kmeans" and "mixture" (of scikit-learn), and "vote": the
+        mean probabilities of forests, one for each block of features, such as the multiscale and
+        the pretrained ones of "multiscale+pretrained".
     scope : {"dataset", "image"}, default="dataset"
         "dataset": labels have the same meaning in all images. "image": the network is trained on
         all images, but the codes of each image are projected and clustered separately, also in
@@ -113,7 +115,8 @@ class AESegmenter(
         unlabeled; only semi-supervised estimators use them.
     memory : str, joblib.Memory or None, default=None
         Cache of fitted encoders: a search over `n_segments` or `estimator__*` trains each encoder
-        once. Needs a fixed `random_state`. Not used for images on disk.
+        once. Needs a fixed `random_state`. Also a cache of the pretrained codes of images; see
+        :class:`PixelEncoder`. Not used for images on disk.
     max_memory : int or str, default="1GiB"
         Memory for `predict` and `transform` besides input and output, in bytes or with a unit.
         Sets the tile size; codes do not depend on it, up to rounding.

@@ -84,7 +84,7 @@ def test_gradients_are_of_what_the_segmenter_computes(scene, name):
         check_log_odds(fitted, images[0], pixel)
 
 
-@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale", "pretrained"])
 def test_gradients_are_of_every_features(scene, features):
     """Whatever leads the codes, the pixels that they see are the same."""
     images, labels = scene

@@ -29,7 +29,17 @@ def run(path, X):
     return session.run(None, {given.name: X})[0]
 
 
-@pytest.mark.parametrize("features", ["intensity", "texture", "intensity+texture", "multiscale"])
+@pytest.mark.parametrize(
+    "features",
+    [
+        "intensity",
+        "texture",
+        "intensity+texture",
+        "multiscale",
+        "pretrained",
+        "multiscale+pretrained",
+    ],
+)
 @pytest.mark.parametrize("n_channels", [1, 4])
 def test_images_of_any_size(mosaic, path, features, n_channels):
     """Borders included, images narrower than the margin too, from one graph."""
@@ -41,8 +51,25 @@ def test_images_of_any_size(mosaic, path, features, n_channels):
     for some in (images[:, :40, :56], images[:1, :5, :50], images[:1, 40:41, :30]):
         codes = encoder.transform(some)
         # Of curvatures over 16 pixels, differences of nearly equal floats, the last digits differ.
-        tolerance = 100 * AGREE if features == "multiscale" else AGREE
+        tolerance = 100 * AGREE if "multiscale" in features else AGREE
         np.testing.assert_allclose(run(path, some.astype(np.float32)), codes, atol=tolerance)
+
+
+def test_networks_in_windows_have_no_graph(mosaic, path):
+    encoder = PixelEncoder(2, features="pretrained", backbone=Pooled(), **QUICK).fit(mosaic[0])
+    with pytest.raises(ValueError, match="runs on windows, of which no graph is made"):
+        export_onnx(encoder, path)
+
+
+class Pooled(torch.nn.Conv2d):
+    """A convolution whose output depends on the whole image."""
+
+    def __init__(self):
+        super().__init__(3, 4, 4, 4)
+
+    def forward(self, x):
+        maps = super().forward(x)
+        return maps * maps.mean((2, 3), keepdim=True)
 
 
 def test_rows_of_pixels(rows, path):

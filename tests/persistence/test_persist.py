@@ -164,7 +164,8 @@ class TestAutoencoders:
 
 class TestPixels:
     @pytest.mark.parametrize(
-        "features", ["intensity", "texture", "intensity+texture", "multiscale"]
+        "features",
+        ["intensity", "texture", "intensity+texture", "multiscale", "multiscale+pretrained"],
     )
     def test_encoders_give_the_same_bits(self, mosaic, path, features):
         """Codes of every features are the same, down to the order of sums."""
