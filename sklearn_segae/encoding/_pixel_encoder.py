@@ -271,7 +271,7 @@ class PixelEncoder(
             settings = (
                 FeatureSettings("texture", 0.0, 0.0)
                 if rows
-                else self.select(images, rng, generator)[0]
+                else self.select(images, rng, generator)
             )
             some = samples.take(np.arange(min(len(samples), 1024) if rows else 1))
 
@@ -348,11 +348,10 @@ class PixelEncoder(
         rng: np.random.Generator,
         generator: torch.Generator,
         **options: Any,
-    ) -> tuple[FeatureSettings, Any]:
-        """Return the settings for images (H, W, C), with "auto" replaced, and a clusterer.
+    ) -> FeatureSettings:
+        """Return the settings for images (H, W, C), with "auto" replaced.
 
-        `options` are `n_segments` and `clusterers` of a `FeatureSelection`. The clusterer is None
-        unless the features are "intensity".
+        `options` are `n_segments` and `clusterer` of a `FeatureSelection`.
         """
         self._validate_params()
         scale = fit_channel_scale(images)
@@ -363,22 +362,19 @@ class PixelEncoder(
         selection = FeatureSelection(sampler, sigmas=sigmas, **options)
         return self._settings(selection)
 
-    def _settings(self, selection: FeatureSelection) -> tuple[FeatureSettings, Any]:
+    def _settings(self, selection: FeatureSelection) -> FeatureSettings:
         """Return settings from the parameters and, where these are "auto", from a selection."""
         features, pooling, whitening = self.features, self.pooling, self.whitening
-        clusterer = None
         if features == "auto":
             # A given scale implies features of that scale.
             features = selection.best.features if pooling == "auto" else "texture"
-        if features == "intensity":
-            clusterer = selection.intensity.clusterer
         if pooling == "auto":
             pooling = 0.0 if features in PRETRAINED else selection.pooling_for(features)
         if whitening == "auto":
             plain = features in ("intensity", *PRETRAINED)
             plain |= features == "texture" and not selection.is_textured
             whitening = 0.0 if plain else 1.0
-        return settings_of(features, float(pooling), float(whitening)), clusterer
+        return settings_of(features, float(pooling), float(whitening))
 
     def _resolve_backbone(self) -> Backbone | None:
         """Return the network of pretrained features, if these are used."""

@@ -95,7 +95,6 @@ LEARNT: dict[type, Hints] = {
         "_seed": int,
         "_trees": TreeBuilder | None,
         "labeler_": PixelLabeler,
-        "_clusterer": Any,
         "n_segments_": int | list[int],
         "labels_": Array | list[Array],
     },

@@ -90,21 +90,14 @@ def default_encoder(supervised: bool, verbose: int = 0) -> PixelEncoder:
     return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3, verbose=verbose)
 
 
-def fit_encoder(
-    segmenter: Any, batch: ImageBatch, seed: int, task: FitTask
-) -> tuple[TileEncoder, Any]:
-    """Return the encoder of a segmenter, fitted to images, and the clusterer that suits it.
-
-    The clusterer, unfitted, is for `estimator=None`.
-    """
+def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> TileEncoder:
+    """Return the encoder of a segmenter, fitted to images."""
     patch_size = 1 if batch.is_rows else segmenter.patch_size
-    encoder, clusterer = segmenter.encoder, KMeans(n_init=N_STARTS)
+    encoder = segmenter.encoder
     if encoder == "passthrough":
-        return PatchEncoder("passthrough", 1), clusterer
+        return PatchEncoder("passthrough", 1)
     if isinstance(encoder, FrozenEstimator):
-        frozen: Any = _frozen_encoder(unfrozen(encoder), batch, patch_size)
-        colors = getattr(frozen, "features_", None) == "intensity"
-        return frozen, ShrunkMixture() if colors else clusterer
+        return _frozen_encoder(unfrozen(encoder), batch, patch_size)
     supervised = is_supervised(segmenter.estimator)
     if encoder is None:
         encoder = default_encoder(supervised, segmenter.verbose)
@@ -115,32 +108,31 @@ def fit_encoder(
         if encoder.memory is None:
             encoder.set_params(memory=segmenter.memory)
         if not (batch.is_rows or supervised):
-            clusterer = _select_features(segmenter, encoder, batch, seed)
+            _select_features(segmenter, encoder, batch, seed)
         # Callbacks do not influence the fit, so they are not part of the cache key.
         fit = memory.cache(_fit_pixel_encoder, ignore=["task"])
         X = batch.images[0].rows if batch.is_rows else batch.images
-        return fit(encoder, X, task), clusterer
+        fitted: PixelEncoder = fit(encoder, X, task)
+        return fitted
     fit = memory.cache(fit_row_encoder)
     transformer = fit(encoder, batch.images, patch_size, segmenter.n_fit_pixels, seed)
-    return PatchEncoder(transformer, patch_size), clusterer
+    return PatchEncoder(transformer, patch_size)
 
 
-def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, seed: int) -> Any:
-    """Set the features of an encoder by the images; return the clusterer that suits them."""
+def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, seed: int) -> None:
+    """Set the features of an encoder by the images."""
     estimator = named(segmenter.estimator)
-    kmeans = KMeans(n_init=N_STARTS)
-    # Candidates need not converge.
-    candidates = [KMeans(n_init=4), ShrunkMixture(tol=1e-3)][: 1 if estimator else 2]
-    options: dict[str, Any] = {"clusterers": candidates}
+    options: dict[str, Any] = {}
+    if estimator is None:
+        options["clusterer"] = ShrunkMixture(tol=1e-3)  # need not converge
     if segmenter.n_segments != "auto":
         options["n_segments"] = count_of(estimator, segmenter.n_segments)
     with seeded(seed) as (rng, generator):
-        settings, clusterer = encoder.select(batch.images, rng, generator, **options)
+        settings = encoder.select(batch.images, rng, generator, **options)
     features, pooling, whitening, _ = settings
     encoder.set_params(features=features, pooling=pooling, whitening=whitening)
     if features == "pretrained" and encoder.backbone == LITE0 and encoder.strides == "auto":
         encoder.set_params(strides=OBJECTS)
-    return ShrunkMixture() if isinstance(clusterer, ShrunkMixture) else kmeans
 
 
 def _fit_pixel_encoder(encoder: PixelEncoder, X: Any, task: FitTask) -> PixelEncoder:
@@ -185,7 +177,7 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     refines = _refines(segmenter, encoder)
     return PixelLabeler(
         encoder,
-        _face(segmenter.estimator, encoder, segmenter._clusterer, refines, seed),
+        _face(segmenter.estimator, encoder, refines, seed),
         segmenter.n_segments,
         refines,
         segmenter.n_fit_pixels,
@@ -193,16 +185,16 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     )
 
 
-def _face(estimator: Any, encoder: TileEncoder, clusterer: Any, refines: bool, seed: int) -> Any:
-    """Return the adapter of the unfitted estimator; `clusterer` is that for None."""
-    if estimator is not None:
-        unfitted = seeded_clone(named(estimator), seed)
-        if isinstance(unfitted, BlockVotingClassifier) and unfitted.block_sizes is None:
-            unfitted.set_params(block_sizes=encoder.block_sizes)
-        return adapt(unfitted)
-    if refines:
+def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any:
+    """Return the adapter of the unfitted estimator; None is one that suits the encoder."""
+    if estimator is None and refines:
         return MultiStartKMeans()
-    return adapt(seeded_clone(clusterer, seed))
+    colors = getattr(encoder, "features_", None) == "intensity"
+    default = ShrunkMixture() if colors else KMeans(n_init=N_STARTS)
+    unfitted = seeded_clone(default if estimator is None else named(estimator), seed)
+    if isinstance(unfitted, BlockVotingClassifier) and unfitted.block_sizes is None:
+        unfitted.set_params(block_sizes=encoder.block_sizes)
+    return adapt(unfitted)
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:

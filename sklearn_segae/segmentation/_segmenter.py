@@ -70,15 +70,14 @@ class AESegmenter(
         images; set `normalize="dataset"` if it was fitted to other ones.
     estimator : estimator, str or None, default=None
         A clusterer or mixture ignores `y`. None is k-means, or for features "intensity" a Gaussian
-        mixture with shrunk covariances if that shortens the description of the images. If borders
-        are refined, the solution with the shortest description length [2]_ is used. A clusterer
-        without `predict` is fitted to 2,000 pixels; other pixels get the label of the nearest code.
-        A classifier is fitted to the labeled pixels of `y`. Semi-supervised ones (of
-        :mod:`sklearn.semi_supervised`) also use unlabeled pixels, at least half of `n_fit_pixels`
-        (of 2,000 for label propagation). Names are "head" (a :class:`PixelHead`), "trees",
-        "forest", "boosting", "logistic", "kmeans" and "mixture" (of scikit-learn), and "vote": the
-        mean probabilities of forests, one for each block of features, such as the multiscale and
-        the pretrained ones of "multiscale+pretrained".
+        mixture with shrunk covariances. If borders are refined, the solution with the shortest
+        description length [2]_ is used. A clusterer without `predict` is fitted to 2,000 pixels;
+        other pixels get the label of the nearest code. A classifier is fitted to the labeled pixels
+        of `y`. Semi-supervised ones (of :mod:`sklearn.semi_supervised`) also use unlabeled pixels,
+        at least half of `n_fit_pixels` (of 2,000 for label propagation). Names are "head" (a
+        :class:`PixelHead`), "trees", "forest", "boosting", "logistic", "kmeans" and "mixture" (of
+        scikit-learn), and "vote": the mean probabilities of forests, one for each block of
+        features, such as the multiscale and the pretrained ones of "multiscale+pretrained".
     scope : {"dataset", "image"}, default="dataset"
         "dataset": labels have the same meaning in all images. "image": the network is trained on
         all images, but the codes of each image are projected and clustered separately, also in
@@ -265,8 +264,7 @@ class AESegmenter(
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = FitTask(self, 1, X=X, y=y, metadata=metadata)
         with fewer_threads():
-            encoder: Any
-            encoder, self._clusterer = fit_encoder(self, batch, self._seed, task)
+            encoder: Any = fit_encoder(self, batch, self._seed, task)
         # Classifiers may be large; clusterers are fitted to few rows.
         with nullcontext() if supervised else fewer_threads():
             labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)

@@ -15,15 +15,14 @@ from sklearn_segae.networks import PixelAutoencoder
 from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 
 
-def selection(images, n_segments, *clusterers):
+def selection(images, n_segments, **options):
     """Return the selection for images, with a small random network."""
-    clusterers = clusterers or (KMeans(n_init=4),)
     images = [np.atleast_3d(image).astype(np.float32) for image in images]
     network = PixelAutoencoder(images[0].shape[2], 12)
     network.initialize(torch_noise(images[0].shape[2]))
     reader = TileReader(network, fit_channel_scale(images))
     sampler = FeatureSampler(reader, images, np.random.default_rng(0))
-    return FeatureSelection(sampler, n_segments, clusterers)
+    return FeatureSelection(sampler, n_segments, **options)
 
 
 def torch_noise(n_channels):
@@ -85,17 +84,30 @@ def test_noisy_images_are_smoothed(noise, least):
     assert pooling == 0 if not least else pooling >= least
 
 
-def test_the_clusterer_is_chosen_too():
-    """A small bright segment beside a wide dark one: the mixture; equal ones: either."""
+@pytest.mark.parametrize("clusterer", [KMeans(n_init=4), ShrunkMixture(tol=1e-3)])
+def test_small_objects_of_clean_images_are_not_smoothed(clusterer):
+    """Wide averages would put their dim surroundings, too, into the segment of the objects."""
     rng = np.random.default_rng(0)
-    labels = np.zeros((96, 96), int)
-    labels[40:52, 40:52] = 1
-    image = np.where(labels == 1, 1.0, 0.0) + rng.normal(size=labels.shape) * np.where(
-        labels == 1, 0.02, 0.35
-    )
-    mixture = ShrunkMixture()
-    found = selection([image], 2, KMeans(n_init=4), mixture).intensity
-    assert found.clusterer is mixture
+    found = selection(nuclei(rng), 2, clusterer=clusterer)
+    blurred = [ndimage.gaussian_filter(c, (4, 4, 0)) for c in found.colors]
+    maps = [found._segment(codes, clusterer) for codes in (found.colors, blurred)]
+    assert found.length.independent(maps[1]) < found.length.independent(maps[0])
+    assert found.intensity.pooling == 0
+
+
+def nuclei(rng):
+    """Discs of several brightnesses on a dark background, a little out of focus."""
+    centers = np.zeros((256, 256))
+    centers[tuple(rng.integers(8, 248, (2, 60)))] = rng.uniform(0.3, 1, 60)
+    discs = ndimage.grey_dilation(centers, footprint=np.hypot(*np.indices((13, 13)) - 6) <= 6)
+    return [ndimage.gaussian_filter(discs, 1) + rng.normal(0, 0.003, discs.shape)]
+
+
+def test_noisy_images_of_small_objects_are_smoothed():
+    """Labels of single pixels would be speckled."""
+    rng = np.random.default_rng(0)
+    noisy = [image + rng.normal(0, 0.2, image.shape) for image in nuclei(rng)]
+    assert selection(noisy, 2, clusterer=ShrunkMixture(tol=1e-3)).intensity.pooling >= 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 1), (4, 4, 3), (5, 5, 1), (8, 200, 2)])
