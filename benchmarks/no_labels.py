@@ -79,11 +79,12 @@ def filters(images, seed):
 METHODS = {
     "AESegmenter": ours,
     "untrained": lambda X, k, seed: ours(X, k, seed, encoder=PixelEncoder(max_epochs=0)),
+    "pretrained": lambda X, k, seed: ours(X, k, seed, encoder=PixelEncoder(features="pretrained")),
     "raw": partial(clustered, pixels),
     "PCA patches": partial(clustered, pca_of_patches),
     "multiscale": partial(clustered, filters),
 }
-SEEDED = ("AESegmenter", "untrained")
+SEEDED = ("AESegmenter", "untrained", "pretrained")
 
 
 def n_classes(labels, void):

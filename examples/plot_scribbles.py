@@ -16,7 +16,7 @@ from matplotlib.colors import ListedColormap
 from scipy.ndimage import gaussian_filter
 from sklearn.ensemble import RandomForestClassifier
 
-from sklearn_segae import AESegmenter
+from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.metrics import mean_iou
 
 MATRIX, LAMELLAE, PORES = 0, 1, 2
@@ -119,3 +119,16 @@ fig.colorbar(
     shown, ax=axes[:, 4], location="bottom", shrink=0.8, label="entropy, relative to the largest"
 )
 plt.show()
+
+# %%
+# Pretrained features
+# -------------------
+# The features of a network that was trained on photographs help here, too. On their own they are as
+# good as the default; together, two forests that average their probabilities are better than
+# either, and than the three strokes more.
+for features, estimator in (("pretrained", "forest"), ("multiscale+pretrained", "vote")):
+    encoder = PixelEncoder(features=features)
+    segmenter = AESegmenter(encoder=encoder, estimator=estimator, random_state=0)
+    labels = segmenter.fit(images, strokes).predict(images)
+    scores = [mean_iou(t, p, matched=False) for t, p in zip(phases, labels, strict=True)]
+    print(f"{features}: mean IoU {scores[0]:.2f}, and {scores[1]:.2f} on the image without strokes")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from ..segmentation._estimators import ESTIMATORS
 from ..storage._files import read_image
-from ._options import Inputs, Seed, option
+from ._options import Features, Inputs, Seed, option
 from ._paths import expand
 
 HELP = """Label pixels of images by scribbling on them in the browser.
@@ -21,6 +21,8 @@ Examples:
   segae annotate tiles/*.png --classes "sky,wood,road"
 
   segae annotate photo.jpg --labels photo-strokes.png
+
+  segae annotate photo.jpg --features multiscale+pretrained --estimator vote
 
 The segmentation is updated after every stroke. The page is only reachable from this machine. \
 Label maps, strokes and the fitted model can be downloaded from it; Ctrl-C ends it. All images \
@@ -46,6 +48,9 @@ ClassifierOption = Annotated[
     Classifier,
     option(help="trees are faster; head is a small network, whose file needs no --trust."),
 ]
+FeaturesOption = Annotated[
+    Features, option(help="pretrained ones need the extra sklearn-segae\\[pretrained].")
+]
 Port = Annotated[int, option(min=0, max=65535, help="Port of the page; 0 takes a free one.")]
 
 
@@ -54,6 +59,7 @@ def annotate(
     labels: Strokes = [],  # noqa: B006 a list has to have a list as its default
     classes: Classes = "class 1,class 2",
     estimator: ClassifierOption = Classifier("trees"),  # noqa: B008
+    features: FeaturesOption = Features("multiscale"),  # noqa: B008
     port: Port = 0,
     browser: Annotated[bool, option(help="Open the page in the browser.")] = True,
     seed: Seed = 0,
@@ -65,10 +71,17 @@ def annotate(
     # Imported here because torch takes seconds to import, and `segae --help` does not need it.
     from ..annotate._server import AnnotationServer
     from ..annotate._session import AnnotationSession
+    from ..segmentation._recipe import default_encoder
 
     names = [name.strip() for name in classes.split(",")]
+    encoder = default_encoder(True, features=features.value)
     session = AnnotationSession(
-        pictures, strokes, names=names, classifier=estimator.value, random_state=seed
+        pictures,
+        strokes,
+        names=names,
+        encoder=encoder.set_params(features=features.value),
+        classifier=estimator.value,
+        random_state=seed,
     )
     with AnnotationServer(session, [path.name for path in images], port) as server:
         server.encode()

@@ -63,7 +63,8 @@ def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
 
     segmenter = AESegmenter(estimator=estimator)
     # Not None, so that parameters of it can be set.
-    segmenter.encoder = default_encoder(is_classifier(segmenter))
+    features = parameters.get("encoder__features")
+    segmenter.encoder = default_encoder(is_classifier(segmenter), features=features)
     return segmenter.set_params(**{k: v for k, v in parameters.items() if v is not None})
 
 

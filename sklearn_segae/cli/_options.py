@@ -17,7 +17,8 @@ LEARNING, FILES, PRINTING = "Learning", "Files", "Printing"
 
 
 # The values of two parameters, written out because to import the estimators would take seconds.
-KINDS = ("auto", "intensity", "texture", "intensity+texture", "multiscale")
+LEARNED = ("auto", "intensity", "texture", "intensity+texture", "multiscale")
+KINDS = (*LEARNED, "pretrained", "multiscale+pretrained")
 Features = StrEnum("Features", [(kind, kind) for kind in KINDS])  # type: ignore[misc]
 Scope = StrEnum("Scope", ["dataset", "image"])
 

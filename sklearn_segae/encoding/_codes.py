@@ -142,7 +142,9 @@ class Codes(NamedTuple):
         blocks = self.blocks if used is None else self._masked(used)
         maps = read_blocks(reader, blocks, image, tile, step, cells)
         dtype = reader.dtype
-        codes = (maps - self.shift.astype(dtype)) / self.divisor.astype(dtype)
+        codes = maps
+        if self.shift.any() or (self.divisor != 1).any():
+            codes = (maps - self.shift.astype(dtype)) / self.divisor.astype(dtype)
         return codes if used is None else np.where(used, codes, dtype(0))
 
     def _masked(self, used: np.ndarray) -> list[Block]:
@@ -192,9 +194,9 @@ def _standardized(settings: FeatureSettings, blocks: list[Block], sampler: Featu
         unit = np.ones_like(learnt.offset)
         return Codes(settings, blocks, learnt.offset, unit, learnt.readout, colors)
     rows, pixels = _sample_codes(blocks, sampler)
-    shift, spread = rows.mean(0), rows.std(0)
-    keeps = len(blocks) == 1 and isinstance(blocks[0], PretrainedBlock)
-    divisor = np.where((spread > 1e-6) & (not keeps), spread, 1)
+    shift, divisor = rows.mean(0), np.where(rows.std(0) > 1e-6, rows.std(0), 1)
+    if len(blocks) == 1 and isinstance(blocks[0], PretrainedBlock):
+        shift, divisor = np.zeros_like(shift), np.ones_like(divisor)
     readout = fit_readout((rows - shift) / divisor, pixels)
     return Codes(settings, blocks, shift, divisor, readout, colors)
 

@@ -57,8 +57,9 @@ class TilePooling(NamedTuple):
     def mirror(self, x: Tensor, multiple: int) -> Tensor:
         """Extend images by reflection to a multiple of a number of rows and columns."""
         for axis, size in zip((2, 3), x.shape[-2:], strict=True):
-            index = mirrored(0, -(-size // multiple) * multiple, size)
-            x = x.index_select(axis, torch.from_numpy(index).to(x.device))
+            if size % multiple:
+                index = mirrored(0, -(-size // multiple) * multiple, size)
+                x = x.index_select(axis, torch.from_numpy(index).to(x.device))
         return x
 
 

@@ -66,3 +66,10 @@ class BlockVotingClassifier(ClassifierMixin, BaseEstimator):
 
     def _blocks(self, X: np.ndarray) -> Iterator[np.ndarray]:
         return iter(np.split(X, np.cumsum(self.sizes_)[:-1], axis=1))
+
+
+def with_blocks(estimator: Any, encoder: Any) -> Any:
+    """Return an unfitted estimator with the blocks of a fitted encoder, if it votes over blocks."""
+    if isinstance(estimator, BlockVotingClassifier) and estimator.block_sizes is None:
+        estimator.set_params(block_sizes=encoder.block_sizes)
+    return estimator

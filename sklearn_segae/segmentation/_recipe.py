@@ -19,7 +19,7 @@ from ..encoding._tile_encoder import TileEncoder
 from ..imaging._image_batch import ImageBatch
 from ..imaging._tiled_inference import to_bytes
 from ._adapters import MultiStartKMeans, adapt, unfrozen
-from ._block_voting import BlockVotingClassifier
+from ._block_voting import with_blocks
 from ._clustering import count_of
 from ._estimators import is_supervised, named
 from ._gaussian_mixture import ShrunkMixture
@@ -79,8 +79,12 @@ def _check_are_estimators(encoder: Any, estimator: Any) -> None:
         )
 
 
-def default_encoder(supervised: bool, verbose: int = 0) -> PixelEncoder:
-    """Return the encoder for `encoder=None`."""
+def default_encoder(
+    supervised: bool, verbose: int = 0, features: str | None = None
+) -> PixelEncoder:
+    """Return the encoder for `encoder=None`, or one that suits given features."""
+    if features in PRETRAINED:
+        return PixelEncoder(features=features, verbose=verbose)
     if not supervised:
         # The projection is fitted; training the network, too, takes five times as long and changes
         # the accuracy little (docs/experiments.md, section 16).
@@ -105,7 +109,7 @@ def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> 
     on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
     memory = check_memory(None if on_disk else segmenter.memory)
     if isinstance(encoder, PixelEncoder):
-        if encoder.memory is None:
+        if encoder.features in PRETRAINED and encoder.memory is None:
             encoder.set_params(memory=segmenter.memory)
         if not (batch.is_rows or supervised):
             _select_features(segmenter, encoder, batch, seed)
@@ -192,9 +196,7 @@ def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any
     colors = getattr(encoder, "features_", None) == "intensity"
     default = ShrunkMixture() if colors else KMeans(n_init=N_STARTS)
     unfitted = seeded_clone(default if estimator is None else named(estimator), seed)
-    if isinstance(unfitted, BlockVotingClassifier) and unfitted.block_sizes is None:
-        unfitted.set_params(block_sizes=encoder.block_sizes)
-    return adapt(unfitted)
+    return adapt(with_blocks(unfitted, encoder))
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:
