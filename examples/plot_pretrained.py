@@ -51,10 +51,10 @@ plt.show()
 #
 # A few strokes
 # -------------
-# With labels, the strides 2 to 16 give sharper borders. Six strokes are drawn on the left half of the
-# temple's photograph, and the right half is predicted by forests on three kinds of features:
-# "multiscale", the default, which are local filters and learned codes; "pretrained"; and both, where
-# ``estimator="vote"`` averages a forest on the filters and another one on the pretrained codes.
+# With labels, the strides 2 to 16 give sharper borders. Six strokes are drawn on the left half of
+# the temple's photograph, and the right half is predicted by forests on three kinds of features:
+# "multiscale", the default, which are local filters and learned codes; "pretrained"; and both,
+# where ``estimator="vote"`` averages a forest on the filters and one on the pretrained codes.
 temple = photos[0]
 half = temple.shape[1] // 2
 strokes = np.full(temple.shape[:2], -1)
@@ -97,8 +97,8 @@ plt.show()
 #
 # What it costs
 # -------------
-# The codes of a pixel are 16 numbers, not the 192 of the network, and at their own strides they take
-# five bytes per pixel. ``memory`` keeps these on the disk: other strokes and other forests do not
-# run the network again.
+# The codes of a pixel are 16 numbers, not the 192 of the network, and at their own strides they
+# take five bytes per pixel. ``memory`` keeps these on the disk: other strokes and other forests do
+# not run the network again.
 codes = vote.transform([temple])[0]
 print(codes.shape, vote.encoder_.codes_.block_names)

@@ -20,8 +20,7 @@ from ._projection import fix_signs
 TILE_SIDE, N_TILES = 256, 12  # of the tiles whose features are encoded
 N_TOKENS = 20_000  # features at each stride
 RANGE = 1, 99  # percentiles of the pixels, for black and white
-# Principal colors become brightness and two opponent colors, which vary less in photographs.
-OPPONENTS = np.array([[1, 1, 1], [0.3, 0, -0.3], [0.15, -0.3, 0.15]])
+OPPONENTS = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]])  # for principal colors
 
 
 def fit_pretrained(
