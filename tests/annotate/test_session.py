@@ -67,7 +67,9 @@ def test_a_coarse_view_is_part_of_the_whole(session, mosaics):
         np.testing.assert_array_equal(coarse, full[::3, ::3])
 
 
-@pytest.mark.parametrize(("classifier", "trusted"), [("trees", TREES), ("head", [])])
+@pytest.mark.parametrize(
+    ("classifier", "trusted"), [("trees", TREES), ("vote", TREES), ("head", [])]
+)
 def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, trusted):
     """The file holds an ordinary segmenter, and every pixel is as it was on screen."""
     session = AnnotationSession(list(mosaics[0]), encoder=tiny(), classifier=classifier)
@@ -173,3 +175,12 @@ def test_strokes_and_names_that_cannot_be(mosaics):
         AnnotationSession(images, [np.full((64, 64), 0), np.full((64, 64), 99)])
     with pytest.raises(ValueError, match="2 classes"):
         AnnotationSession(images).rename(["one"])
+
+
+def test_a_vote_has_the_blocks_of_the_encoder(mosaics):
+    encoder = PixelEncoder(4, features="multiscale+pretrained")
+    session = AnnotationSession(list(mosaics[0]), encoder=encoder, classifier="vote")
+    session.encode()
+    scribble(session, mosaics[1])
+    assert [len(e.estimators_) for e in session.fit().classifier.estimators_] == [100, 100]
+    assert (session.prediction(1).labels == mosaics[1][1] + 1).mean() > 0.85
