@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
@@ -31,10 +32,16 @@ class BlockVotingClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
     """
 
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "block_sizes": ["array-like", None],
+    }
+
     def __init__(self, estimator: Any, block_sizes: Sequence[int] | None = None) -> None:
         self.estimator = estimator
         self.block_sizes = block_sizes
 
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a classifier to each block of the features (n, F), with labels (n,)."""
         X, y = validate_data(self, X, y)
