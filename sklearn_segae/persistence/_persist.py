@@ -79,7 +79,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
     """Load an estimator from a file written by `save`, onto the CPU.
 
-    On the same machine, codes and labels are bitwise equal. Training continues with the same
+    On the same machine, codes and labels are bitwise equal. A :class:`~sklearn_segae.PixelEncoder`
+    has `memory=None`, since caches hold pickles. Training continues with the same
     weights and losses, but a new optimizer, as the file does not contain its state.
 
     The file contains no code, and loading takes at most a few times its size of memory, even for a
@@ -194,7 +195,10 @@ def _rebuild(members: dict[str, bytes], safetensors: Any, trusted: Iterable[Any]
     estimator = reader.read(model["root"])
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(f"holds a {type(estimator).__name__}, which is no estimator.")
-    with run_by_torch([o for o in reader.objects if isinstance(o, PixelEncoder)]):
+    encoders = [o for o in reader.objects if isinstance(o, PixelEncoder)]
+    for encoder in encoders:  # a cache holds pickles, and its place is the file's choice
+        encoder.memory = None
+    with run_by_torch(encoders):
         smoke_test(estimator)
     return estimator
 

@@ -178,6 +178,15 @@ class TestPixels:
         assert np.array_equal(again.transform(images), codes)
         assert np.array_equal(again.inverse_transform(codes), encoder.inverse_transform(codes))
 
+    def test_caches_are_not_loaded(self, mosaic, path, tmp_path):
+        """A cache holds pickles: a file cannot choose one."""
+        images = mosaic[0][:, :64, :64]
+        encoder = PixelEncoder(4, features="pretrained", memory=str(tmp_path / "cache"))
+        again = there_and_back(encoder.fit(images), path)
+        assert again.memory is None
+        again.transform(images)
+        assert not (tmp_path / "cache").exists()
+
     def test_encoders_of_rows(self, rows, path):
         """Rows in float64 keep their precision."""
         encoder = PixelEncoder(3, n_filters=4, **QUICK).fit(rows)
