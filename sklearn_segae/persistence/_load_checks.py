@@ -40,6 +40,8 @@ def smoke_test(estimator: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             TRIALS.get(type(estimator), lambda _: None)(estimator)
+    except ImportError:  # of pretrained weights
+        raise
     except Exception as error:
         raise ValueError(
             f"the parts of {type(estimator).__name__} do not fit together "

@@ -105,7 +105,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
     ValueError
         If the file is damaged, of another version or format, or contains other types.
     ImportError
-        As in `save`.
+        As in `save`, and without the weights of pretrained features.
     """
     path = to_path(path)
     if isinstance(trusted, str) or not isinstance(trusted, Iterable):

