@@ -175,8 +175,14 @@ class Backbone:
     def _all_strides(self) -> list[int]:
         if isinstance(self.network, str):
             return list(DETAILS)
-        found = [WINDOW / m.shape[-1] for m in self._probe()]
-        return [int(s) for s in sorted(set(found)) if s == int(s)]
+        sides = [m.shape[-1] for m in self._probe()]
+        found = sorted({WINDOW // side for side in sides if WINDOW % side == 0})
+        if not found:
+            raise ValueError(
+                f"the backbone returns maps of the sides {sides} for images of {WINDOW} pixels, "
+                "which they do not divide. Pad its convolutions, so that each map has H / s rows."
+            )
+        return found
 
     def _check_strides(self) -> None:
         """Raise an error for strides that the network does not have."""
@@ -238,6 +244,8 @@ def _as_map(output: Tensor) -> Tensor:
 def _distance(touched: Tensor, position: int, stride: int) -> int:
     """Return the distance in pixels of the outermost cells of a mask (n,) from a position."""
     cells = touched.nonzero()
+    if not len(cells):  # of networks that skip pixels
+        return 0
     first, last = int(cells.min()) * stride, (int(cells.max()) + 1) * stride - 1
     return max(position - first, last - position)
 

@@ -185,6 +185,7 @@ def test_other_strides(images):
         ({"backend": "bfloat16"}, "backend='bfloat16' has no effect on pretrained features"),
         ({"backbone": nn.Linear(3, 2)}, "backbone=Linear cannot be applied to RGB images"),
         ({"backbone": nn.Sequential(nn.Flatten(), nn.Linear(3 * 224**2, 2))}, "neither feature"),
+        ({"backbone": nn.Conv2d(3, 4, 3)}, r"sides \[222\] for images of 224 .* Pad its conv"),
         ({"backbone": nn.Conv2d(1, 4, 1)}, "backbone=Conv2d cannot be applied"),
     ],
 )
