@@ -268,14 +268,16 @@ def _spread(levels: Levels, signal: np.ndarray, typical: np.ndarray) -> float:
     """Return how much the ranges of images differ, in typical ranges.
 
     The mean over channels and over both ends of the mean deviation from the median, corrected for
-    the bias of few images.
+    the bias of few images, and increased by about a standard error: other images may differ more
+    than the few fitted ones, which is the worse error.
     """
     used, n = typical > 0, signal.sum(0)
     if not used.any():
         return 0.0
     deviations = [np.abs(ends - _median(ends, signal)) for ends in (levels.low, levels.high)]
     totals = np.sum(np.where(signal, deviations, 0), axis=(0, 1)) / 2
-    return float(np.mean((totals / np.maximum(n - 1, 1))[used] / typical[used]))
+    spread = totals / np.maximum(n - 1, 1) * n / np.maximum(n - 1, 1)
+    return float(np.mean(spread[used] / typical[used]))
 
 
 def _warn(reason: str) -> None:
