@@ -88,10 +88,10 @@ class AESegmenter(
         images with less than an eighth of the typical range are not stretched. A part of an image
         may then get other labels than in the whole: `predict` warns of images much smaller or
         duller than the fitted ones. "dataset" keeps intensities, for calibrated values. "auto" is
-        "image" if the ranges of the fitted images differ by more than 18 % on average (12 % for three
-        images, 9 % for two). Else, and for a single image, all images are scaled by the same range,
-        and parts get the labels of the whole; see `normalize_`. Values more than one range outside
-        are softly clipped, except with "dataset". Rows are not normalized.
+        "image" if the ranges of the fitted images differ by more than 18 % on average (12 % for
+        three images, 9 % for two). Else, and for a single image, all images are scaled by the same
+        range, and parts get the labels of the whole; see `normalize_`. Values more than one range
+        outside are softly clipped, except with "dataset". Rows are not normalized.
     patch_size : int, default=9
         Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
