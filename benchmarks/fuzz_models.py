@@ -29,6 +29,7 @@ import numpy as np
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.persistence import load, save
+from sklearn_segae.persistence._archive import FORMAT_VERSION
 
 BLOCK = 200  # mutations that one child loads
 MEMORY = 2**30  # bytes that it may take beyond what it begins with
@@ -46,7 +47,9 @@ def models():
         3, features="texture", whitening=1, n_filters=3, batch_size=1, max_epochs=1
     )
     segmenter = AESegmenter(2, encoder=encoder, random_state=0).fit(images)
-    return [(autoencoder, rows), (segmenter.encoder_, images), (segmenter, images)]
+    pretrained = PixelEncoder(4, features="multiscale+pretrained", random_state=0).fit(images)
+    fitted = [(autoencoder, rows), (segmenter.encoder_, images), (segmenter, images)]
+    return [*fitted, (pretrained, images)]
 
 
 def answer(model, X):
@@ -63,7 +66,11 @@ def members(content):
 def sealed(parts):
     """An archive with a manifest that fits."""
     parts = {name: part for name, part in parts.items() if name != "manifest.json"}
-    manifest = {"format": "sklearn_segae model", "format_version": 1, "library_version": "0"}
+    manifest = {
+        "format": "sklearn_segae model",
+        "format_version": FORMAT_VERSION,
+        "library_version": "0",
+    }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("manifest.json", json.dumps(manifest))
