@@ -66,7 +66,7 @@ def fit_rgb(sampler: FeatureSampler) -> np.ndarray:
     if n_channels not in (1, 3):
         axes = sampler.color_axes
         return np.vstack([axes @ OPPONENTS[: axes.shape[1]], np.zeros((1, 3))])
-    low, high = np.percentile(sample_evenly(sampler.images), RANGE)
+    low, high = np.percentile(sample_evenly(sampler.images).astype(float), RANGE)
     width = high - low or 1.0
     to_rgb = np.eye(3) if n_channels == 3 else np.ones((1, 3))
     gains = to_rgb * (scale[1] / width)[:, None]

@@ -1,6 +1,7 @@
 """Pretrained features: any backbone, any image, one code for every pixel, tiled or not."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -126,6 +127,18 @@ def test_any_channels_of_any_range(n_channels, factor):
     )
     assert one.shape == (64, 64, 8)
     np.testing.assert_allclose(other, one, atol=2e-3)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.int32, np.float16, np.float64])
+def test_any_type_of_pixels(dtype):
+    """Codes follow the values, whatever type holds them; constant images have finite codes."""
+    pixels = np.random.default_rng(0).random((2, 40, 50, 1)) > 0.7
+    encoder = PixelEncoder(8, features="pretrained", random_state=0)
+    expected = encoder.fit_transform(pixels.astype(np.float32))
+    found = encoder.fit_transform(pixels.astype(dtype))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    constant = encoder.fit_transform(np.ones((1, 40, 50, 1), dtype))
+    assert np.isfinite(constant).all()
 
 
 def test_the_network_sees_the_statistics_that_it_was_trained_with():
@@ -288,3 +301,13 @@ def test_fine_tuning_is_refused(images):
     segmenter = AESegmenter(encoder=encoder, estimator="head", fine_tune=True)
     with pytest.raises(ValueError, match="features that are learned, or fine_tune=False"):
         segmenter.fit(images, labels)
+
+
+def test_threads_share_a_cached_encoder(images, tmp_path):
+    """Codes are those of one thread, whichever image is in the cache's hands."""
+    encoder = PixelEncoder(8, features="pretrained", random_state=0, memory=str(tmp_path))
+    expected = encoder.fit_transform(images)
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda i: encoder.transform([images[i % 2]])[0], range(12)))
+    for i, codes in enumerate(found):
+        np.testing.assert_allclose(codes, expected[i % 2], atol=1e-5)
