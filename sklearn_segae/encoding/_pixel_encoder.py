@@ -158,7 +158,7 @@ class PixelEncoder(
 
     Pretrained features are encoded at their own resolution by a linear autoencoder for each stride,
     with an equal share of the components, and codes are interpolated: sixteen codes instead of 192
-    features (strides 2 to 16) take a twelfth of the memory, and classifiers of few labels are more
+    features (strides 2 to 16) take a twelfth of the memory, and classifiers of few labels are as
     accurate. The network runs on tiles with its receptive field as halo, or on overlapping windows
     of 224 pixels if that is the whole image (attention, global pooling).
 
@@ -259,8 +259,9 @@ class PixelEncoder(
         batch = check_batch(self, X, reset=True)
         rows = batch.is_rows
         images = [np.asarray(image) for image in batch.images] if rows else batch.images
-        task = FitTask(self, self.max_epochs, X=X, y=y)
         backbone = None if rows else self._resolve_backbone()
+        n_epochs = self.max_epochs if backbone is None else 0
+        task = FitTask(self, n_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as (rng, generator):
             samples = (
@@ -285,7 +286,7 @@ class PixelEncoder(
 
             # Callbacks may need a fitted encoder after each epoch.
             tasks = task.of_epochs(lambda net: learnt(net, np.random.default_rng(0)))
-            net = self._train(samples, some, rows, rng, generator, tasks)
+            net = self._train(samples, some, rows, n_epochs, rng, generator, tasks)
             attributes = learnt(net, rng)
         self.__dict__.update(attributes)
         publish_training(self, net)
@@ -393,6 +394,7 @@ class PixelEncoder(
         samples: Samples,
         some: torch.Tensor,
         rows: bool,
+        n_epochs: int,
         rng: np.random.Generator,
         generator: torch.Generator,
         tasks: Epochs | None,
@@ -402,8 +404,7 @@ class PixelEncoder(
         module = net.module_ if net else pixel_network(some, self.n_filters, generator, rows)
         objective = (PatchReconstruction if rows else CoherentReconstruction)(self.loss)
         parameters = training_parameters(self) | {"rng": rng, "generator": generator}
-        if self.features in PRETRAINED and not rows:
-            parameters["max_epochs"] = 0
+        parameters["max_epochs"] = n_epochs
         if not rows:  # a sample is a batch of crops already
             parameters |= {"batch_size": 1, "one_cycle": True}
         return train(module, samples, objective, net=net, tasks=tasks, **parameters)
@@ -432,7 +433,7 @@ class PixelEncoder(
         try:
             yield
         finally:
-            del self._held  # that of the class remains
+            self.__dict__.pop("_held", None)  # another thread may have removed it
 
     @property
     def has_narrow(self) -> bool:
