@@ -1,7 +1,7 @@
 """Compare AESegmenter with pixel classifiers on few scribbled labels.
 
     python benchmarks/few_labels.py --data FOLDER [--sets a b] [--draws 5] [--fractions 0.001 0.01]
-        [--others 3] [--methods filters ours pretrained vote search]
+        [--others 3] [--methods filters ours pretrained forests unet vote search]
 
 Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
 counts nowhere (or -1). Straight strokes, each of one class, are drawn until a share of all pixels
@@ -11,8 +11,10 @@ forest; the score is the mean IoU over the classes and all pixels. Sets named "*
 
 With --others N, strokes are on N random images of each set, and the score of the rest is printed
 beside theirs. Methods: "filters" (scikit-image's), "ours" (the default), "pretrained" (16 codes),
-"concat" (a forest on multiscale and pretrained codes), "vote" (a forest on each), and "search",
-which selects "ours", "pretrained" or "vote" by leaving out one image with strokes after the other.
+"concat" (a forest on multiscale and pretrained codes), "forests" (a forest on each), "search" (one
+of "ours", "pretrained" and "forests", selected by leaving out one image with strokes after the
+other), "unet" and "vote" (on the default codes), "unet+" and "vote+" (on multiscale and pretrained
+ones).
 
 Time is that of fit and predict together in the first draw; later ones take the encoder from a
 cache.
@@ -30,7 +32,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, LeaveOneOut
 
-from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier
 from sklearn_segae.metrics import make_segmentation_scorer, mean_iou
 
 LENGTH, WIDTH = 30, 2  # of strokes, in pixels
@@ -131,11 +133,22 @@ def with_features(features, estimator="forest"):
     return fit
 
 
+def default_with(estimator):
+    def fit(images, strokes, seed, cache):
+        model = AESegmenter(estimator=estimator, memory=cache, random_state=seed)
+        return model.fit(images, strokes).predict
+
+    return fit
+
+
+FORESTS = PixelVotingClassifier([("forest", RandomForestClassifier(100))])
+
+
 def search(images, strokes, seed, cache):
     """The features that label images without strokes best."""
     grid = [
         {"encoder__features": ["pretrained"], "estimator": ["forest"]},
-        {"encoder__features": ["multiscale+pretrained"], "estimator": ["vote"]},
+        {"encoder__features": ["multiscale+pretrained"], "estimator": [FORESTS]},
         {"encoder": [None], "estimator": ["forest"]},
     ]
     scoring = make_segmentation_scorer(partial(mean_iou, matched=False))
@@ -149,7 +162,11 @@ METHODS = {
     "ours": ours,
     "pretrained": with_features("pretrained"),
     "concat": with_features("multiscale+pretrained"),
-    "vote": with_features("multiscale+pretrained", "vote"),
+    "forests": with_features("multiscale+pretrained", FORESTS),
+    "unet": default_with("unet"),
+    "vote": default_with("vote"),
+    "unet+": with_features("multiscale+pretrained", "unet"),
+    "vote+": with_features("multiscale+pretrained", "vote"),
     "search": search,
 }
 

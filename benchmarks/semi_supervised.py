@@ -9,7 +9,6 @@ and the score is the mean IoU over the others, which have none.
 * all, forest: the encoder learns from all images
 * all, self-training: the forest is refitted to its confident predictions on all images
 * three, head; all, head: `PixelHead` in place of the forest
-* all, tuned: the encoder is trained through the head, on all images (`fine_tune=True`)
 """
 
 import argparse
@@ -36,7 +35,6 @@ def methods(seed):
         ),
         "three, head": ("three", {"estimator": "head"}),
         "all, head": ("multiscale", {"estimator": "head"}),
-        "all, tuned": ("multiscale", {"estimator": "head", "fine_tune": True}),
     }
 
 

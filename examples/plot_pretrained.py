@@ -17,8 +17,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
 from sklearn.datasets import load_sample_images
+from sklearn.ensemble import RandomForestClassifier
 
-from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier
 
 photos = [photo[::2, ::2] for photo in load_sample_images().images]
 by_color = AESegmenter(4, random_state=0)
@@ -54,7 +55,7 @@ plt.show()
 # With labels, the strides 2 to 16 give sharper borders. Six strokes are drawn on the left half of
 # the temple's photograph, and the right half is predicted by forests on three kinds of features:
 # "multiscale", the default, which are local filters and learned codes; "pretrained"; and both,
-# where ``estimator="vote"`` averages a forest on the filters and one on the pretrained codes.
+# where a ``PixelVotingClassifier`` averages a forest on the filters and one on the codes.
 temple = photos[0]
 half = temple.shape[1] // 2
 strokes = np.full(temple.shape[:2], -1)
@@ -69,7 +70,9 @@ strokes[130:145, 8:10] = TREES
 filters = AESegmenter(estimator="forest", random_state=0)
 codes = AESegmenter(encoder=PixelEncoder(features="pretrained"), estimator="forest", random_state=0)
 vote = AESegmenter(
-    encoder=PixelEncoder(features="multiscale+pretrained"), estimator="vote", random_state=0
+    encoder=PixelEncoder(features="multiscale+pretrained"),
+    estimator=PixelVotingClassifier([("forest", RandomForestClassifier())]),
+    random_state=0,
 )
 found = {}
 for name, segmenter in (("multiscale", filters), ("pretrained", codes), ("vote", vote)):

@@ -16,7 +16,7 @@ from matplotlib.colors import ListedColormap
 from scipy.ndimage import gaussian_filter
 from sklearn.ensemble import RandomForestClassifier
 
-from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier
 from sklearn_segae.metrics import mean_iou
 
 MATRIX, LAMELLAE, PORES = 0, 1, 2
@@ -126,7 +126,8 @@ plt.show()
 # The features of a network that was trained on photographs help here, too. On their own they are as
 # good as the default; together, two forests that average their probabilities are better than
 # either, and than the three strokes more.
-for features, estimator in (("pretrained", "forest"), ("multiscale+pretrained", "vote")):
+forests = PixelVotingClassifier([("forest", RandomForestClassifier())])
+for features, estimator in (("pretrained", "forest"), ("multiscale+pretrained", forests)):
     encoder = PixelEncoder(features=features)
     segmenter = AESegmenter(encoder=encoder, estimator=estimator, random_state=0)
     labels = segmenter.fit(images, strokes).predict(images)

@@ -1,6 +1,6 @@
 """Image segmentation with autoencoders, as scikit-learn estimators.
 
-The three estimators live here, and a classifier for the last of them; the modules `datasets`,
+The three estimators live here, and three classifiers for the last; the modules `datasets`,
 `distributed`, `inspection`, `metrics`, `model_selection`, `networks`, `persistence`, `plotting` and
 `storage` are imported by name.
 """
@@ -13,16 +13,28 @@ if TYPE_CHECKING:
     from .autoencoder._autoencoder_transformer import AutoencoderTransformer
     from .encoding._pixel_encoder import PixelEncoder
     from .segmentation._pixel_head import PixelHead
+    from .segmentation._pixel_voting import PixelVotingClassifier
     from .segmentation._segmenter import AESegmenter
+    from .segmentation._unet_classifier import UNetClassifier
 
 
-__all__ = ["AESegmenter", "AutoencoderTransformer", "PixelEncoder", "PixelHead", "__version__"]
+__all__ = [
+    "AESegmenter",
+    "AutoencoderTransformer",
+    "PixelEncoder",
+    "PixelHead",
+    "PixelVotingClassifier",
+    "UNetClassifier",
+    "__version__",
+]
 
 _HOMES = {
     "AESegmenter": "segmentation._segmenter",
     "AutoencoderTransformer": "autoencoder._autoencoder_transformer",
     "PixelEncoder": "encoding._pixel_encoder",
     "PixelHead": "segmentation._pixel_head",
+    "PixelVotingClassifier": "segmentation._pixel_voting",
+    "UNetClassifier": "segmentation._unet_classifier",
 }
 
 

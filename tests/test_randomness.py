@@ -11,7 +11,13 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
+from sklearn_segae import (
+    AESegmenter,
+    AutoencoderTransformer,
+    PixelEncoder,
+    PixelHead,
+    UNetClassifier,
+)
 from sklearn_segae.autoencoder._variants import VARIANTS
 from sklearn_segae.networks import DenseAutoencoder
 
@@ -43,8 +49,8 @@ IMAGES = {
     "own module": autoencoder(architecture=lambda shape, n: Flat(shape, n)),
     "pixels": encoder("auto", random_state=0),
     "segmenter": AESegmenter(3, encoder=encoder(), random_state=0),
-    "fine tuning": AESegmenter(
-        encoder=encoder(), estimator=PixelHead(max_epochs=5), fine_tune=True, random_state=0
+    "network": AESegmenter(
+        encoder=encoder(), estimator=UNetClassifier(4, crop_size=16, max_epochs=1), random_state=0
     ),
 }
 ROWS = {

@@ -17,8 +17,7 @@ from ..imaging._label_maps import check_label_maps
 from ..imaging._normalization import fit_normalization
 from ..imaging._pixel_sampling import choose_labeled, pick
 from ..imaging._validation import check_images
-from ..segmentation._block_voting import with_blocks
-from ..segmentation._estimators import named
+from ..segmentation._estimators import ESTIMATORS, named
 from ..segmentation._recipe import default_encoder
 from ..segmentation._segmenter import AESegmenter
 from ..segmentation._uncertainty import entropy
@@ -86,6 +85,11 @@ class AnnotationSession:
         self.rename(self.names + [f"class {i + 1}" for i in range(len(self.names), highest)])
         self.version = 0  # incremented by every stroke
         self._encoder = encoder
+        if classifier in ESTIMATORS and ESTIMATORS[classifier].is_dense:
+            raise ValueError(
+                f"classifier={classifier!r} takes too long to be fitted after every stroke. Pass "
+                "'trees', and fit it to the strokes with AESegmenter."
+            )
         unfitted = named(classifier).set_params(**FASTER.get(classifier, {}))
         self._classifier = seeded_clone(unfitted, random_state)
         self._seed = random_state
@@ -198,8 +202,7 @@ class AnnotationSession:
         chosen = choose_labeled(strokes, [s > 0 for s in strokes], N_FIT, rng)
         pairs = zip(self._codes, chosen, strict=True)
         rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
-        unfitted = with_blocks(clone(self._classifier), self._fitted_encoder)
-        return unfitted.fit(rows, pick(strokes, chosen).astype(np.int64))
+        return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))
 
     def _check_size(self, n_codes: int) -> None:
         n_pixels = sum(s.size for s in self.strokes)

@@ -22,7 +22,7 @@ Examples:
 
   segae annotate photo.jpg --labels photo-strokes.png
 
-  segae annotate photo.jpg --features multiscale+pretrained --estimator vote
+  segae annotate photo.jpg --features multiscale+pretrained
 
 The segmentation is updated after every stroke. The page is only reachable from this machine. \
 Label maps, strokes and the fitted model can be downloaded from it; Ctrl-C ends it. All images \
@@ -31,7 +31,8 @@ share one model.
 
 
 Classifier = StrEnum(  # type: ignore[misc]
-    "Classifier", [name for name, row in ESTIMATORS.items() if row.is_classifier]
+    "Classifier",
+    [name for name, row in ESTIMATORS.items() if row.is_classifier and not row.is_dense],
 )
 
 

@@ -447,8 +447,13 @@ class PixelEncoder(
 
     @property
     def block_sizes(self) -> list[int]:
-        """Numbers of components of the blocks of features."""
-        return [block.n_components for block in self.codes_.blocks]
+        """Numbers of components for classifiers of which each sees one kind of features.
+
+        Pretrained features are seen apart from the others, all else together: a forest of few
+        labels mostly splits on the kind with the most features.
+        """
+        sizes = [block.n_components for block in self.codes_.blocks]
+        return [sum(sizes)] if self.codes_.pretrained is None else sizes
 
     @property
     def grid(self) -> int:

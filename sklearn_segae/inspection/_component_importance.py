@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
+from ..segmentation._dense_labeler import DenseLabeler
 from ..segmentation._labeler import PixelLabeler
 from ..segmentation._targets import Targets, check_targets
 
@@ -100,6 +101,11 @@ def component_importance(
         raise ValueError(
             "component_importance needs labels that mean the same in every image, but "
             "scope='image'. Fit with scope='dataset'."
+        )
+    if isinstance(segmenter.labeler_, DenseLabeler):
+        raise ValueError(
+            f"component_importance changes the codes of single pixels, but {segmenter.estimator!r} "
+            "depends on those around them, too. Fit a classifier of codes, such as 'forest'."
         )
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
     batch = segmenter.batch(images)

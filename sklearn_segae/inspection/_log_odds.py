@@ -55,10 +55,10 @@ def attribution_target(
 
 def _receptive_tile(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:
     """Return the tile of all pixels that the labels of a tile depend on."""
-    refiner, grid = labeler.refiner, labeler.encoder.grid
+    refiner, grid = labeler.refiner, labeler.grid
     if refiner is not None:
         tile, grid = refiner.around(tile, shape), lcm(grid, refiner.step)
-    rows, columns = labeler.encoder.receptive_field(tile, shape)
+    rows, columns = labeler.receptive_field(tile, shape)
     # The window begins on the grid, so that its pixels lie on the same grid as in the image.
     rows, columns = (slice(p.start // grid * grid, p.stop) for p in (rows, columns))
     return rows, columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +19,11 @@ from ._autoencoders import (
     dense_stack,
 )
 from ._pixel_autoencoder import PixelAutoencoder
+from ._unet import UNet
 
 Description = dict[str, Any]
 
-MAX_MARGIN = 256  # maximum margin of a network in pixels; that of ours is 8
+MAX_MARGIN = 256  # maximum margin of a network in pixels; those of ours are 8 and 78
 FORMATS = {torch.float32, torch.float64}
 
 
@@ -177,6 +179,28 @@ def _build_pixels(**arguments: Any) -> nn.Module:
     return PixelAutoencoder(**arguments)
 
 
+def _describe_unet(module: Any) -> Description:
+    return {
+        "n_channels": int(module.laterals[0].in_channels),
+        "n_details": int(module.n_details),
+        "n_classes": int(module.head.out_channels),
+        "strides": list(map(int, module.strides)),
+        "n_filters": int(module.narrow.in_channels),
+        "n_fine_filters": int(module.narrow.out_channels),
+        "dropout": float(module.dropout),
+    }
+
+
+def _build_unet(**arguments: Any) -> nn.Module:
+    strides = arguments["strides"]
+    steps = [(a, b) for a, b in pairwise([1, *strides])]
+    if not strides or not all(type(b) is int and b > a and b % a == 0 for a, b in steps):
+        raise ValueError(f"strides={strides} do not increase, or one does not divide the next.")
+    if 2 * sum(strides) + strides[-1] > MAX_MARGIN:
+        raise ValueError(f"strides={strides} see further than {MAX_MARGIN} pixels.")
+    return UNet(**arguments)
+
+
 KINDS = {
     "ConvAutoencoder": Kind(ConvAutoencoder, _describe_conv, ConvAutoencoder),
     "DenseAutoencoder": Kind(DenseAutoencoder, _describe_dense, DenseAutoencoder),
@@ -184,4 +208,5 @@ KINDS = {
     "PixelAutoencoder": Kind(PixelAutoencoder, _describe_pixels, _build_pixels),
     "Sequential": Kind(nn.Sequential, _describe_stack, dense_stack),
     "LinearShortcut": Kind(LinearShortcut, _describe_shortcut, _build_shortcut),
+    "UNet": Kind(UNet, _describe_unet, _build_unet),
 }

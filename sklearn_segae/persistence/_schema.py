@@ -30,13 +30,15 @@ from ..segmentation._adapters import (
     SoftKMeans,
     SparseMixture,
 )
-from ..segmentation._block_voting import BlockVotingClassifier
 from ..segmentation._boundary_refinement import BoundaryRefiner
+from ..segmentation._dense_labeler import DenseLabeler
 from ..segmentation._gaussian_mixture import ShrunkMixture
 from ..segmentation._labeler import PixelLabeler
 from ..segmentation._pixel_head import PixelHead
+from ..segmentation._pixel_voting import PixelVotingClassifier, RowMember
 from ..segmentation._segment_classes import SegmentClasses
 from ..segmentation._segmenter import AESegmenter
+from ..segmentation._unet_classifier import UNetClassifier
 from ..training._losses import Loss
 from ..training._net import Net
 
@@ -88,7 +90,13 @@ LEARNT: dict[type, Hints] = {
         "lower_bound_": float,
         "lower_bounds_": list[float],
     },
-    BlockVotingClassifier: {"estimators_": list[Any], "sizes_": list[int], "classes_": Array},
+    UNetClassifier: {**_OF_TRAINED, "classes_": Array, "rows_": bool},
+    PixelVotingClassifier: {
+        "members_": list[list[Any]],
+        "weights_": Array,
+        "classes_": Array,
+        "rows_": bool,
+    },
     AESegmenter: {
         "rows_": bool,
         "normalization_": Normalization | None,
@@ -100,19 +108,22 @@ LEARNT: dict[type, Hints] = {
     },
 }
 
+_OF_LABELER: Hints = {
+    "encoder": PixelEncoder | PatchEncoder,
+    "estimator": Adapter,
+    "n_segments": int | str,
+    "refine": bool,
+    "n_pixels": int,
+    "rng": np.random.Generator,
+    "refiner": BoundaryRefiner | None,
+    "classes": SegmentClasses | None,
+    "n_codes": int,
+}
+
 # All attributes of other classes; named tuples have type hints of their own.
 PARTS: dict[type, Hints] = {
-    PixelLabeler: {
-        "encoder": PixelEncoder | PatchEncoder,
-        "estimator": Adapter,
-        "n_segments": int | str,
-        "refine": bool,
-        "n_pixels": int,
-        "rng": np.random.Generator,
-        "refiner": BoundaryRefiner | None,
-        "classes": SegmentClasses | None,
-        "n_codes": int,
-    },
+    PixelLabeler: _OF_LABELER,
+    DenseLabeler: _OF_LABELER,
     Classifier: {"estimator": Any},
     SelfTraining: {"estimator": Any},
     BlockwiseGraph: {"estimator": Any},
@@ -136,6 +147,7 @@ PARTS: dict[type, Hints] = {
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
     **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
     **{cls: get_type_hints(cls) for cls in (PretrainedBlock, StrideAxes)},
+    RowMember: {"classifier": Any, "start": int, "stop": int},
     Backbone: {"network": str, "strides": list[int]},
 }
 # Ranges of sizes, so that neighborhoods of pixels are limited.

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 
 class NamedEstimator(NamedTuple):
-    """Factory of an estimator, and whether it is a classifier."""
+    """Factory of an estimator, and of which kind it is."""
 
     make: Callable[[], Any]
     is_classifier: bool
+    is_dense: bool = False  # a classifier that sees more than the codes of a pixel
 
 
 def _head() -> Any:
@@ -35,9 +36,15 @@ def _forest() -> Any:
 
 
 def _vote() -> Any:
-    from ._block_voting import BlockVotingClassifier
+    from ._pixel_voting import PixelVotingClassifier
 
-    return BlockVotingClassifier(_forest())
+    return PixelVotingClassifier([("forest", _forest()), ("unet", _unet())])
+
+
+def _unet() -> Any:
+    from ._unet_classifier import UNetClassifier
+
+    return UNetClassifier()
 
 
 def _logistic() -> Any:
@@ -72,7 +79,8 @@ ESTIMATORS = {
     "logistic": NamedEstimator(_logistic, True),
     "boosting": NamedEstimator(_boosting, True),
     "trees": NamedEstimator(_trees, True),
-    "vote": NamedEstimator(_vote, True),
+    "unet": NamedEstimator(_unet, True, True),
+    "vote": NamedEstimator(_vote, True, True),
     "kmeans": NamedEstimator(_kmeans, False),
     "mixture": NamedEstimator(_mixture, False),
 }
@@ -91,3 +99,13 @@ def is_supervised(estimator: Any) -> bool:
     from sklearn.base import is_classifier
 
     return estimator is not None and is_classifier(estimator)
+
+
+def is_dense(estimator: Any) -> bool:
+    """Return whether an estimator, or that of a name, sees more than the codes of a pixel."""
+    if isinstance(estimator, str):
+        return estimator in ESTIMATORS and ESTIMATORS[estimator].is_dense
+    from ._adapters import unfrozen
+    from ._dense_classifier import DenseClassifier
+
+    return isinstance(unfrozen(estimator), DenseClassifier)

@@ -14,10 +14,8 @@ from ..imaging._label_maps import UNLABELED, merge_small_regions
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles
 from ..imaging._tiles import Tile
-from ._adapters import adapt
 from ._boundary_refinement import BoundaryRefiner
 from ._clustering import count_clusters
-from ._fine_tuning import fine_tune
 from ._grid_sample import GridSample
 from ._segment_classes import SegmentClasses, assign_classes, segment_centers
 from ._targets import Targets
@@ -103,14 +101,6 @@ class PixelLabeler:
         self.estimator.fit(codes, y, weight)
         return self._fit_refiner(self._survey(images))
 
-    def fine_tune(
-        self, images: Sequence[np.ndarray], targets: Targets, strength: float, seed: int
-    ) -> None:
-        """Train the fitted head and encoder jointly."""
-        head = self.estimator.estimator
-        self.encoder, head = fine_tune(self.encoder, head, images, targets, strength, seed)
-        self.estimator = adapt(head)
-
     def assign_classes(self, images: Sequence[np.ndarray], targets: Targets) -> None:
         """Assign classes to segments by the labeled pixels of images."""
         without = copy.copy(self)  # on errors, the old classes are kept
@@ -180,6 +170,15 @@ class PixelLabeler:
         # Codes and output of the estimator in float64, with temporary copies.
         inner += 8 * (3 * self.n_codes + 4 * len(self.segments))
         return TileCost(halo, padded, inner)
+
+    def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Return the pixels that the labels of a tile depend on, without border refinement."""
+        return self.encoder.receptive_field(tile, shape)
+
+    @property
+    def grid(self) -> int:
+        """Windows that begin at multiples of this number of pixels have the labels of the image."""
+        return self.encoder.grid
 
     def _map(
         self,

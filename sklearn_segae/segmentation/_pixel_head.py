@@ -30,9 +30,8 @@ from ..training._train import train
 class PixelHead(Documented, ClassifierMixin, BaseEstimator):
     """Classify rows, such as the codes of pixels, with a small dense network.
 
-    A classifier for :class:`AESegmenter`, where `fine_tune` trains it jointly with the encoder. All
-    rows form one batch in float64 (float32 on MPS): a row with weight 2 counts as two rows, and
-    the order of the rows does not matter.
+    A classifier for :class:`AESegmenter`. All rows form one batch in float64 (float32 on MPS): a
+    row with weight 2 counts as two rows, and the order of the rows does not matter.
 
     Parameters
     ----------

@@ -19,12 +19,11 @@ from ..encoding._tile_encoder import TileEncoder
 from ..imaging._image_batch import ImageBatch
 from ..imaging._tiled_inference import to_bytes
 from ._adapters import MultiStartKMeans, adapt, unfrozen
-from ._block_voting import with_blocks
 from ._clustering import count_of
-from ._estimators import is_supervised, named
+from ._dense_labeler import DenseLabeler
+from ._estimators import is_dense, is_supervised, named
 from ._gaussian_mixture import ShrunkMixture
 from ._labeler import PixelLabeler
-from ._pixel_head import PixelHead
 from ._targets import Targets
 
 N_STARTS = 10  # of k-means
@@ -46,20 +45,28 @@ def check_parameters(segmenter: Any, sample_weight: Any) -> bool:
             "scope='image' partitions every image on its own, but the labels of the classifier "
             f"estimator={estimator!r} mean the same everywhere. Pass scope='dataset'."
         )
-    trains = encoder is None or isinstance(encoder, PixelEncoder)
-    trains &= getattr(encoder, "features", None) not in PRETRAINED
-    if segmenter.fine_tune and not (trains and isinstance(named(estimator), PixelHead)):
-        raise ValueError(
-            f"fine_tune={segmenter.fine_tune} trains a PixelEncoder and a PixelHead together, but "
-            f"encoder={encoder!r} and estimator={estimator!r}. Pass estimator='head' and features "
-            "that are learned, or fine_tune=False."
-        )
     if sample_weight is not None and not supervised:
         raise ValueError(
             "sample_weight weighs the labeled pixels of a classifier, but "
             f"estimator={estimator!r} is a clusterer. Leave it out."
         )
     return supervised
+
+
+def check_surroundings(segmenter: Any, batch: ImageBatch) -> None:
+    """Raise an error if a classifier needs the pixels around each, but cannot have or use them."""
+    if not is_dense(segmenter.estimator):
+        return
+    if batch.is_rows:
+        raise ValueError(
+            f"estimator={segmenter.estimator!r} classifies pixels by their surroundings, but X "
+            "holds rows. Pass images, or estimator='forest'."
+        )
+    if segmenter.refine is True:
+        raise ValueError(
+            f"refine=True is for estimators of single codes, but estimator={segmenter.estimator!r} "
+            "sees those around, too. Pass refine='auto'."
+        )
 
 
 def _check_are_estimators(encoder: Any, estimator: Any) -> None:
@@ -166,8 +173,6 @@ def fit_labelers(
     """Return a labeler for each image, the same for all unless the scope is "image"."""
     if targets is not None:
         labeler = _labeler(segmenter, encoder, seed).fit_classifier(images, targets)
-        if segmenter.fine_tune:
-            labeler.fine_tune(images, targets, segmenter.unsupervised_weight, seed)
         return [labeler] * len(images)
     if segmenter.scope == "dataset":
         return [_labeler(segmenter, encoder, seed).fit_clusterer(images)] * len(images)
@@ -179,9 +184,10 @@ def fit_labelers(
 def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     """Return an unfitted labeler."""
     refines = _refines(segmenter, encoder)
-    return PixelLabeler(
+    adapter = _face(segmenter.estimator, encoder, refines, seed)
+    return (DenseLabeler if is_dense(segmenter.estimator) else PixelLabeler)(
         encoder,
-        _face(segmenter.estimator, encoder, refines, seed),
+        adapter,
         segmenter.n_segments,
         refines,
         segmenter.n_fit_pixels,
@@ -195,8 +201,7 @@ def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any
         return MultiStartKMeans()
     colors = getattr(encoder, "features_", None) == "intensity"
     default = ShrunkMixture() if colors else KMeans(n_init=N_STARTS)
-    unfitted = seeded_clone(default if estimator is None else named(estimator), seed)
-    return adapt(with_blocks(unfitted, encoder))
+    return adapt(seeded_clone(default if estimator is None else named(estimator), seed))
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:

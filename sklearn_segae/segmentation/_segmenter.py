@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +35,7 @@ from ..training._threads import fewer_threads
 from ._adapters import adapt
 from ._estimators import ESTIMATORS, is_supervised, named
 from ._labeler import PixelLabeler
-from ._recipe import check_parameters, fit_encoder, fit_labelers
+from ._recipe import check_parameters, check_surroundings, fit_encoder, fit_labelers
 from ._targets import check_targets
 from ._uncertainty import MEASURES
 
@@ -74,10 +74,10 @@ class AESegmenter(
         description length [2]_ is used. A clusterer without `predict` is fitted to 2,000 pixels;
         other pixels get the label of the nearest code. A classifier is fitted to the labeled pixels
         of `y`. Semi-supervised ones (of :mod:`sklearn.semi_supervised`) also use unlabeled pixels,
-        at least half of `n_fit_pixels` (of 2,000 for label propagation). Names are "head" (a
-        :class:`PixelHead`), "trees", "forest", "boosting", "logistic", "kmeans" and "mixture" (of
-        scikit-learn), and "vote": the mean probabilities of forests, one for each block of
-        features, such as the multiscale and the pretrained ones of "multiscale+pretrained".
+        at least half of `n_fit_pixels` (of 2,000 for label propagation). Names are "unet" (a
+        :class:`UNetClassifier` of pixels and codes), "vote" (a :class:`PixelVotingClassifier`: a
+        forest and a U-Net), "head" (a :class:`PixelHead`), and "trees", "forest", "boosting",
+        "logistic", "kmeans" and "mixture" (of scikit-learn).
     scope : {"dataset", "image"}, default="dataset"
         "dataset": labels have the same meaning in all images. "image": the network is trained on
         all images, but the codes of each image are projected and clustered separately, also in
@@ -95,18 +95,12 @@ class AESegmenter(
     patch_size : int, default=9
         Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
-        Maximum number of random pixels to which the estimator is fitted.
+        Maximum number of random pixels to which the estimator is fitted. A U-Net is fitted to all
+        labeled pixels, or to those in random windows of one megapixel in total.
     refine : bool or "auto", default="auto"
         Whether to refine borders: a linear discriminant analysis on codes with narrower pooling,
         fitted to pixels well inside the segments, labels all pixels. Needs a :class:`PixelEncoder`
         with features "texture" and `pooling` > 0. "auto": if possible, except for classifiers.
-    fine_tune : bool, default=False
-        Whether to train the head and the encoder's network jointly. The loss is the cross-entropy
-        of the labeled pixels plus `unsupervised_weight` times the loss of the encoder on all
-        images. Needs images, a :class:`PixelEncoder` and the estimator "head" or a
-        :class:`PixelHead`. With False, the encoder is trained without labels.
-    unsupervised_weight : float, default=1.0
-        Weight of the encoder's loss if `fine_tune`, >= 0. With 0, unlabeled images are not used.
     min_size : int, default=0
         Connected regions with fewer pixels are merged with a neighboring region.
     ignore_label : int, sequence of int or None, default=None
@@ -182,8 +176,6 @@ class AESegmenter(
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
-        "fine_tune": ["boolean"],
-        "unsupervised_weight": [Interval(Real, 0, None, closed="left")],
         "min_size": [Interval(Integral, 0, None, closed="left")],
         "ignore_label": [Integral, "array-like", None],
         "memory": [str, HasMethods(["cache"]), None],
@@ -203,8 +195,6 @@ class AESegmenter(
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
         refine: bool | str = "auto",
-        fine_tune: bool = False,
-        unsupervised_weight: float = 1.0,
         min_size: int = 0,
         ignore_label: IgnoreLabel = None,
         memory: Any = None,
@@ -220,8 +210,6 @@ class AESegmenter(
         self.patch_size = patch_size
         self.n_fit_pixels = n_fit_pixels
         self.refine = refine
-        self.fine_tune = fine_tune
-        self.unsupervised_weight = unsupervised_weight
         self.min_size = min_size
         self.ignore_label = ignore_label
         self.memory = memory
@@ -250,10 +238,7 @@ class AESegmenter(
         """
         supervised = check_parameters(self, sample_weight)
         batch = check_batch(self, X, reset=True)
-        if self.fine_tune and self.rows_:
-            raise ValueError(
-                f"fine_tune={self.fine_tune} needs images, but X holds rows. Pass fine_tune=False."
-            )
+        check_surroundings(self, batch)
         self._seed = draw_seed(self.random_state)
         targets = None
         if supervised:

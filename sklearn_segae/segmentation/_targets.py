@@ -25,6 +25,12 @@ class Targets(NamedTuple):
     unlabeled: list[np.ndarray]
     weights: list[np.ndarray] | None = None
 
+    @property
+    def classes(self) -> np.ndarray:
+        """Sorted labels of the known pixels."""
+        pairs = zip(self.maps, self.known, strict=True)
+        return np.unique(np.concatenate([m[k] for m, k in pairs]))
+
     def pick(self, chosen: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
         """Return labels and weights of pixels, given by flat indices for each map."""
         weights = None if self.weights is None else pick(self.weights, chosen)

@@ -68,7 +68,7 @@ def test_a_coarse_view_is_part_of_the_whole(session, mosaics):
 
 
 @pytest.mark.parametrize(
-    ("classifier", "trusted"), [("trees", TREES), ("vote", TREES), ("head", [])]
+    ("classifier", "trusted"), [("trees", TREES), ("forest", TREES), ("head", [])]
 )
 def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, trusted):
     """The file holds an ordinary segmenter, and every pixel is as it was on screen."""
@@ -80,6 +80,13 @@ def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, t
     assert type(model) is AESegmenter
     for i, labels in enumerate(model.predict(list(mosaics[0]))):
         np.testing.assert_array_equal(labels, session.prediction(i).labels)
+
+
+@pytest.mark.parametrize("classifier", ["unet", "vote"])
+def test_classifiers_that_take_too_long(mosaics, classifier):
+    """A network is not trained after every stroke."""
+    with pytest.raises(ValueError, match="takes too long"):
+        AnnotationSession(list(mosaics[0]), classifier=classifier)
 
 
 def test_the_model_is_that_of_an_ordinary_fit(session, mosaics):
@@ -175,12 +182,3 @@ def test_strokes_and_names_that_cannot_be(mosaics):
         AnnotationSession(images, [np.full((64, 64), 0), np.full((64, 64), 99)])
     with pytest.raises(ValueError, match="2 classes"):
         AnnotationSession(images).rename(["one"])
-
-
-def test_a_vote_has_the_blocks_of_the_encoder(mosaics):
-    encoder = PixelEncoder(4, features="multiscale+pretrained")
-    session = AnnotationSession(list(mosaics[0]), encoder=encoder, classifier="vote")
-    session.encode()
-    scribble(session, mosaics[1])
-    assert [len(e.estimators_) for e in session.fit().classifier.estimators_] == [100, 100]
-    assert (session.prediction(1).labels == mosaics[1][1] + 1).mean() > 0.85

@@ -295,14 +295,6 @@ def test_a_scope_of_images(images):
     assert all(set(np.unique(m)) == {0, 1} for m in maps)
 
 
-def test_fine_tuning_is_refused(images):
-    labels = [np.indices(i.shape[:2])[1] // 60 for i in images]
-    encoder = PixelEncoder(features="pretrained")
-    segmenter = AESegmenter(encoder=encoder, estimator="head", fine_tune=True)
-    with pytest.raises(ValueError, match="features that are learned, or fine_tune=False"):
-        segmenter.fit(images, labels)
-
-
 def test_threads_share_a_cached_encoder(images, tmp_path):
     """Codes are those of one thread, whichever image is in the cache's hands."""
     encoder = PixelEncoder(8, features="pretrained", random_state=0, memory=str(tmp_path))

@@ -30,7 +30,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from skorch.callbacks import EpochScoring
 
-from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder, PixelHead
+from sklearn_segae import (
+    AESegmenter,
+    AutoencoderTransformer,
+    PixelEncoder,
+    PixelHead,
+    PixelVotingClassifier,
+    UNetClassifier,
+)
 from sklearn_segae.autoencoder._variants import VARIANTS
 from sklearn_segae.networks import DenseAutoencoder, _efficientnet
 from sklearn_segae.persistence import load, save
@@ -267,17 +274,25 @@ class TestPixels:
         assert np.array_equal(again.predict(shapes[0]), model.predict(shapes[0]))
         assert isinstance(again.labels_, list)
 
-    def test_fine_tuned(self, shapes, path):
-        """A head that taught its encoder gives the same probabilities."""
-        encoder = PixelEncoder(
-            4, features="texture", whitening=1, pooling=1, n_filters=4, max_epochs=1
-        )
-        model = AESegmenter(
-            encoder=encoder, estimator="head", fine_tune=True, unsupervised_weight=0, random_state=0
-        )
-        model.fit(shapes[0], shapes[1])
+    @pytest.mark.parametrize("features", [None, "texture"])
+    def test_networks_with_context(self, shapes, path, features):
+        """A vote of a forest and a U-Net gives the same probabilities."""
+        net = UNetClassifier(4, crop_size=32, max_epochs=1)
+        vote = PixelVotingClassifier([("head", PixelHead(max_epochs=5)), ("net", net)])
+        encoder = "passthrough"
+        if features:
+            encoder = PixelEncoder(4, features=features, n_filters=4, **QUICK)
+        for estimator in (net, vote):
+            model = AESegmenter(encoder=encoder, estimator=estimator, random_state=0)
+            model.fit(shapes[0], shapes[1])
+            again = there_and_back(model, path)
+            assert np.array_equal(again.predict_proba(shapes[0]), model.predict_proba(shapes[0]))
+
+    def test_a_network_of_images(self, shapes, path):
+        """A U-Net alone is an estimator of its own."""
+        model = UNetClassifier(4, crop_size=32, max_epochs=1, random_state=0).fit(*shapes)
         again = there_and_back(model, path)
-        assert np.array_equal(again.predict_proba(shapes[0]), model.predict_proba(shapes[0]))
+        assert np.array_equal(again.predict(shapes[0]), model.predict(shapes[0]))
 
 
 class TestScikitLearnsWays:

@@ -21,7 +21,8 @@ from sklearn_segae.segmentation._adapters import (
     SparseMixture,
     adapt,
 )
-from sklearn_segae.segmentation._estimators import ESTIMATORS, is_supervised, named
+from sklearn_segae.segmentation._dense_classifier import DenseClassifier
+from sklearn_segae.segmentation._estimators import ESTIMATORS, is_dense, is_supervised, named
 from sklearn_segae.segmentation._gaussian_mixture import ShrunkMixture
 
 KINDS = [
@@ -104,6 +105,9 @@ def test_names_stand_for_estimators(name, clusters):
     segmenter = AESegmenter(2, encoder="passthrough", estimator=name, random_state=0)
     rows, y = clusters
     assert is_classifier(segmenter) == is_supervised(name)
+    assert isinstance(estimator, DenseClassifier) == ESTIMATORS[name].is_dense == is_dense(name)
+    if is_dense(name):  # needs images
+        return
     labels = segmenter.fit(rows, y).predict(rows)
     assert labels[0] != labels[-1]
     assert type(segmenter.estimator_) is type(estimator)

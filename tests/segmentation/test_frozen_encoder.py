@@ -96,11 +96,10 @@ def test_a_segmenter_with_a_frozen_encoder_is_saved(shapes, strokes, encoder, tm
     ("change", "error", "message"),
     [
         ({"encoder": FrozenEstimator(PixelEncoder())}, NotFittedError, "not fitted"),
-        ({"fine_tune": True, "estimator": "head"}, ValueError, "fine_tune"),
     ],
 )
 def test_what_a_frozen_encoder_cannot_do(shapes, strokes, encoder, change, error, message):
-    """It has to be fitted, and is not trained together with a head."""
+    """It has to be fitted."""
     given = {"encoder": FrozenEstimator(encoder), "estimator": LogisticRegression(), **OPTIONS}
     with pytest.raises(error, match=message):
         AESegmenter(**(given | change)).fit(shapes[0], strokes)

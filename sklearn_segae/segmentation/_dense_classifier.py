@@ -1,0 +1,184 @@
+"""Classifiers that see windows of images, not single pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._base import FitTask
+from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
+from ..imaging._label_maps import IgnoreLabel
+from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
+from ..imaging._tiles import Tile, pad_tile, pixel_ranges
+from ._targets import Targets, check_targets
+
+
+class LabeledFeatures(NamedTuple):
+    """Labeled images, and how to read their features."""
+
+    read: Callable[[Any, Tile], np.ndarray]  # image, tile -> features (h, w, C)
+    images: Sequence[Any]
+    targets: Targets
+    n_details: int  # the first features are the pixels themselves
+    blocks: list[slice]  # of the features, for classifiers of single pixels
+    n_pixels: int  # maximum number for classifiers of single pixels
+
+
+class DenseClassifier(ClassifierMixin):
+    """Base class of classifiers of pixels that depend on the pixels around them.
+
+    Subclasses have `fit_features`, `window_probabilities`, `margin`, `grid` and `n_numbers`.
+    """
+
+    classes_: np.ndarray
+    ignore_label: IgnoreLabel
+    max_memory: int | str
+
+    @property
+    def n_numbers(self) -> int:
+        """Number of temporary values for each pixel."""
+        raise NotImplementedError
+
+    @property
+    def margin(self) -> int:
+        """Number of pixels around a tile that its classes depend on."""
+        raise NotImplementedError
+
+    @property
+    def grid(self) -> int:
+        """Windows have to begin at multiples of it, in pixels."""
+        raise NotImplementedError
+
+    def fit_features(self, data: LabeledFeatures, task: FitTask | None = None) -> Self:
+        """Fit to features of labeled images, as a task of scikit-learn callbacks."""
+        raise NotImplementedError
+
+    def window_probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
+        raise NotImplementedError
+
+    def fit_images(self, X: Any, y: Any, sample_weight: Any, task: FitTask | None = None) -> Self:
+        """Fit to the pixels of images, whose values are the features."""
+        to_bytes(self.max_memory)  # validates early
+        batch = self._check_images(X, reset=True)
+        targets = check_targets(batch, y, self.ignore_label, self, sample_weight)
+        n_channels = batch.images[0].shape[2]
+        every = [slice(0, n_channels)]
+        data = LabeledFeatures(read_pixels, batch.images, targets, n_channels, every, N_FIT_PIXELS)
+        return self.fit_features(data, task)
+
+    def predict(self, X: Any, out: Any = None) -> Any:
+        """Return the most likely class of each pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`; images may have any size
+        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
+            Output for label maps, written tile by tile.
+
+        Returns
+        -------
+        labels : array (n, H, W) or list of arrays (H, W)
+        """
+        return self._map(X, "label_map", out, LABELS)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of the classes at each pixel.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        probabilities : array (n, H, W, n_classes) or list of arrays (H, W, n_classes)
+        """
+        return self._map(X, "probability_map")
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on labeled pixels.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        batch = self._check_images(X)
+        targets = check_targets(batch, y, self.ignore_label, self, sample_weight)
+        labeled = [np.flatnonzero(known) for known in targets.known]
+        truth, weight = targets.pick(labeled)
+        maps = [self.label_map(image, TileRequest()) for image in batch.images]
+        found = np.concatenate([m.ravel()[c] for m, c in zip(maps, labeled, strict=True)])
+        return float(np.average(found == truth, weights=weight))
+
+    def likeliest(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return classes (n,) of probabilities (n, n_classes); integers as int32."""
+        labels = self.classes_[probabilities.argmax(1)]
+        return labels.astype(np.int32) if labels.dtype.kind in "biu" else labels
+
+    def probability_map(self, image: Any, request: TileRequest) -> Any:
+        """Return probabilities (H, W, n_classes) of an image."""
+        return map_tiles(self._of_pixels, image, lambda p: p, self.cost(image), request)
+
+    def label_map(self, image: Any, request: TileRequest) -> Any:
+        """Return labels (H, W) of an image."""
+        return map_tiles(self._of_pixels, image, self.likeliest, self.cost(image), request)
+
+    def cost(self, image: Any) -> TileCost:
+        """Return the memory and the halo of a tile."""
+        return window_cost(self, image.shape[2])
+
+    def _of_pixels(self, image: Any, tile: Tile) -> np.ndarray:
+        return tile_probabilities(self, read_pixels, image, tile)
+
+    def _map(self, X: Any, method: str, out: Any = None, kind: MapKind = CODES) -> Any:
+        check_is_fitted(self)
+        batch = self._check_images(X)
+        return batch.map([self] * len(batch), method, to_bytes(self.max_memory), out, kind=kind)
+
+    def _check_images(self, X: Any, reset: bool = False) -> ImageBatch:
+        batch = check_batch(self, X, reset=reset)
+        if batch.is_rows:
+            raise ValueError(
+                f"{type(self).__name__} classifies pixels by their surroundings, but X holds rows. "
+                "Pass images (n, H, W[, C]), or use PixelHead."
+            )
+        return batch
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array = False  # rows have no surroundings
+        return tags
+
+
+N_FIT_PIXELS = 20_000
+
+
+def read_pixels(image: Any, tile: Tile) -> np.ndarray:
+    """Return the values (h, w, C) of a tile of an image, float32."""
+    return np.asarray(image[tile], np.float32)
+
+
+def tile_probabilities(
+    classifier: DenseClassifier, read: Callable[[Any, Tile], np.ndarray], image: Any, tile: Tile
+) -> np.ndarray:
+    """Return probabilities (h, w, n_classes) of a tile, which do not depend on the tile."""
+    around = pad_tile(tile, classifier.margin, image.shape, classifier.grid)
+    rows, columns = pixel_ranges(tile, around)
+    found = classifier.window_probabilities(read(image, around))
+    return found[rows.start : rows.stop, columns.start : columns.stop]
+
+
+def window_cost(classifier: DenseClassifier, n_features: int) -> TileCost:
+    """Return the memory and the halo of a tile, given its features."""
+    padded = 4 * (4 * n_features + classifier.n_numbers)
+    return TileCost(classifier.margin + classifier.grid, padded, 16 * len(classifier.classes_))

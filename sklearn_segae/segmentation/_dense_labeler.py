@@ -1,0 +1,87 @@
+"""DenseLabeler: label maps by a classifier that sees windows of pixels and codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from ..encoding._patch_encoder import PatchEncoder
+from ..imaging._label_maps import merge_small_regions
+from ..imaging._tiled_inference import TileCost, TileRequest
+from ..imaging._tiles import Tile, pad_tile
+from ._adapters import unfrozen
+from ._dense_classifier import (
+    DenseClassifier,
+    LabeledFeatures,
+    read_pixels,
+    tile_probabilities,
+    window_cost,
+)
+from ._labeler import ANYHOW, PixelLabeler
+from ._targets import Targets
+
+
+class DenseLabeler(PixelLabeler):
+    """Label pixels by a `DenseClassifier`, whose features are the pixels followed by the codes."""
+
+    @property
+    def classifier(self) -> DenseClassifier:
+        """The classifier inside the adapter."""
+        return unfrozen(self.estimator.estimator)
+
+    def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets) -> Self:
+        """Fit to labeled pixels and those around them."""
+        n_details = images[0].shape[2]
+        self.n_codes = self.encoder.encode_tile(images[0], (slice(0, 1), slice(0, 1))).shape[2]
+        first = 0 if self._is_plain else n_details
+        sizes = self.encoder.block_sizes or [self.n_codes]
+        ends = first + np.cumsum(sizes)
+        blocks = [slice(int(end - n), int(end)) for end, n in zip(ends, sizes, strict=True)]
+        data = LabeledFeatures(self._read, images, targets, n_details, blocks, self.n_pixels)
+        if isinstance(self.estimator.estimator, FrozenEstimator):
+            self.estimator.estimator = unfrozen(self.estimator.estimator)
+        else:
+            self.classifier.fit_features(data)
+        return self
+
+    def label_map(self, image: np.ndarray, request: TileRequest = ANYHOW, min_size: int = 0) -> Any:
+        """Return the labels (H, W) of an image; merge regions smaller than `min_size`."""
+        labels = self._map(self.probabilities, image, [self.classifier.likeliest], request)
+        return merge_small_regions(labels, min_size) if min_size else labels
+
+    def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return probabilities (h, w, k) for the pixels of a tile."""
+        return tile_probabilities(self.classifier, self._read, image, tile)
+
+    def cost(self, image: np.ndarray) -> TileCost:
+        """Return the memory and the halo of a tile."""
+        own = window_cost(self.classifier, image.shape[2] + self.n_codes)
+        halo, padded, inner = super().cost(image)
+        return TileCost(halo + own.halo, padded + own.padded, inner + own.inner)
+
+    def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
+        """Return the pixels that the labels of a tile depend on."""
+        around = pad_tile(tile, self.classifier.margin, shape, self.classifier.grid)
+        return self.encoder.receptive_field(around, shape)
+
+    @property
+    def grid(self) -> int:
+        """Windows that begin at multiples of this number of pixels have the labels of the image."""
+        return int(np.lcm(self.encoder.grid, self.classifier.grid))
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the codes are the pixels themselves."""
+        encoder = self.encoder
+        plain = isinstance(encoder, PatchEncoder) and encoder.transformer == "passthrough"
+        return plain and encoder.patch_size == 1
+
+    def _read(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return pixels and codes (h, w, C) of a tile."""
+        if self._is_plain:
+            return read_pixels(image, tile)
+        codes = self.encoder.encode_tile(image, tile)
+        return np.concatenate([read_pixels(image, tile), codes.astype(np.float32, copy=False)], 2)

@@ -1,0 +1,342 @@
+"""PixelVotingClassifier: the mean probabilities of several classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from numbers import Integral
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import _BaseComposition
+
+from .._base import Documented, FitTask, all_or_nothing, draw_seed, seeded_clone
+from ..imaging._label_maps import IgnoreLabel
+from ..imaging._pixel_sampling import choose_labeled, gather
+from ..imaging._tiles import Tile
+from ._adapters import fit_weighted
+from ._dense_classifier import DenseClassifier, LabeledFeatures, tile_probabilities
+from ._targets import Targets
+from ._unet_classifier import UNetClassifier
+
+HELD_OUT_SIDE = 64  # in pixels, of the blocks whose labels are held out together
+HELD_OUT = 3  # one of so many blocks
+N_IMAGES = 3  # with labels, of which one is held out
+TOLERANCE = 0.02  # of the mean IoU, for weights closer to equal ones
+N_WEIGHTS = 4  # weights are multiples of 1 / N_WEIGHTS
+
+
+class RowMember(NamedTuple):
+    """A classifier of single pixels, fitted to a block of the features."""
+
+    classifier: Any
+    start: int  # of the block
+    stop: int
+
+
+class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
+    """Average the probabilities of classifiers of pixels, such as a forest and a U-Net.
+
+    A classifier for :class:`AESegmenter`. Their errors differ: a forest of single codes follows
+    fine structures of the labeled images, a network with context generalizes to others.
+
+    Parameters
+    ----------
+    estimators : list of (str, classifier)
+        Each is a :class:`UNetClassifier`, or a classifier of rows with `predict_proba`, which is
+        fitted to the codes of single pixels: one for each block of features, as those of
+        "multiscale+pretrained", averaged.
+    weights : array of shape (n_estimators,), "auto" or None, default=None
+        Weight of each classifier, >= 0. None is equal weights. "auto" selects them (0, 1/4, ... 1)
+        by labels that are held out: those in a third of all blocks of 64 pixels, and of three or
+        more labeled images those in a random one. All classifiers are fitted to the other labels,
+        networks for half of the epochs. Of all weights with nearly the highest mean IoU of both
+        kinds of held-out labels (.02 less), those closest to equal ones are used.
+    ignore_label : int, sequence of int or None, default=None
+        Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
+    max_memory : int or str, default="1GiB"
+        Memory for `predict` besides input and output, in bytes or with a unit.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the held-out blocks, and of classifiers whose `random_state` is None.
+
+    Attributes
+    ----------
+    members_ : list of lists
+        The fitted classifiers of each of `estimators`; those of rows with their block.
+    weights_ : ndarray of shape (n_estimators,)
+        Weights, with a sum of 1.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    n_features_in_ : int
+        Number of channels.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_segae import PixelVotingClassifier, UNetClassifier
+    >>> from sklearn_segae.datasets import make_shapes
+    >>> images, truth = make_shapes(2, size=64, random_state=0)
+    >>> net = UNetClassifier(crop_size=64, max_epochs=3)
+    >>> both = [("forest", RandomForestClassifier(20)), ("unet", net)]
+    >>> PixelVotingClassifier(both, random_state=0).fit(images, truth).predict(images).shape
+    (2, 64, 64)
+    """
+
+    n_features_in_: int
+
+    _parameter_constraints: dict = {
+        "estimators": [list],
+        "weights": ["array-like", StrOptions({"auto"}), None],
+        "ignore_label": [Integral, "array-like", None],
+        "max_memory": [Interval(Integral, 1, None, closed="left"), str],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimators: list[tuple[str, Any]],
+        *,
+        weights: Any = None,
+        ignore_label: IgnoreLabel = None,
+        max_memory: int | str = "1GiB",
+        random_state: Any = None,
+    ) -> None:
+        self.estimators = estimators
+        self.weights = weights
+        self.ignore_label = ignore_label
+        self.max_memory = max_memory
+        self.random_state = random_state
+
+    @all_or_nothing
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit all classifiers to labeled pixels.
+
+        Parameters
+        ----------
+        X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
+            A stack of images, or images of different sizes.
+        y : label maps of the same sizes
+            -1 is unlabeled.
+        sample_weight : maps of the same sizes, default=None
+            Weights of the labeled pixels, >= 0.
+
+        Returns
+        -------
+        self : PixelVotingClassifier
+        """
+        return self.fit_images(X, y, sample_weight)
+
+    def fit_features(self, data: LabeledFeatures, task: FitTask | None = None) -> Self:
+        """Fit to features of labeled images; `task` is ignored."""
+        every = self._checked()
+        seed = draw_seed(self.random_state)
+        self.classes_ = data.targets.classes
+        self.weights_ = self._chosen_weights(every, data, seed)
+        self.members_ = [
+            _fit_members(estimator, data, seed) if weight else []
+            for (_, estimator), weight in zip(every, self.weights_, strict=True)
+        ]
+        self.rows_, self.n_features_in_ = False, max(b.stop for b in data.blocks)
+        return self
+
+    @property
+    def margin(self) -> int:
+        """Number of pixels around a tile that its classes depend on."""
+        return max((net.margin for net in self._nets), default=0)
+
+    @property
+    def grid(self) -> int:
+        """Windows have to begin at multiples of it, in pixels."""
+        return max((net.grid for net in self._nets), default=1)
+
+    @property
+    def n_numbers(self) -> int:
+        """Number of temporary values for each pixel."""
+        nets = max((net.n_numbers for net in self._nets), default=0)
+        return nets + 8 * len(self.classes_)
+
+    def window_probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
+        pairs = zip(self.weights_, self.members_, strict=True)
+        return sum(
+            weight * np.mean([_probabilities(m, features) for m in members], axis=0)
+            for weight, members in pairs
+            if weight
+        )
+
+    @property
+    def _nets(self) -> Iterator[DenseClassifier]:
+        return (m for own in self.members_ for m in own if isinstance(m, DenseClassifier))
+
+    def _checked(self) -> list[tuple[str, Any]]:
+        """Return the classifiers by name; raise an error for others."""
+        every = self.estimators
+        if not every or not all(_is_named_classifier(item) for item in every):
+            raise ValueError(
+                f"estimators={every!r:.80}, but a list of (name, classifier) with predict_proba is "
+                "needed, such as [('forest', RandomForestClassifier())]."
+            )
+        self._validate_names([name for name, _ in every])
+        return every
+
+    def _chosen_weights(
+        self, every: Sequence[tuple[str, Any]], data: LabeledFeatures, seed: int
+    ) -> np.ndarray:
+        """Return the weights of all classifiers, with a sum of 1."""
+        n = len(every)
+        if isinstance(self.weights, str):
+            return _best_weights([estimator for _, estimator in every], data, seed)
+        weights = np.ones(n) if self.weights is None else np.asarray(self.weights, np.float64)
+        if weights.shape != (n,) or not (weights >= 0).all() or not weights.any():
+            raise ValueError(
+                f"weights={self.weights!r:.60}, but {n} numbers >= 0, one for each of estimators, "
+                "are needed, or None."
+            )
+        return weights / weights.sum()
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, with those of the classifiers by their names.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        parameters : dict
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of the classifiers, as `unet__max_epochs`.
+
+        Parameters
+        ----------
+        **params : values by name
+
+        Returns
+        -------
+        self : PixelVotingClassifier
+        """
+        self._set_params("estimators", **params)
+        return self
+
+
+def _is_named_classifier(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "predict_proba")
+
+
+def _fit_members(estimator: BaseEstimator, data: LabeledFeatures, seed: int) -> list[Any]:
+    """Return fitted clones of a classifier: one, or one for each block of features."""
+    if isinstance(estimator, DenseClassifier):
+        net: Any = seeded_clone(estimator, seed)
+        return [net.fit_features(data)]
+    rng = np.random.default_rng(seed)
+    chosen = choose_labeled(data.targets.maps, data.targets.known, data.n_pixels, rng)
+    y, weight = data.targets.pick(chosen)
+    rows = gather(data.read, data.images, chosen)
+    members = []
+    for block in data.blocks:
+        classifier = seeded_clone(estimator, seed)
+        fit_weighted(classifier, rows[:, block], y, weight)
+        members.append(RowMember(classifier, block.start, block.stop))
+    return members
+
+
+def _probabilities(member: Any, features: np.ndarray) -> np.ndarray:
+    """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
+    if isinstance(member, DenseClassifier):
+        return member.window_probabilities(features)
+    rows = features[..., member.start : member.stop].reshape(-1, member.stop - member.start)
+    return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
+
+
+def _best_weights(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -> np.ndarray:
+    """Return the weights with the highest mean IoU of held-out labels."""
+    fitted, *parts = split_targets(data.targets, seed)
+    options = _simplex(len(estimators))
+    members = [_fit_members(_shortened(e), data._replace(targets=fitted), seed) for e in estimators]
+    scores = []
+    for held_out in parts:
+        chosen = [np.flatnonzero(known) for known in held_out.known]
+        if any(map(len, chosen)):
+            y = np.searchsorted(data.targets.classes, held_out.pick(chosen)[0])
+            found = [_held_out_probabilities(own, data, chosen) for own in members]
+            scores.append([_mean_iou(y, np.tensordot(w, found, 1).argmax(1)) for w in options])
+    means = np.mean(scores, axis=0) if scores else np.zeros(len(options))
+    return options[int(np.argmax(means >= means.max() - TOLERANCE))]  # the first of these
+
+
+def _shortened(estimator: Any) -> Any:
+    """Return a network that is trained for half of the epochs, enough to compare it."""
+    if not isinstance(estimator, UNetClassifier):
+        return estimator
+    return clone(estimator).set_params(max_epochs=-(-estimator.max_epochs // 2))
+
+
+def _held_out_probabilities(
+    members: Sequence[Any], data: LabeledFeatures, chosen: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return mean probabilities (n, n_classes) of the chosen pixels of all images."""
+
+    def read(image: Any, tile: Tile) -> np.ndarray:
+        return np.mean([_tile_probabilities(m, data, image, tile) for m in members], axis=0)
+
+    return gather(read, data.images, chosen)
+
+
+def _tile_probabilities(member: Any, data: LabeledFeatures, image: Any, tile: Tile) -> np.ndarray:
+    if isinstance(member, DenseClassifier):
+        return tile_probabilities(member, data.read, image, tile)
+    return _probabilities(member, data.read(image, tile))
+
+
+def split_targets(targets: Targets, seed: int) -> tuple[Targets, Targets, Targets]:
+    """Return targets to fit to, those of held-out blocks, and those of a held-out image.
+
+    Classes that would be missing in the first are not held out.
+    """
+    rng = np.random.default_rng(seed)
+    labeled = [i for i, known in enumerate(targets.known) if known.any()]
+    image = rng.choice(labeled) if len(labeled) >= N_IMAGES else None
+    masks = [known & _random_blocks(known.shape, rng) for known in targets.known]
+    in_blocks = [m & (i != image) for i, m in enumerate(masks)]
+    in_image = [known & (i == image) for i, known in enumerate(targets.known)]
+    fitted = _without(targets.known, in_blocks, in_image)
+    missing = np.setdiff1d(targets.classes, targets._replace(known=fitted).classes)
+    rare = [np.isin(m, missing) for m in targets.maps]
+    parts = [_without(part, rare) for part in (in_blocks, in_image)]
+    first, *others = (targets._replace(known=k) for k in (_without(targets.known, *parts), *parts))
+    return first, others[0], others[1]
+
+
+def _without(masks: Sequence[np.ndarray], *others: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return masks without the pixels of others."""
+    return [m & ~np.any(own, axis=0) for m, *own in zip(masks, *others, strict=True)]
+
+
+def _random_blocks(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return a mask (H, W) of a random third of the blocks of an image."""
+    n_rows, n_columns = (-(-size // HELD_OUT_SIDE) for size in shape)
+    drawn = rng.permutation(n_rows * n_columns).reshape(n_rows, n_columns) % HELD_OUT == 0
+    mask = np.kron(drawn, np.ones((HELD_OUT_SIDE, HELD_OUT_SIDE), bool))
+    return mask[: shape[0], : shape[1]]
+
+
+def _simplex(n: int) -> list[np.ndarray]:
+    """Return all weights of n classifiers that are multiples of 1 / `N_WEIGHTS`.
+
+    Those closest to equal weights come first.
+    """
+    every = product(range(N_WEIGHTS + 1), repeat=n)
+    weights = [np.array(w) / N_WEIGHTS for w in every if sum(w) == N_WEIGHTS]
+    return sorted(weights, key=lambda w: float(np.sum((w - 1 / n) ** 2)))
+
+
+def _mean_iou(y: np.ndarray, found: np.ndarray) -> float:
+    """Return the mean intersection over union of the classes of `y`, both (n,)."""
+    ious = [np.sum((y == c) & (found == c)) / np.sum((y == c) | (found == c)) for c in np.unique(y)]
+    return float(np.mean(ious))

@@ -1,0 +1,116 @@
+"""PixelVotingClassifier: weighted probabilities of several classifiers."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier, UNetClassifier
+
+NET = UNetClassifier(4, crop_size=32, max_epochs=1)
+LINEAR = LogisticRegression()
+
+
+@pytest.fixture(scope="module")
+def bright():
+    """Images whose classes are dark and bright, with noise."""
+    rng = np.random.default_rng(0)
+    truth = np.kron(rng.integers(2, size=(2, 8, 8)), np.ones((16, 16), int))
+    return (truth + rng.normal(0, 0.3, truth.shape)).astype(np.float32), truth
+
+
+def test_probabilities_are_weighted_means(bright):
+    """They are those of the classifiers alone, with the same seeds."""
+    images, truth = bright
+    both = PixelVotingClassifier([("a", LINEAR), ("b", NET)], weights=[1, 3], random_state=0)
+    found = both.fit(images, truth).predict_proba(images)
+    alone = [
+        PixelVotingClassifier([("x", e)], random_state=0).fit(images, truth).predict_proba(images)
+        for e in (LINEAR, NET)
+    ]
+    np.testing.assert_allclose(found, 0.25 * alone[0] + 0.75 * alone[1], atol=1e-6)
+    np.testing.assert_array_equal(both.predict(images), found.argmax(-1))
+    assert both.weights_.tolist() == [0.25, 0.75]
+
+
+def test_a_weight_of_zero_costs_nothing(bright):
+    """Such a classifier is not fitted, and no surroundings are read."""
+    images, truth = bright
+    vote = PixelVotingClassifier([("a", LINEAR), ("b", NET)], weights=[1, 0]).fit(images, truth)
+    assert vote.members_[1] == []
+    assert vote.margin == 0
+    assert vote.score(images, truth) > 0.9
+
+
+def test_weights_are_chosen_on_labels_held_out(bright):
+    """A classifier that guesses gets none."""
+    images, truth = bright
+    guess = DummyClassifier(strategy="stratified", random_state=0)
+    options = {"weights": "auto", "random_state": 0}
+    vote = PixelVotingClassifier([("guess", guess), ("line", LINEAR)], **options)
+    assert vote.fit(images, truth).weights_[1] > 0.5
+    vote = PixelVotingClassifier([("line", LINEAR), ("same", LINEAR)], **options)
+    assert vote.fit(images, truth).weights_.tolist() == [0.5, 0.5]
+
+
+def test_a_class_with_one_label_is_never_held_out(bright):
+    """Every classifier knows every class, also while weights are chosen."""
+    images, truth = bright
+    y = np.full_like(truth, -1)
+    y[0, ::7, ::7] = truth[0, ::7, ::7]
+    y[0, 0, 0] = 5
+    for seed in range(5):
+        vote = PixelVotingClassifier(
+            [("a", LINEAR), ("b", LINEAR)], weights="auto", random_state=seed
+        )
+        assert vote.fit(images, y).classes_.tolist() == [0, 1, 5]
+
+
+def test_each_kind_of_features_has_its_own_classifier(mosaic):
+    """Pretrained codes are seen apart; pixels and codes by the network."""
+    images, labels = mosaic
+    vote = PixelVotingClassifier([("line", LINEAR), ("net", NET)])
+    for features, n in (("multiscale", 1), ("multiscale+pretrained", 2)):
+        encoder = PixelEncoder(8, features=features, max_epochs=0)
+        segmenter = AESegmenter(encoder=encoder, estimator=vote, random_state=0)
+        segmenter.fit(images, labels)
+        rows, (net,) = segmenter.estimator_.members_
+        assert len(rows) == n
+        n_codes = segmenter.transform(images).shape[-1]
+        assert sum(m.stop - m.start for m in rows) == n_codes
+        assert net.n_features_in_ == n_codes + images.shape[3]
+
+
+def test_the_default_is_a_forest_and_a_network():
+    """Named "vote", with parameters that a search reaches."""
+    vote = PixelVotingClassifier([("line", LINEAR), ("unet", NET)])
+    assert clone(vote).set_params(unet__max_epochs=7).get_params()["unet__max_epochs"] == 7
+    segmenter = AESegmenter(estimator=vote).set_params(estimator__line__C=3)
+    assert segmenter.get_params()["estimator__line"].C == 3
+
+
+def test_sample_weights_reach_every_classifier(bright):
+    """A class without weight is not found."""
+    images, truth = bright
+    vote = PixelVotingClassifier([("a", LINEAR), ("b", NET)], random_state=0)
+    weight = np.where(truth == 1, 1e-6, 1.0)
+    assert (vote.fit(images, truth, sample_weight=weight).predict(images) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"weights": [1]}, "2 numbers >= 0, one for each of estimators"),
+        ({"weights": [0, 0]}, "2 numbers >= 0"),
+        ({"weights": [-1, 2]}, "2 numbers >= 0"),
+        ({"estimators": []}, "a list of .name, classifier. with predict_proba is needed"),
+        ({"estimators": [LINEAR]}, "a list of .name, classifier. with predict_proba is needed"),
+        ({"estimators": [("a", LINEAR), ("a", NET)]}, "not unique"),
+    ],
+)
+def test_refusals(bright, parameters, message):
+    """Errors name the argument and a way out."""
+    given = {"estimators": [("a", LINEAR), ("b", NET)]} | parameters
+    with pytest.raises(ValueError, match=message):
+        PixelVotingClassifier(**given).fit(*bright)
