@@ -7,13 +7,14 @@ Sets are read as by few_labels.py. A forest is fitted to strokes (1 % of the pix
 of a set. Then pixels of all images get their true labels, again and again; the pixels that count
 are those whose truth is known. Designs are "pixels:N", N random pixels; "stratified:N", the same
 number of pixels of each predicted class; "squares:N", N random squares of 16 pixels, with the
-variance of blocks; and "cross:N", N random pixels to which the forest is fitted, too, with five
+variance of blocks; "strokes:N", other strokes on N / 10,000 of the pixels, as if they were
+stratified; and "cross:N", N random pixels to which the forest is fitted, too, with five
 folds, compared with the same forest without folds. The latter uses 5,000 pixels and a fifth of the
 draws.
 
 Printed are the mean and the lowest coverage over the classes, the mean width as a share of that of
-the same method without a map (for stratified pixels, of as many random pixels), and the mean
-absolute error of the fractions and of counting the pixels of the map, in percent of the area.
+the same method without a map (for stratified pixels and strokes, of as many random pixels), and the
+mean absolute error of the fractions and of counting the pixels of the map, in percent.
 """
 
 import argparse
@@ -24,12 +25,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from few_labels import load, scribble
+from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from sklearn_segae import AESegmenter
 from sklearn_segae.metrics import area_fraction
 from sklearn_segae.metrics._area_estimates import estimate_fractions
 
+LIMIT, CROP = 7, 256  # images of a set, and their largest side
 N_OWN, N_ROWS, SIDE, CONFIDENCE = 3, 5_000, 16, 0.95
 DESIGNS = ["pixels:100", "pixels:300", "pixels:1000", "stratified:300", "squares:20", "squares:40"]
 
@@ -45,13 +48,13 @@ class Pixels(NamedTuple):
     codes: np.ndarray
 
 
-def prepare(path, cache, limit=7, side=256):
+def prepare(path, cache):
     """Fit to strokes and predict all images, or read what was predicted before."""
     kept = cache and cache / f"{path.stem}_pixels.npz"
     if kept and kept.exists():
         with np.load(kept) as arrays:
             return Pixels(*(arrays[name] for name in Pixels._fields))
-    [(images, labels)], void = load(path, limit, side)
+    [(images, labels)], void = load(path, LIMIT, CROP)
     n_own = min(N_OWN, len(images) - 1)
     rng = np.random.default_rng(0)
     strokes = scribble(labels[:n_own], void, 0.01, rng)
@@ -99,6 +102,21 @@ def sample(pixels, design, n, rng):
     return found, np.arange(len(found))
 
 
+def strokes_on(path, n, rng):
+    """Indices of the pixels of strokes, and the stroke of each."""
+    [(_, labels)], void = load(path, LIMIT, CROP)
+    maps = scribble(labels, void, n / 10_000, rng)
+    found, blocks, n_before = [], [], 0
+    for strokes, truth in zip(maps, labels, strict=True):
+        counted = (truth != void) & (truth >= 0)
+        patches, n_patches = ndimage.label(strokes >= 0, np.ones((3, 3)))
+        found.append((strokes >= 0)[counted])
+        blocks.append((patches + n_before)[(strokes >= 0) & counted])
+        n_before += n_patches
+    blocks = np.unique(np.concatenate(blocks), return_inverse=True)[1]
+    return np.flatnonzero(np.concatenate(found)), blocks
+
+
 def covariates(pixels):
     """Probabilities and their squares, centered; indicators of predicted classes, too."""
     p = pixels.probabilities
@@ -108,17 +126,18 @@ def covariates(pixels):
     return centered, strata
 
 
-def simulate(pixels, design, n, draws):
+def simulate(pixels, design, n, draws, path):
     """Estimates with and without a map (draws, 2, 3, n_classes)."""
     (own, strata), rng = covariates(pixels), np.random.default_rng(0)
     found = []
     for _ in range(draws):
-        i, blocks = sample(pixels, design, n, rng)
-        s = strata[i] if design == "stratified" else strata[i, :0]
+        strokes = design == "strokes"
+        i, blocks = strokes_on(path, n, rng) if strokes else sample(pixels, design, n, rng)
+        s = strata[i] if design in ("stratified", "strokes") else strata[i, :0]
         share = len(i) / len(pixels.truth)
         ours = estimate_fractions(pixels.truth[i], own[i], s, blocks, share, CONFIDENCE)
-        if design == "stratified":
-            i = rng.choice(len(pixels.truth), len(i), replace=False)
+        if design in ("stratified", "strokes"):
+            i, blocks = sample(pixels, "pixels", len(i), rng)
         alone = pixels.truth[i], own[i, :, :0], strata[i, :0], blocks, share, CONFIDENCE
         found.append((ours, estimate_fractions(*alone)))
     return np.array(found)
@@ -165,14 +184,15 @@ def main():
     torch.set_num_threads(1)
     means = {}
     for name in arguments.sets or sorted(path.stem for path in arguments.data.glob("*.npz")):
-        pixels = prepare(arguments.data / f"{name}.npz", arguments.cache)
+        path = arguments.data / f"{name}.npz"
+        pixels = prepare(path, arguments.cache)
         for each in arguments.designs:
             start, (design, n) = time.perf_counter(), each.split(":")
             if design == "cross":
                 found = cross(pixels, int(n), arguments.draws // 5)
                 truth, mapped = (m[pixels.rows].mean(0) for m in pixels[:2])
             else:
-                found = simulate(pixels, design, int(n), arguments.draws)
+                found = simulate(pixels, design, int(n), arguments.draws, path)
                 truth, mapped = (m.mean(0) for m in pixels[:2])
             coverage, lowest, ratio, error = describe(found, truth)
             counted = np.abs(mapped - truth)[truth > 0].mean()
