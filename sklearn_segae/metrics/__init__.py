@@ -1,4 +1,4 @@
-"""Scores of label maps, and scorers for model selection.
+"""Scores of label maps, scorers for model selection, and areas of classes.
 
 Label maps are integer arrays of any shape, or lists of them (images of different sizes). Scores of
 labels (accuracies, IoU, Dice) pool the pixels of all maps. Scores of regions (covering, Rand index,
@@ -6,6 +6,7 @@ variation of information) compare image by image, with one annotator or several.
 label is -1 (unlabeled) or in `ignore_label` are left out.
 """
 
+from ._area_fraction import AreaFractions, area_fraction
 from ._boundary import boundary_f1
 from ._overlap import dice_score, match_labels, matched_accuracy, mean_iou, pixel_accuracy
 from ._region_benchmark import region_benchmark
@@ -14,6 +15,8 @@ from ._scorers import make_segmentation_scorer
 from ._unsupervised_scorers import make_stability_scorer, make_unsupervised_scorer
 
 __all__ = [
+    "AreaFractions",
+    "area_fraction",
     "boundary_f1",
     "covering",
     "dice_score",
