@@ -1,7 +1,8 @@
 """Compare labeling suggested regions with labeling random regions, and with random strokes.
 
-    python benchmarks/label_next.py --data FOLDER [--sets a b] [--draws 3] [--side 160] [--limit 3]
+    python benchmarks/label_next.py --data FOLDER [--sets a b] [--draws 3] [--side 192] [--limit 3]
         [--goals 0.0025 0.005] [--sizes 16] [--measures entropy]
+        [--estimator forest]
 
 Sets, strokes and scores are those of few_labels.py, in the middle of the images. All methods begin
 with the same random strokes, .1 % of the pixels. Then a simulated annotator gets eight regions,
@@ -26,7 +27,6 @@ from few_labels import draw_stroke, load, score, scribble
 from sklearn_segae import AESegmenter
 
 START, FULL = 0.001, 0.01  # shares of labeled pixels
-ESTIMATOR = "trees"  # as good as a forest, and faster
 N_REGIONS = 8  # between two fits
 N_MOST = 20  # pixels of a stroke
 ENOUGH = 0.95  # of the score at FULL
@@ -44,24 +44,23 @@ def code_images(images):
     return model.fit(images, labels).transform(images)
 
 
-def fitted(codes, strokes, seed):
-    # As AESegmenter(estimator="trees") for the images.
-    model = AESegmenter(
-        encoder="passthrough", estimator=ESTIMATOR, normalize="dataset", random_state=seed
+def segmenter(estimator, seed):
+    # Fitted to codes, as AESegmenter(estimator=...) is to images.
+    return AESegmenter(
+        encoder="passthrough", estimator=estimator, normalize="dataset", random_state=seed
     )
-    return model.fit(codes, strokes)
 
 
-def suggested_regions(codes, strokes, seen, seed, rng, size, measure):
-    model = fitted(codes, strokes, seed)
+def suggested_regions(model, codes, strokes, seen, rng, size, measure):
+    model.fit(codes, strokes)
     try:
         regions = model.suggest_regions(codes, N_REGIONS, y=seen, size=size, measure=measure)
     except ValueError:  # too few regions are left
-        return random_regions(codes, strokes, seen, seed, rng, size)
+        return random_regions(model, codes, strokes, seen, rng, size)
     return [(r.image, (r.rows, r.columns)) for r in regions]
 
 
-def random_regions(codes, strokes, seen, seed, rng, size):
+def random_regions(model, codes, strokes, seen, rng, size):
     found = []
     while len(found) < N_REGIONS:
         i = rng.integers(len(seen))
@@ -88,7 +87,7 @@ def n_labeled(strokes):
     return sum(np.count_nonzero(s >= 0) for s in strokes)
 
 
-def label(codes, labels, void, choose, goals, draw):
+def label(model, codes, labels, void, choose, goals, draw):
     """Label until each goal is reached; return the scores, and the number of regions."""
     rng = np.random.default_rng(draw)
     strokes = scribble(labels, void, START, rng)
@@ -96,32 +95,33 @@ def label(codes, labels, void, choose, goals, draw):
     n_pixels, n_regions, queue, scores = sum(t.size for t in labels), 0, [], []
     for goal in goals:
         while n_labeled(strokes) < int(goal * n_pixels):
-            queue = queue or choose(codes, strokes, seen, draw, rng)
+            queue = queue or choose(model, codes, strokes, seen, rng)
             annotate(strokes, seen, labels, void, queue.pop(0), int(goal * n_pixels), rng)
             n_regions += 1
-        scores.append(score(labels, fitted(codes, strokes, draw).predict(codes), void))
+        scores.append(score(labels, model.fit(codes, strokes).predict(codes), void))
     return scores, n_regions
 
 
-def random_strokes(codes, labels, void, goals, draw):
+def random_strokes(model, codes, labels, void, goals, draw):
     scores = []
     for goal in goals:
         strokes = scribble(labels, void, goal, np.random.default_rng(draw))
-        scores.append(score(labels, fitted(codes, strokes, draw).predict(codes), void))
+        scores.append(score(labels, model.fit(codes, strokes).predict(codes), void))
     return scores
 
 
-def compare(tasks, void, methods, goals, draws):
+def compare(tasks, void, estimator, methods, goals, draws):
     """Scores (draws, goals) by method, those of FULL, and the mean number of regions by method."""
     parts, full, n_regions = {}, [], {}
     for images, labels in tasks:
         codes = code_images(images)
         for draw in range(draws):
-            *some, last = random_strokes(codes, labels, void, [*goals, FULL], draw)
+            model = segmenter(estimator, draw)
+            *some, last = random_strokes(model, codes, labels, void, [*goals, FULL], draw)
             parts.setdefault("strokes", []).append(some)
             full.append(last)
             for name, choose in methods.items():
-                scores, n = label(codes, labels, void, choose, goals, draw)
+                scores, n = label(model, codes, labels, void, choose, goals, draw)
                 parts.setdefault(name, []).append(scores)
                 n_regions.setdefault(name, []).append(n)
     shape = len(tasks), draws, len(goals)
@@ -135,9 +135,10 @@ def main():
     parser.add_argument("--sets", nargs="+")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--limit", type=int, default=3, help="images of a set")
-    parser.add_argument("--side", type=int, default=160, help="crop images to so many pixels")
+    parser.add_argument("--side", type=int, default=192, help="crop images to so many pixels")
     parser.add_argument("--goals", type=float, nargs="+", default=[0.0025, 0.005])
     parser.add_argument("--sizes", type=int, nargs="+", default=[16], help="of regions")
+    parser.add_argument("--estimator", default="forest", choices=["forest", "trees", "logistic"])
     parser.add_argument("--measures", nargs="+", default=["entropy"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -153,7 +154,9 @@ def main():
             tuple([middle(array, arguments.side) for array in arrays] for arrays in task)
             for task in tasks
         ]
-        found, full, n_regions = compare(tasks, void, methods, arguments.goals, arguments.draws)
+        found, full, n_regions = compare(
+            tasks, void, arguments.estimator, methods, arguments.goals, arguments.draws
+        )
         print(f"{name:20s} 1 %: {full:.3f}", end=" ")
         for method, scores in found.items():
             means = scores.mean(0) / full
