@@ -188,7 +188,7 @@ def test_a_suggested_region_is_opened_and_marked(page, server):
     whole = pixels(page)
     page.keyboard.press("l")
     playwright.expect(message).to_contain_text("class in the box")
-    page.wait_for_function(f"document.getElementById('images').value === '{second.image}'")
+    playwright.expect(page.locator("#images")).to_have_value(str(second.image))
     assert (pixels(page) != whole).any()
     stroke(page, (0.5, 0.5), (0.5, 0.5))
     settle(page)
