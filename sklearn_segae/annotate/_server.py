@@ -118,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "picture": self._picture,
                 "strokes": self._strokes,
                 "view": self._view,
+                "suggestion": self._suggest,
                 "download/labels": self._download_labels,
                 "download/strokes": self._download_strokes,
                 "download/model": self._download_model,
@@ -201,6 +202,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(b"", status=204)
             return
         self._send(found.labels.tobytes() + found.uncertainty.tobytes())
+
+    def _suggest(self) -> None:
+        """Send the region to label next; status 204 if there is none."""
+        session = self.server.session
+        if not session.ready:
+            raise Refused(503, "the images are not encoded yet.")
+        region = session.suggestion(self._number("rank"))
+        if region is None:
+            self._send(b"", status=204)
+        else:
+            self._send_json(region._asdict())
 
     def _download_labels(self) -> None:
         session, image = self.server.session, self._image()

@@ -20,12 +20,21 @@ from ..imaging._validation import check_images
 from ..segmentation._estimators import ESTIMATORS, named
 from ..segmentation._recipe import default_encoder
 from ..segmentation._segmenter import AESegmenter
+from ..segmentation._suggested_regions import (
+    SuggestedRegion,
+    block_means,
+    describe_blocks,
+    join_blocks,
+    select_regions,
+)
 from ..segmentation._uncertainty import entropy
 
 N_FIT = 10_000  # maximum number of labeled pixels in a fit; more add time and little accuracy
 BLOCK = 2**15  # pixels per block; a prediction can be canceled between blocks
 MAX_CODES = 2**32  # maximum size of all codes in bytes
 MAX_CLASSES = 30
+REGION = 16  # side of suggested regions in pixels
+COARSE = 3  # regions are suggested from every third pixel along both axes
 
 FASTER: dict[str, dict[str, Any]] = {"head": {"max_epochs": 100}}  # parameters of classifiers
 
@@ -95,6 +104,7 @@ class AnnotationSession:
         self._seed = random_state
         self._fitted = Fitted(-1, [], None)
         self._codes: list[np.ndarray] = []
+        self._block_codes: list[np.ndarray] = []
         self._painting, self._fitting = Lock(), Lock()
 
     def rename(self, names: Sequence[str]) -> None:
@@ -119,6 +129,7 @@ class AnnotationSession:
         for i, image in enumerate(images, 1):
             tell(f"Encoding image {i} of {len(images)}")
             codes.append(self._fitted_encoder.transform([image])[0])
+        self._block_codes = [block_means(c, REGION) for c in codes]
         self._codes = codes
 
     @property
@@ -180,6 +191,23 @@ class AnnotationSession:
         if len(whole) < len(parts):
             return None
         return Prediction(*map(np.concatenate, zip(*whole, strict=True)))
+
+    def suggestion(self, rank: int = 0) -> SuggestedRegion | None:
+        """Return the region to label next, as `AESegmenter.suggest_regions` does.
+
+        `rank` 1 is the next but one, and so on, then 0 again. Returns None if strokes have fewer
+        than two classes, or are in all regions.
+        """
+        parts = []
+        for i, (codes, strokes) in enumerate(zip(self._block_codes, self.strokes, strict=True)):
+            found = self.prediction(i, COARSE)
+            if found is None:
+                return None
+            uncertainty = found.uncertainty / 255
+            parts.append(describe_blocks(i, uncertainty, codes, strokes > 0, REGION, COARSE))
+        blocks = join_blocks(parts)
+        n_free = int((~blocks.labeled).sum())
+        return select_regions(blocks, rank % n_free + 1)[-1] if n_free else None
 
     def model(self) -> AESegmenter:
         """Return a fitted segmenter whose `predict` returns the label maps of `prediction`."""

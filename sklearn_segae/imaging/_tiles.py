@@ -43,9 +43,17 @@ def spread_tiles(shape: tuple[int, ...], side: int, apart: float) -> Iterator[Ti
 
 def balanced_tiles(shape: tuple[int, ...], side: int) -> Iterator[Tile]:
     """Yield tiles of nearly equal size, at most about `side` pixels, that partition an image."""
-    edges = (np.linspace(0, size, max(1, round(size / side)) + 1).astype(int) for size in shape[:2])
+    edges = balanced_edges(shape, side)
     for rows, columns in product(*(list(pairwise(line.tolist())) for line in edges)):
         yield slice(*rows), slice(*columns)
+
+
+def balanced_edges(shape: tuple[int, ...], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the rows and columns of `balanced_tiles` begin and end."""
+    rows, columns = (
+        np.linspace(0, size, max(1, round(size / side)) + 1).astype(int) for size in shape[:2]
+    )
+    return rows, columns
 
 
 def full_tile(shape: tuple[int, ...]) -> Tile:

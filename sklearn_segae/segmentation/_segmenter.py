@@ -36,6 +36,7 @@ from ._adapters import adapt
 from ._estimators import ESTIMATORS, is_supervised, named
 from ._labeler import PixelLabeler
 from ._recipe import check_parameters, check_surroundings, fit_encoder, fit_labelers
+from ._suggested_regions import SuggestedRegion, suggest_regions
 from ._targets import check_targets
 from ._uncertainty import MEASURES
 
@@ -359,6 +360,50 @@ class AESegmenter(
         if measure not in MEASURES:
             raise ValueError(f"measure={measure!r} is not known. Pass one of {sorted(MEASURES)}.")
         return self._map(X, "uncertainty_map", measure=measure)
+
+    def suggest_regions(
+        self,
+        X: Any,
+        n_regions: int = 5,
+        *,
+        y: Any = None,
+        size: int = 16,
+        measure: str = "entropy",
+    ) -> list[SuggestedRegion]:
+        """Return regions of images to label next, for active learning.
+
+        Images are partitioned into blocks. Greedily, those blocks are selected that maximize the
+        mean uncertainty times the distance of the mean codes to the nearest block selected before,
+        as in k-center clustering [1]_. Label some pixels of every class that is in a region, then
+        fit again. The classes are compared, so that objects of unknown classes may be missed.
+
+        Parameters
+        ----------
+        X : images, as in `fit`; those fitted or others
+        n_regions : int, default=5
+            Number of regions, at most that of unlabeled blocks.
+        y : label maps of the same sizes, default=None
+            Labels so far, -1 or `ignore_label` for unlabeled pixels. Blocks with a labeled pixel
+            are not suggested. None: no pixel is labeled.
+        size : int, default=16
+            Approximate side of the regions in pixels. Smaller images are one region.
+        measure : {"entropy", "margin", "least_confidence"}, default="entropy"
+            Measure of `uncertainty`.
+
+        Returns
+        -------
+        regions : list of named tuples
+            `image` (index), `top`, `left`, `height`, `width` in pixels, and the mean `uncertainty`,
+            the most useful region first. Its pixels are
+            `X[region.image][region.rows, region.columns]`.
+
+        References
+        ----------
+        .. [1] T. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
+           Computer Science 38, 1985, doi:10.1016/0304-3975(85)90224-5.
+        """
+        check_is_fitted(self)
+        return suggest_regions(self, X, n_regions, y, size, measure)
 
     def transform(self, X: Any, out: Any = None) -> Any:
         """Return the codes of all pixels.

@@ -177,6 +177,26 @@ def test_the_other_image_is_segmented_alike(page, server):
 
 
 @needs_browser
+def test_a_suggested_region_is_opened_and_marked(page, server):
+    """The button zooms to a region, the key to the next one; a stroke in the middle is inside."""
+    draw_two(page)
+    strokes, message = server.session.strokes, page.locator("#message")
+    first, second = server.session.suggestion(), server.session.suggestion(1)
+    page.locator("#suggest").click()
+    playwright.expect(message).to_contain_text("class in the box")
+    assert page.locator("#images").input_value() == str(first.image)
+    whole = pixels(page)
+    page.keyboard.press("l")
+    playwright.expect(message).to_contain_text("class in the box")
+    playwright.expect(page.locator("#images")).to_have_value(str(second.image))
+    assert (pixels(page) != whole).any()
+    stroke(page, (0.5, 0.5), (0.5, 0.5))
+    settle(page)
+    assert strokes[second.image][second.rows, second.columns].any()
+    assert server.session.suggestion()[:3] != second[:3]
+
+
+@needs_browser
 def test_classes_are_named_and_added(page, server):
     """Names reach the server; a new class is chosen, and draws."""
     page.get_by_label("Name of class 1").fill("<b>sea</b>")

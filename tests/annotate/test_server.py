@@ -11,7 +11,7 @@ import pytest
 
 from sklearn_segae import PixelEncoder
 from sklearn_segae.annotate._server import PAGE, AnnotationServer
-from sklearn_segae.annotate._session import AnnotationSession
+from sklearn_segae.annotate._session import REGION, AnnotationSession
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.persistence import load
 from sklearn_segae.storage._files import read_image
@@ -161,6 +161,26 @@ def test_an_outdated_view_is_not_sent(ask, drawn):
     assert ask(f"view?image=0&step=1&version={drawn - 1}")[0] == 409
     body = json.loads(ask(stroke(0, 0, SIZE, SIZE), "POST", bytes(SIZE**2))[2])
     assert ask(f"view?image=0&step=1&version={body['version']}")[0] == 204
+
+
+def test_the_region_to_label_next_has_no_strokes(ask, drawn, server):
+    """A box in some image; higher ranks are other ones, and after the last comes the first."""
+    answers = [json.loads(ask(f"suggestion?rank={rank}")[2]) for rank in (0, 1, 2)]
+    assert answers[0] == server.session.suggestion()._asdict()
+    for a in answers:
+        box = np.s_[a["top"] : a["top"] + a["height"], a["left"] : a["left"] + a["width"]]
+        assert server.session.strokes[a["image"]][box].size > 0
+        assert not server.session.strokes[a["image"]][box].any()
+    assert len({(a["image"], a["top"], a["left"]) for a in answers}) == 3
+    n_free = 2 * (SIZE // REGION) ** 2 - 2 * (SIZE // REGION)  # two rows of regions have strokes
+    assert json.loads(ask(f"suggestion?rank={n_free}")[2]) == answers[0]
+    assert ask("suggestion?rank=-1")[0] == 400
+
+
+def test_nothing_is_suggested_before_two_classes_have_strokes(ask):
+    """Nor is there a label map."""
+    ask(stroke(0, 0, SIZE, SIZE), "POST", bytes(SIZE**2))
+    assert ask("suggestion?rank=0")[0] == 204
 
 
 def test_downloads(ask, drawn, server, tmp_path):

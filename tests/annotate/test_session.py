@@ -67,6 +67,25 @@ def test_a_coarse_view_is_part_of_the_whole(session, mosaics):
         np.testing.assert_array_equal(coarse, full[::3, ::3])
 
 
+def test_the_suggestion_is_that_of_the_model(session, mosaics):
+    """What the page suggests from every third pixel, the segmenter suggests from all of them."""
+    scribble(session, mosaics[1])
+    strokes = [s.copy() for s in session.strokes]
+    expected = session.model().suggest_regions(session.images, 16, y=strokes)
+    found = [session.suggestion(rank) for rank in range(16)]
+    assert all(not strokes[r.image][r.rows, r.columns].any() for r in found)
+    same = {r[:5] for r in found} & {r[:5] for r in expected}
+    assert len(same) >= 12  # of the 20 without strokes
+    assert found[0].uncertainty == pytest.approx(expected[0].uncertainty, abs=0.1)
+
+
+def test_nothing_is_suggested_where_strokes_are_everywhere(session):
+    """A stroke in each region leaves none."""
+    for i, strokes in enumerate(session.strokes):
+        session.paint(i, 0, 0, np.tile(np.uint8([[1, 0], [0, 2]]), np.array(strokes.shape) // 2))
+    assert session.suggestion() is None
+
+
 @pytest.mark.parametrize(
     ("classifier", "trusted"), [("trees", TREES), ("forest", TREES), ("head", [])]
 )

@@ -2,6 +2,7 @@
 // It knows nothing of the server: whoever makes it is told of every finished stroke.
 
 const DOUBT = [[0, 32, 77], [124, 123, 120], [255, 234, 70]]; // cividis, roughly: sure to unsure
+const AROUND = 4; // a marked region is shown with so many times its size around it
 const MOST = 40; // canvas pixels that a pixel of the image is shown as at most
 
 function layer(width, height) {
@@ -39,7 +40,7 @@ export class Board {
 
   // Show an image: its RGB bytes and its strokes, one byte a pixel.
   open(width, height, picture, strokes) {
-    Object.assign(this, { width, height, strokes, view: null, before: null });
+    Object.assign(this, { width, height, strokes, view: null, before: null, marked: null });
     this.photo = layer(width, height);
     const data = this.photo.createImageData(width, height);
     for (let i = 0, j = 0; i < picture.length; i += 3, j += 4) {
@@ -152,6 +153,16 @@ export class Board {
     this.move(x - scale * (x - this.x) - this.x, y - scale * (y - this.y) - this.y);
   }
 
+  // Outline a rectangle [left, top, right, bottom], and zoom to it.
+  mark([left, top, right, bottom]) {
+    this.marked = [left, top, right - left, bottom - top];
+    const { width, height } = this.canvas;
+    const zoom = Math.min(width / (right - left), height / (bottom - top)) / AROUND;
+    this.zoomBy(Math.max(zoom, this.whole) / this.zoom);
+    const middle = [(left + right) / 2, (top + bottom) / 2];
+    this.move(width / 2 - this.x - this.zoom * middle[0], height / 2 - this.y - this.zoom * middle[1]);
+  }
+
   move(dx, dy) {
     if (!this.width) return;
     // A part of the image stays in sight.
@@ -184,15 +195,21 @@ export class Board {
     c.drawImage(this.over.canvas, 0, 0);
     c.globalAlpha = 1;
     if (this.showsStrokes) c.drawImage(this.ink.canvas, 0, 0);
+    if (this.marked) this.outline(() => c.rect(...this.marked));
     if (this.hover && this.tool !== "hand") {
-      // White within black, to be seen on everything.
-      for (const [color, thick] of [["#000", 3], ["#fff", 1]]) {
-        c.strokeStyle = color;
-        c.lineWidth = (thick * this.density) / this.zoom;
-        c.beginPath();
-        c.arc(...this.hover, this.size / 2, 0, 2 * Math.PI);
-        c.stroke();
-      }
+      this.outline(() => c.arc(...this.hover, this.size / 2, 0, 2 * Math.PI));
+    }
+  }
+
+  // White within black, to be seen on everything.
+  outline(trace) {
+    const c = this.context;
+    for (const [color, thick] of [["#000", 3], ["#fff", 1]]) {
+      c.strokeStyle = color;
+      c.lineWidth = (thick * this.density) / this.zoom;
+      c.beginPath();
+      trace();
+      c.stroke();
     }
   }
 

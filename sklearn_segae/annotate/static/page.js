@@ -13,6 +13,7 @@ let board = null;
 let current = 0;
 let version = 0;
 let wanted = 0; // counts the views that were asked for; only the latest is shown
+let rank = 0; // regions that were suggested since the last stroke
 let sending = Promise.resolve(); // strokes reach the server in their order
 let done = [];
 let undone = [];
@@ -92,6 +93,7 @@ function send(image, [left, top, right, bottom], patch) {
   const began = performance.now();
   const place = `top=${top}&left=${left}&height=${bottom - top}&width=${right - left}`;
   wanted += 1;
+  rank = 0;
   sending = sending.catch(() => {}).then(async () => {
     const answer = await ask(`strokes?image=${image}&${place}`, { method: "POST", body: patch });
     version = (await answer.json()).version;
@@ -136,6 +138,22 @@ async function refresh(began = performance.now()) {
   const seconds = [first, last].map((t) => (t / 1000).toFixed(1));
   tell(last - first < 50 ? `Updated in ${seconds[1]} s` : `Updated in ${seconds[0]} s, in full in ${seconds[1]} s`);
   linkFiles(true);
+}
+
+// Go to the region to label next, maybe in another image, and mark it.
+async function suggest() {
+  await sending.catch(() => {});
+  if (!state.ready) return;
+  tell("Looking for an uncertain region", "busy");
+  const answer = await ask(`suggestion?rank=${rank++}`); // 0 again after a stroke
+  if (answer.status === 204) {
+    tell("Nothing to suggest: draw strokes of two classes, or every region has strokes");
+    return;
+  }
+  const { image, top, left, height, width } = await answer.json();
+  if (image !== current) await open(image);
+  board.mark([left, top, left + width, top + height]);
+  tell("Draw a stroke of every class in the box");
 }
 
 function linkFiles(ready) {
@@ -232,6 +250,7 @@ function flip(id) {
 
 const undo = () => step(done, undone, "before").catch(fail);
 const redo = () => step(undone, done, "after").catch(fail);
+const next = () => suggest().catch(fail);
 const turn = (by) => state.images[current + by] && open(current + by).catch(fail);
 const pan = (x, y) => board.move(60 * board.density * x, 60 * board.density * y);
 
@@ -239,6 +258,7 @@ const KEYS = {
   b: () => take("brush"), e: () => take("eraser"), h: () => take("hand"),
   "[": () => resizeBrush(Math.round(board.size / 1.3) - (board.size < 4 ? 1 : 0)),
   "]": () => resizeBrush(Math.round(board.size * 1.3) + (board.size < 4 ? 1 : 0)),
+  l: next,
   u: () => flip("doubt"), s: () => flip("drawn"),
   "+": () => board.zoomBy(1.3), "=": () => board.zoomBy(1.3), "-": () => board.zoomBy(1 / 1.3),
   0: () => board.fit(), n: () => turn(1), p: () => turn(-1),
@@ -272,6 +292,7 @@ function listen() {
   for (const id of ["opacity", "doubt", "drawn"]) $(id).addEventListener("input", setShown);
   click("undo", undo);
   click("redo", redo);
+  click("suggest", next);
   click("add", () => add().catch(fail));
   click("closer", () => board.zoomBy(1.3));
   click("further", () => board.zoomBy(1 / 1.3));
