@@ -42,15 +42,13 @@ class ZarrSource(Source):
     def __init__(self, path: Path, file: Path, inside: str) -> None:
         self.path = path
         zarr = require("zarr", "scale")
-        group = found = zarr.open(file, mode="r", path=inside or None)
-        scales = None
-        if isinstance(group, zarr.Group):
-            scales = _multiscales(group.attrs)
-            if scales is not None:
-                found = group[scales["datasets"][0]["path"]]
-            else:
-                named = {name: a for name, a in _all_arrays(group) if a.ndim >= 2}
-                found = named[_only(path, list(named))]
+        if inside and not is_zarr(file / inside):
+            raise _no_such_array(path, inside, _all_arrays(zarr.open(file, mode="r")))
+        found = zarr.open(file, mode="r", path=inside or None)
+        if isinstance(found, zarr.Group):
+            scales = _multiscales(found.attrs)
+            level = scales["datasets"][0]["path"] if scales else _only(path, _all_arrays(found))
+            found = found[level]
         else:
             scales = _multiscales_above(file, inside)
         self.array = found
@@ -86,9 +84,9 @@ def _multiscales_above(file: Path, inside: str) -> dict[str, Any] | None:
     return scales if level in levels else None
 
 
-def _all_arrays(group: Any) -> list[tuple[str, Any]]:
+def _all_arrays(group: Any) -> list[str]:
     members = dict(group.members(max_depth=None))
-    return [(name, members[name]) for name in sorted(members) if hasattr(members[name], "ndim")]
+    return sorted(name for name, member in members.items() if getattr(member, "ndim", 0) >= 2)
 
 
 def _pixel_size(

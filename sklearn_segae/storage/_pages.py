@@ -139,7 +139,8 @@ class Pages:
         axes = [*self._others, *image_axes(self.axes)]
         if plain and axes == list(self.axes):
             return array
-        return PageStack(pages) if self.stacked else pages[0]
+        image = PageStack(pages) if self.stacked else pages[0]
+        return np.asarray(image) if type(array) is np.ndarray else image
 
 
 def open_pages(

@@ -248,6 +248,7 @@ class TestTransparency:
         options = {"lossless": True} if suffix == "webp" else {}
         Image.fromarray(rgba).save(tmp_path / f"a.{suffix}", **options)
         np.testing.assert_array_equal(both(tmp_path / f"a.{suffix}"), rgba[..., :3])
+        assert isinstance(open_image(tmp_path / f"a.{suffix}"), np.ndarray) == (suffix != "tif")
 
     @pytest.mark.parametrize("suffix", ["png", "tif"])
     def test_it_can_be_asked_for(self, tmp_path, rng, suffix):
@@ -488,6 +489,24 @@ class TestOmeZarr:
         for name in (f"{path}::1", f"{path}::/1", path / "1"):
             np.testing.assert_array_equal(open_image(name)[...], expected)
             assert open_pages(name).source.pixel_size == (1.0, 0.5, "micrometer")
+
+    def test_levels_that_are_not_there(self, written):
+        """They are named, together with those that are."""
+        with pytest.raises(ValueError, match="holds no array 9, but 0, 1"):
+            open_image(f"{written[0]}::9")
+
+    def test_collections_of_images(self, written, tmp_path):
+        """A folder of images, as bioformats2raw writes it: the level that the error names opens."""
+        path, array = written
+        outer = tmp_path / "many.zarr"
+        zarr.open_group(outer, mode="w", zarr_format=zarr.open_group(path).metadata.zarr_format)
+        path.rename(outer / "0")
+        with pytest.raises(ValueError, match=r"holds 2 arrays \(0/0, 0/1\)") as error:
+            open_image(outer)
+        np.testing.assert_array_equal(
+            open_image(str(error.value).split("such as ")[1])[...], np.moveaxis(array[0], 0, 2)
+        )
+        assert open_image(f"{outer}::0").shape == (HEIGHT, WIDTH, 3)
 
     def test_groups_of_many_arrays(self, written):
         """A group that is no image names those that it holds; the first one opens."""
