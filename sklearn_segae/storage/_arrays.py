@@ -57,6 +57,7 @@ class ZarrSource(Source):
             names = getattr(found.metadata, "dimension_names", None)
             self.axes = from_names(names or found.attrs.get("_ARRAY_DIMENSIONS", ()))
             return
+        self.ngff = "0.4" if found.metadata.zarr_format == 2 else "0.5"
         axes = [a if isinstance(a, Mapping) else {"name": a} for a in scales.get("axes", ())]
         axes = axes or [{"name": name} for name in OLD_OME_AXES]
         self.axes = from_names(axis["name"] for axis in axes)

@@ -16,6 +16,8 @@ from ._errors import first_line
 from ._pages import read_image
 
 __all__ = [
+    "CHUNK_SIDE",
+    "create_zarr",
     "first_line",
     "layout",
     "read_image",
@@ -24,6 +26,8 @@ __all__ = [
     "write_image",
     "written_whole",
 ]
+
+CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -76,10 +80,18 @@ def write_array(path: Path, image: np.ndarray) -> None:
         options = {**layout(image.shape), **kind, "compression": "zlib"}
         require("tifffile", "io").imwrite(path, image, **options)
     elif path.suffix.lower() == ".zarr":
-        array = require("zarr", "scale").create_array(path, data=image, overwrite=True)
-        array.store.close()
+        create_zarr(path, image.shape, image.dtype)[...] = image
     else:
         require("imageio.v3", "io").imwrite(path, image)
+
+
+def create_zarr(path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Create a zarr array, in the format of the group that it is in."""
+    chunks = tuple(min(CHUNK_SIDE, size) for size in shape)
+    old = {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    form = old if (path.parent / ".zgroup").is_file() else {}
+    create = require("zarr", "scale").create_array
+    return create(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True, **form)
 
 
 def layout(shape: tuple[int, ...]) -> dict[str, Any]:

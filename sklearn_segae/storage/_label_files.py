@@ -12,8 +12,9 @@ import numpy as np
 from .._compat import require
 from ..imaging._label_maps import as_stored
 from ..imaging._lazy_images import release
-from ._files import layout, write_array, written_whole
+from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
+from ._ngff import LEVEL, in_image, register, write_label_group
 from ._nodata import Nodata
 from ._out_of_core import create_map
 from ._pages import Pages, open_pages
@@ -84,19 +85,37 @@ def write_maps(
     suffix, dtype = path.suffix.lower(), np.dtype(dtype)
     nodata = pages.nodata(dtype)
     tags = [*pages.geo_tags, *([] if nodata is None else [nodata_tag(nodata.in_map)])]
+    is_ngff = suffix == ".zarr" and pages.source.ngff is not None and dtype.kind in "iu"
     with written_whole(path) as partial:
+        if is_ngff:
+            write_label_group(partial, pages, in_image(path))
         if in_tiles and pages.stored and not pages.stacked and suffix in STACKABLE:
-            out = create_map(partial, (*images[0].shape[:2], *tail), dtype, tags)
+            shape = (*images[0].shape[:2], *tail)
+            level = partial / LEVEL
+            out = (
+                create_zarr(level, shape, dtype)
+                if is_ngff
+                else create_map(partial, shape, dtype, tags)
+            )
             predict(images[0], MarkingArray(out, notify, images[0], nodata))
-            return
-        maps = _maps(images, predict, dtype, notify, nodata)
-        if suffix in TIFF:
-            _write_tiff(partial, maps, tags)
-        elif suffix in STACKABLE:
-            found = list(maps)
-            write_array(partial, np.stack(found) if pages.stacked else found[0])
         else:
-            write_array(partial, _for_picture(path, next(maps)))
+            maps = _maps(images, predict, dtype, notify, nodata)
+            if suffix in TIFF:
+                _write_tiff(partial, maps, tags)
+            elif suffix in STACKABLE:
+                _write_stack(partial, pages, list(maps), is_ngff)
+            else:
+                write_array(partial, _for_picture(path, next(maps)))
+    if is_ngff and in_image(path):
+        register(path, pages)
+
+
+def _write_stack(path: Path, pages: Pages, maps: list[np.ndarray], is_ngff: bool) -> None:
+    if is_ngff:
+        array = np.reshape(maps, (*pages.label_axes.values(), *maps[0].shape))
+        create_zarr(path / LEVEL, array.shape, array.dtype)[...] = array
+    else:
+        write_array(path, np.stack(maps) if pages.stacked else maps[0])
 
 
 def _maps(

@@ -11,11 +11,9 @@ import numpy as np
 
 from .._compat import require
 from ..imaging._lazy_images import release
-from ._files import layout
+from ._files import CHUNK_SIDE, create_zarr, layout
 from ._formats import TIFF
 from ._pages import open_pages
-
-CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
 
 
 def open_image(
@@ -96,9 +94,7 @@ def create_map(
     """Create a map (H, W) or (H, W, k) on disk, in a TIFF with further tags."""
     dtype = np.dtype(dtype)
     if path.suffix.lower() == ".zarr":
-        chunks = (*(min(CHUNK_SIDE, size) for size in shape[:2]), *shape[2:])
-        zarr = require("zarr", "scale")
-        return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True)
+        return create_zarr(path, shape, dtype)
     if path.suffix.lower() in TIFF:
         return TiledTiff(path, shape, dtype, extra_tags)
     if path.suffix.lower() == ".npy":

@@ -104,6 +104,11 @@ class Pages:
         return [c for c in range(n) if c != alpha]
 
     @property
+    def label_axes(self) -> dict[str, int]:
+        """The letters and sizes of the axes of pages that label maps have, too."""
+        return self._others if self.stacked else {}
+
+    @property
     def geo_tags(self) -> Sequence[tuple[Any, ...]]:
         """The georeference, as the `extratags` of tifffile."""
         return self.source.geo_tags

@@ -35,6 +35,8 @@ class Source:
         Height and width of a pixel, and their unit.
     geo_tags : list of tuple
         A georeference, as the `extratags` of tifffile.
+    ngff : {"0.4", "0.5"} or None
+        The version of an OME-Zarr image.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Source:
     nodata: float | None = None
     pixel_size: tuple[float, float, str] | None = None
     geo_tags: Sequence[tuple[Any, ...]] = ()
+    ngff: str | None = None
 
     def open(self) -> Any:
         """Return an array-like that is read when it is sliced."""

@@ -14,6 +14,7 @@ from sklearn_segae.metrics import matched_accuracy
 from sklearn_segae.storage import open_image
 from sklearn_segae.storage._files import read_image
 from sklearn_segae.storage._label_files import read_labels
+from sklearn_segae.storage._pages import open_pages
 
 QUICK = (
     *("--features", "intensity", "--pooling", "0", "-k", "2"),
@@ -91,6 +92,67 @@ class TestAxes:
             file["data"] = scene[0]
         assert segae("segment", tmp_path, "-o", tmp_path / "out", *QUICK)[0] == 0
         assert matched_accuracy(scene[1], read_labels(tmp_path / "out" / "a.tif")[0]) == 1
+
+
+class TestOmeZarr:
+    """Label maps of OME-Zarr images are label images, beside them or elsewhere."""
+
+    @pytest.mark.parametrize("version", ["0.4", "0.5"])
+    @pytest.mark.parametrize("share", [8, 2**20])
+    def test_label_images(self, segae, scene, tmp_path, version, share, monkeypatch):
+        """With axes, scale and the list that viewers read, in tiles or not."""
+        monkeypatch.setattr("sklearn_segae.cli._batch.SHARE", share)
+        path = tmp_path / "a.ome.zarr"
+        group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
+        group.create_array("0", data=np.ascontiguousarray(np.moveaxis(scene[0], 2, 0)))
+        axes = [{"name": name, "unit": "micrometer"} for name in "cyx"]
+        scale = [{"type": "scale", "scale": [1, 0.5, 0.25]}]
+        levels = [{"path": "0", "coordinateTransformations": scale}]
+        content = {"multiscales": [{"axes": axes, "datasets": levels}]}
+        group.attrs.update(content if version == "0.4" else {"ome": content})
+        for name in ("first", "second"):
+            out = path / "labels" / f"{name}.zarr"
+            code, _, err = segae("segment", path, "-o", out, "--max-memory", "60MiB", *QUICK)
+            assert (code, err) == (0, "")
+        labels = zarr.open_group(path / "labels", mode="r")
+        listed = labels.attrs.get("ome", labels.attrs)["labels"]
+        assert listed == ["first.zarr", "second.zarr"]
+        written = open_pages(path / "labels" / "first.zarr", labels=True)
+        assert written.source.pixel_size == (0.5, 0.25, "micrometer")
+        assert (written.axes, written.source.ngff) == ("YX", version)
+        assert matched_accuracy(scene[1], read_labels(written.path)[0]) == 1
+        attributes = labels["first.zarr"].attrs
+        assert "image-label" in attributes.get("ome", attributes)
+        assert open_image(path).shape == (SIDE, SIDE, 4)
+
+    def test_pages(self, segae, scene, tmp_path):
+        """Times and slices are axes of the label image, too."""
+        stack = np.stack([scene[0], scene[0][::-1], scene[0], scene[0]])
+        stack = np.moveaxis(stack, 3, 1).reshape(2, 2, 4, SIDE, SIDE)  # t, z, c, y, x
+        path, out = tmp_path / "a.zarr", tmp_path / "labels.zarr"
+        group = zarr.open_group(path, mode="w")
+        group.create_array("0", data=stack)
+        axes = [{"name": name} for name in "tzcyx"]
+        group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+        assert segae("segment", path, "-o", out, *QUICK)[0] == 0
+        assert open_pages(out, labels=True).axes == "TZYX"
+        maps = read_labels(out)
+        assert matched_accuracy([scene[1]] * 4, maps) == 1
+
+    @pytest.mark.filterwarnings("ignore")  # of ome-zarr
+    def test_ome_zarr_reads_them(self, segae, scene, tmp_path):
+        """The library of the specification's authors finds image and labels."""
+        pytest.importorskip("ome_zarr", reason="tested where it is installed")
+        from ome_zarr.io import parse_url
+        from ome_zarr.reader import Reader
+        from ome_zarr.writer import write_image
+
+        path = tmp_path / "a.ome.zarr"
+        write_image(np.moveaxis(scene[0], 2, 0), zarr.open_group(path, mode="w"), axes="cyx")
+        assert segae("segment", path, "-o", path / "labels" / "two.zarr", *QUICK)[0] == 0
+        nodes = list(Reader(parse_url(path))())
+        label = next(node for node in nodes if str(node.zarr).endswith("two.zarr"))
+        assert matched_accuracy(scene[1], np.asarray(label.data[0])) == 1
 
 
 class TestChannels:
