@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,14 @@ import numpy as np
 from ..imaging._label_maps import as_stored
 from ..imaging._tiled_inference import to_bytes
 from ..storage._files import write_image
-from ..storage._label_files import check_label_format, write_labels
+from ..storage._label_files import check_label_format, write_maps
+from ..storage._nodata import Nodata
 from ..storage._out_of_core import open_image
 from ..storage._pages import Pages, open_pages
 from ._console import Advance
-from ._options import Outputs
-from ._paths import check_overwrite, expand, label_files, overlay_files
+from ._models import soft_map
+from ._options import Outputs, Reading, SoftMaps
+from ._paths import check_overwrite, expand, label_files, map_files, overlay_files
 
 SHARE = 8  # files above 1 / 8 of the memory stay on disk: work takes copies, and floats
 WIDEST_PICTURE = 4000  # pixels; overlays of larger images are subsampled
@@ -31,11 +34,13 @@ class Job(NamedTuple):
     pages: list[Pages]
     labels: list[Path]
     overlays: list[list[Path]]  # one for every page of every file; empty without overlays
+    soft: dict[str, list[Path]]  # maps of numbers by their name, one for every file
 
     @property
     def outputs(self) -> list[Path]:
         """All files that will be written."""
-        return [*self.labels, *(path for paths in self.overlays for path in paths)]
+        overlays = (path for paths in self.overlays for path in paths)
+        return [*self.labels, *overlays, *(path for paths in self.soft.values() for path in paths)]
 
     def described(self, found: Sequence[list[int]]) -> list[dict[str, Any]]:
         """Describe the outputs of every file as dictionaries, given the labels found in each."""
@@ -45,32 +50,45 @@ class Job(NamedTuple):
                 "image": str(own.path),
                 "labels": str(path),
                 "overlays": [str(overlay) for overlay in of_image],
+                **{name: str(paths[i]) for name, paths in self.soft.items()},
                 "found": labels,
             }
-            for own, path, of_image, labels in zip(
-                self.pages, self.labels, overlays, found, strict=True
+            for i, (own, path, of_image, labels) in enumerate(
+                zip(self.pages, self.labels, overlays, found, strict=True)
             )
         ]
 
 
-def plan(arguments: Sequence[str], outputs: Outputs, others: Sequence[Path] = ()) -> Job:
+def plan(
+    arguments: Sequence[str],
+    outputs: Outputs,
+    reading: Reading,
+    others: Sequence[Path] = (),
+    soft: SoftMaps | None = None,
+) -> Job:
     """Return the files to read and to write; raise an error, before any work, for bad ones."""
     inputs = expand(arguments)
-    pages = open_all(inputs, outputs.max_memory)
+    pages = open_all(inputs, outputs.max_memory, reading)
     labels = label_files(inputs, outputs.out, outputs.label_format.suffix)
     overlay = outputs.overlay
     overlays = overlay_files(inputs, overlay, [p.n_pages for p in pages]) if overlay else []
-    job = Job(pages, labels, overlays)
+    wanted = {} if soft is None else {n: path for n, path in asdict(soft).items() if path}
+    job = Job(
+        pages,
+        labels,
+        overlays,
+        {name: map_files(inputs, path, f"--{name}") for name, path in wanted.items()},
+    )
     check_overwrite(job.outputs, [*inputs, *others], outputs.force)
     for path, own in zip(labels, pages, strict=True):
         check_label_format(path, own)
     return job
 
 
-def open_all(inputs: Sequence[Path], max_memory: str) -> list[Pages]:
+def open_all(inputs: Sequence[Path], max_memory: str, reading: Reading) -> list[Pages]:
     """Open all files without reading large ones."""
     limit = to_bytes(max_memory) // SHARE
-    return [open_pages(path, limit) for path in inputs]
+    return [open_pages(path, limit, reading.axes, reading.channels) for path in inputs]
 
 
 def load_all(pages: Sequence[Pages]) -> list[list[Any]]:
@@ -143,39 +161,57 @@ def _run_one(
     n = len(job.pages)
     tally = ProgressTally(images, lambda share: advance("segmenting", index + share, n))
     path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
+    pages = job.pages[index]
+    dtype = label_type(model, pages.source.nodata is not None)
+    nodata = pages.nodata(dtype)
 
     def predict(image: Any, out: Any) -> Any:
         labels = model.predict([image], out=None if out is None else [out])[0]
         if out is None and overlays:
-            _draw(overlays.pop(0), image, labels)
+            marked = labels if nodata is None else nodata.mark(labels, np.asarray(image))
+            _draw(overlays.pop(0), image, marked, nodata)
         return labels
 
-    write_labels(
-        path, job.pages[index], images, predict, label_type(model), tally, not model.min_size
-    )
+    write_maps(path, pages, images, predict, dtype, tally, in_tiles=not model.min_size)
     if overlays:  # the label map was written in tiles
-        _draw(overlays[0], images[0], open_image(path))
-    return sorted(tally.labels)
+        _draw(overlays[0], images[0], open_image(path), nodata)
+    for name, paths in job.soft.items():
+        _write_soft(name, paths[index], pages, images, model)
+    return sorted(tally.labels - (set() if nodata is None else {nodata.in_map}))
 
 
-def _draw(path: Path, image: Any, labels: Any) -> None:
+def _write_soft(name: str, path: Path, pages: Pages, images: Sequence[Any], model: Any) -> None:
+    """Write the probabilities or the uncertainty of the images of a file."""
+    n_labels = len(model.classes_) if hasattr(model, "classes_") else model.n_segments_
+    tail = (n_labels,) if name == "probabilities" else ()
+
+    def predict(image: Any, out: Any) -> Any:
+        return soft_map(model, name, image, out, tail)
+
+    write_maps(path, pages, images, predict, np.float32, tail=tail)
+
+
+def _draw(path: Path, image: Any, labels: Any, nodata: Nodata | None) -> None:
     from ..imaging._rendering import show_overlay
 
     step = -(-max(labels.shape) // WIDEST_PICTURE)
-    write_image(path, show_overlay(image[::step, ::step], labels[::step, ::step]))
+    part = labels[::step, ::step]
+    part = part if nodata is None else nodata.shown(part)
+    write_image(path, show_overlay(image[::step, ::step], part))
 
 
-def label_type(model: Any) -> Any:
-    """Return the smallest integer type that holds every label a model may predict."""
+def label_type(model: Any, nodata: bool) -> Any:
+    """Return the smallest integer type for all labels of a model, and for one without data."""
     if hasattr(model, "classes_"):
         if model.classes_.dtype.kind not in "biu":
             raise ValueError(
                 f"the model's classes are {model.classes_.dtype.name} ({model.classes_[0]!r}, ...)"
                 ", but label files hold integers. Fit it to integers."
             )
-        return as_stored(model.classes_.astype(np.int64)).dtype
+        classes = model.classes_.astype(np.int64)
+        return as_stored(np.append(classes, classes.max() + nodata)).dtype
     estimator = model.estimator_
     n = getattr(estimator, "n_clusters", getattr(estimator, "n_components", None))
     if not isinstance(n, int) or not hasattr(estimator, "predict"):
         return np.dtype(np.int32)  # may predict -1, noise
-    return as_stored(np.array([0, max(n, MOST_AUTO) - 1])).dtype
+    return as_stored(np.array([0, max(n, MOST_AUTO) - 1 + nodata])).dtype

@@ -15,8 +15,18 @@ from ..storage._label_files import read_labels
 from ..storage._pages import Pages
 from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
-from ._models import AUTO, Estimator, fit_model, make_segmenter, summary
-from ._options import FILES, LEARNING, Force, IgnoreLabels, Inputs, Learning, MaxMemory, option
+from ._models import AUTO, Estimator, fit_model, make_segmenter, remember_channels, summary
+from ._options import (
+    FILES,
+    LEARNING,
+    Force,
+    IgnoreLabels,
+    Inputs,
+    Learning,
+    MaxMemory,
+    Reading,
+    option,
+)
 from ._paths import check_model_name, check_overwrite, expand, match_by_name
 
 HELP = """Fit a model to images, with or without labels, and save it.
@@ -56,6 +66,7 @@ EstimatorOption = Annotated[
 def fit(
     inputs: Inputs,
     out: ModelOut,
+    reading: Reading,
     learning: Learning,
     report: Report,
     labels: Labels = [],  # noqa: B006 a list has to have a list as its default
@@ -70,7 +81,7 @@ def fit(
     parameters["ignore_label"] = ignore_label or None
     images, truths = expand(inputs), expand(labels) if labels else []
     _check_options(estimator, truths, out, images, force)
-    pages = open_all(images, max_memory)
+    pages = open_all(images, max_memory, reading)
     maps = _read_maps(pages, truths) if truths else None
     with progress(report.quiet) as advance:
         loaded = load_all(pages)
@@ -79,6 +90,7 @@ def fit(
         y = None if maps is None else _fitting(pages, loaded, maps)
         with errors_name(source_files(pages)):
             fit_model(segmenter, [image for of_file in loaded for image in of_file], y, advance)
+        remember_channels(segmenter, reading.channels)
         _save(segmenter, out)
     seconds, found = time.perf_counter() - start, summary(segmenter)
     what = f"{len(found['classes'])} classes" if truths else f"{found['n_segments']} segments"

@@ -9,10 +9,11 @@ from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
+from ..storage._nodata import Nodata
 from ..storage._pages import open_pages
 from ._console import Report
 from ._models import summary
-from ._options import Trust, file_arguments
+from ._options import Reading, Trust, file_arguments
 from ._paths import expand
 
 HELP = """Describe models and image files.
@@ -33,13 +34,14 @@ def info(
         list[str], file_arguments("FILE", "Models or images: files, folders, 'globs*'.")
     ],
     report: Report,
+    reading: Reading,
     trust: Trust = [],  # noqa: B006 a list has to have a list as its default
 ) -> None:
     """Describe files."""
     found = []
     for path in expand(inputs):
         is_model = path.is_file() and is_zipfile(path)
-        about = about_model(path, trust) if is_model else about_image(path)
+        about = about_model(path, trust) if is_model else about_image(path, reading)
         report.lines(str(path), *_lines(about), "")
         found.append({"file": str(path), **about})
     report.result({"files": found})
@@ -111,29 +113,42 @@ def _changed(estimator: Any) -> dict[str, Any]:
     return changed
 
 
-def about_image(path: Path) -> dict[str, Any]:
+def about_image(path: Path, reading: Reading) -> dict[str, Any]:
     """Describe an image file as a dictionary; the pixels of large files are not read."""
-    pages = open_pages(path)
-    images = pages.load()
+    pages = open_pages(path, axes=reading.axes, channels=reading.channels)
+    source, images = pages.source, pages.load()
     height, width = images[0].shape[:2]
     about: dict[str, Any] = {
+        "shape": "x".join(map(str, source.shape)),
+        "axes": pages.axes.lower(),
         "pages": pages.n_pages,
         "height": int(height),
         "width": int(width),
         "channels": int(images[0].shape[2]) if images[0].ndim == 3 else 1,
+        "transparency": None if source.alpha is None else f"channel {source.alpha + 1}",
         "type": str(images[0].dtype),
         "georeferenced": bool(pages.geo_tags),
+        "pixel size": source.pixel_size and "{:g} x {:g} {}".format(*source.pixel_size),
+        "nodata": None if source.nodata is None else f"{source.nodata:g}",
     }
-    return about if pages.stored else {**about, **_values(images)}
+    about = {name: value for name, value in about.items() if value is not None}
+    return about if pages.stored else {**about, **_values(images, pages.nodata(images[0].dtype))}
 
 
-def _values(images: Sequence[Any]) -> dict[str, Any]:
-    low, high = (float(extreme([extreme(i) for i in images])) for extreme in (np.min, np.max))
+def _values(images: Sequence[Any], nodata: Nodata | None) -> dict[str, Any]:
+    """Describe the values of all images; those of pixels without data do not count."""
+    without = [np.zeros(i.shape[:2], bool) if nodata is None else nodata.where(i) for i in images]
+    share = sum(int(gaps.sum()) for gaps in without) / sum(gaps.size for gaps in without)
+    about: dict[str, Any] = {} if nodata is None else {"pixels without data": f"{share:.1%}"}
+    valid = [image[~gaps] for image, gaps in zip(images, without, strict=True) if not gaps.all()]
+    if not valid:
+        return about
+    low, high = (float(extreme([extreme(i) for i in valid])) for extreme in (np.min, np.max))
     if not np.isfinite([low, high]).all():
-        return {"values": "with NaN or infinity"}
-    about: dict[str, Any] = {"values": f"{low:g} to {high:g}"}
+        return {**about, "values": "with NaN or infinity"}
+    about["values"] = f"{low:g} to {high:g}"
     if images[0].ndim == 2 and images[0].dtype.kind in "biu":
-        different = np.unique(np.concatenate([np.unique(image) for image in images]))
+        different = np.unique(np.concatenate([np.unique(image) for image in valid]))
         if len(different) <= SHOWN:
             about["different values"] = different.tolist()
     return about

@@ -8,7 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..segmentation._estimators import ESTIMATORS
+from ..storage._pages import Pages, numbered
 from ._console import Advance
 
 UNTRUSTED = re.compile(r"pass load\(path, trusted=\[(.*)\]\)")
@@ -26,6 +29,7 @@ def load_model(path: Path, trusted: Sequence[str]) -> Any:
 
 def load_segmenter(path: Path, trusted: Sequence[str], device: str) -> Any:
     """Load a fitted segmenter of images, and move its networks to a device."""
+    # Imported here and below: torch takes seconds, and `segae --help` should not.
     from ..segmentation._segmenter import AESegmenter
     from ..training._execution import resolve_device
 
@@ -55,7 +59,6 @@ AUTO = Estimator("auto")
 
 def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
     """Return an unfitted segmenter; parameters that are None stay at their defaults."""
-    # Imported here and below: torch takes seconds, and `segae --help` should not.
     from sklearn.base import is_classifier
 
     from ..segmentation._recipe import default_encoder
@@ -98,11 +101,68 @@ def fit_model(
     return segmenter
 
 
+def remember_channels(segmenter: Any, channels: Sequence[int] | None) -> None:
+    """Keep the channels of the files that a model was fitted to, as the names of its features."""
+    if channels is not None:
+        names = [str(channel + 1) for channel in channels]
+        segmenter.feature_names_in_ = np.array(names, dtype=object)
+
+
+def remembered_channels(segmenter: Any) -> list[int] | None:
+    """Return the channels of the files that a model was fitted to; None for all of them."""
+    names = getattr(segmenter, "feature_names_in_", None)
+    return None if names is None else [int(name) - 1 for name in names]
+
+
+def choose_channels(path: Path, segmenter: Any, pages: Sequence[Pages]) -> None:
+    """Use the channels that a model remembers, unless others were chosen."""
+    channels = remembered_channels(segmenter)
+    if channels is None:
+        return
+    for own in pages:
+        if own.channels is not None:
+            continue
+        if max(channels) >= own.n_channels:
+            raise ValueError(
+                f"{own.path}: has {own.n_channels} channels, but {path} was fitted to the channels "
+                f"{numbered(channels)} of its files. Pass the same ones in order, such as "
+                f"--channels {numbered(range(len(channels)))}."
+            )
+        own.choose(channels)
+
+
+SOFT = {  # methods of labelers and their options
+    "probabilities": ("probability_map", {}),
+    "uncertainty": ("uncertainty_map", {"measure": "entropy"}),
+}
+
+
+def soft_map(segmenter: Any, name: str, image: Any, out: Any, tail: tuple[int, ...]) -> Any:
+    """Return probabilities (H, W, k) or the uncertainty (H, W) of an image, or write it to out."""
+    from ..imaging._tiled_inference import to_bytes
+
+    method, options = SOFT[name]
+    batch = segmenter.batch([image])
+    models, outs = segmenter.labelers(batch), None if out is None else [out]
+    max_memory = to_bytes(segmenter.max_memory)
+    return batch.map(models, method, max_memory, outs, tail, **options)[0]
+
+
+def check_soft(segmenter: Any, names: Sequence[str]) -> None:
+    """Raise an error for a model without probabilities, if any map is made of them."""
+    if names and not hasattr(segmenter, "predict_proba"):
+        raise ValueError(
+            f"--{names[0]}: the estimator {segmenter.estimator_!r} has no probabilities. Leave "
+            f"--{names[0]} out, or fit a model with another --estimator."
+        )
+
+
 def summary(segmenter: Any) -> dict[str, Any]:
     """Describe what was learnt as a dictionary of plain values."""
     encoder = segmenter.encoder_
     found = {
         "n_channels": segmenter.n_features_in_,
+        "channels": _numbers(remembered_channels(segmenter)),
         "classes": segmenter.classes_.tolist() if hasattr(segmenter, "classes_") else None,
         "n_segments": getattr(segmenter, "n_segments_", None),
         "features": getattr(encoder, "features_", None),
@@ -111,3 +171,7 @@ def summary(segmenter: Any) -> dict[str, Any]:
         "device": getattr(encoder, "device_", None),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _numbers(channels: Sequence[int] | None) -> list[int] | None:
+    return None if channels is None else [channel + 1 for channel in channels]

@@ -62,6 +62,14 @@ def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def channel_numbers(text: str) -> list[int]:
+    """Parse channels such as "1,3", which count from 1, to indices."""
+    numbers = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if min(numbers) < 1:
+        raise typer.BadParameter(f"{text!r} are no numbers of channels from 1, such as 1,3.")
+    return [number - 1 for number in numbers]
+
+
 def option(*names: str, panel: str | None = None, **settings: Any) -> Any:
     """Return a typer option in a panel of the help page."""
     return typer.Option(*names, rich_help_panel=panel, **settings)
@@ -116,6 +124,52 @@ Trust = Annotated[
         help="Additional type that a model file may contain; may be repeated.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Options of how image files are read."""
+
+    axes: Annotated[
+        str | None,
+        option(
+            panel=FILES,
+            metavar="AXES",
+            show_default=False,
+            help="A letter for every axis of the stored arrays, for files that do not name them: y "
+            "rows, x columns, c channels, others pages, such as cyx or tcyx.",
+        ),
+    ] = None
+    channels: Annotated[
+        Any,
+        option(
+            panel=FILES,
+            parser=channel_numbers,
+            metavar="NUMBERS",
+            show_default=False,
+            help="Channels to use, from 1, such as 1,3; a model remembers them.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SoftMaps:
+    """Options of the maps of numbers that are written beside label maps."""
+
+    probabilities: Annotated[
+        Path | None,
+        option(
+            panel=FILES,
+            help="Probabilities of all labels: a .tif, .zarr or .npy, or a folder of .tif.",
+        ),
+    ] = None
+    uncertainty: Annotated[
+        Path | None,
+        option(
+            panel=FILES,
+            help="Uncertainty of the labels, 0 to 1: a .tif, .zarr or .npy, or a folder of .tif.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

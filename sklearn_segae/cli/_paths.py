@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from ..storage._formats import PICTURES, READABLE, STACKABLE, is_image, is_zarr
+from ..storage._formats import HDF5, INSIDE, PICTURES, READABLE, STACKABLE, is_image, is_zarr, split
 
 SHOWN = 3  # file names listed in an error
 
@@ -30,6 +30,8 @@ def expand(arguments: Iterable[str]) -> list[Path]:
 
 def _expand_one(argument: str) -> list[Path]:
     path = Path(argument)
+    if INSIDE in argument and split(path)[0].exists():
+        return [path]
     if path.is_dir() and not is_zarr(path):
         inside = sorted(p for p in path.iterdir() if is_image(p))
         if not inside:
@@ -64,7 +66,20 @@ def label_files(inputs: Sequence[Path], out: Path, suffix: str | None) -> list[P
         return [out]
     _check_is_folder(out, len(inputs), "--out")
     _check_distinct(inputs)
-    return [out / f"{path.stem}{suffix or label_suffix(path)}" for path in inputs]
+    return [out / f"{stem(path)}{suffix or label_suffix(path)}" for path in inputs]
+
+
+def map_files(inputs: Sequence[Path], out: Path, option: str) -> list[Path]:
+    """Return the path of every map of numbers: `out` itself, or TIFFs in it."""
+    if is_folder(out, len(inputs)):
+        _check_is_folder(out, len(inputs), option)
+        _check_distinct(inputs)
+        return [out / f"{stem(path)}.tif" for path in inputs]
+    if out.suffix.lower() not in STACKABLE:
+        raise ValueError(
+            f"{option} {out}: {out.suffix} holds no fractions. Use {', '.join(STACKABLE)}."
+        )
+    return [out]
 
 
 def overlay_files(
@@ -74,7 +89,7 @@ def overlay_files(
     if is_folder(overlay, len(inputs)):
         _check_is_folder(overlay, len(inputs), "--overlay")
         _check_distinct(inputs)
-        names = [overlay / f"{path.stem}.png" for path in inputs]
+        names = [overlay / f"{stem(path)}.png" for path in inputs]
     elif overlay.suffix.lower() in PICTURES:
         names = [overlay]
     else:
@@ -106,15 +121,23 @@ def _numbered(path: Path, n: int) -> list[Path]:
     return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, n + 1)]
 
 
+def stem(image: Path) -> str:
+    """Return the name of an image file without its suffix, and without what it names inside."""
+    return split(image)[0].stem
+
+
 def label_suffix(image: Path) -> str:
-    """Return the suffix of a label map: that of its image if it holds labels, else .png."""
-    suffix = image.suffix.lower()
-    return suffix if suffix in STACKABLE else ".png"
+    """Return the suffix of a label map: that of its image if it holds labels, else .png.
+
+    Of HDF5 files it is .tif: they may have pages, too.
+    """
+    suffix = split(image)[0].suffix.lower()
+    return ".tif" if suffix in HDF5 else suffix if suffix in STACKABLE else ".png"
 
 
 def check_overwrite(outputs: Iterable[Path], inputs: Iterable[Path], force: bool) -> None:
     """Raise an error if an output exists, is an input, or cannot be created."""
-    read = {path.resolve() for path in inputs}
+    read = {split(path)[0].resolve() for path in inputs}
     written: set[Path] = set()
     for path in outputs:
         resolved = path.resolve()
@@ -145,8 +168,8 @@ def match_by_name(
     """
     _check_distinct(inputs)
     _check_distinct(others)
-    by_name = {path.stem: path for path in others}
-    without = [path for path in inputs if path.stem not in by_name]
+    by_name = {stem(path): path for path in others}
+    without = [path for path in inputs if stem(path) not in by_name]
     if len(without) == len(inputs) and len(inputs) == len(others):
         return list(others)
     n_used = len(inputs) - len(without)
@@ -155,11 +178,11 @@ def match_by_name(
             f"{what}: none of its {len(others)} files is named {_listed(without)}. Give files of "
             f"the same names as the {len(inputs)} inputs, or as many of other names in order."
         )
-    return [by_name.get(path.stem) for path in inputs]
+    return [by_name.get(stem(path)) for path in inputs]
 
 
 def _listed(paths: Sequence[Path]) -> str:
-    names = ", ".join(f"{path.stem}.*" for path in paths[:SHOWN])
+    names = ", ".join(f"{stem(path)}.*" for path in paths[:SHOWN])
     return names if len(paths) <= SHOWN else f"{names} (and {len(paths) - SHOWN} more)"
 
 
@@ -168,7 +191,7 @@ def _check_distinct(paths: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for path in paths:
         # Many file systems ignore case.
-        other = seen.setdefault(path.stem.lower(), path)
+        other = seen.setdefault(stem(path).lower(), path)
         if other is not path:
             raise ValueError(
                 f"{other} and {path}: two files of one name, but outputs are named after them. "

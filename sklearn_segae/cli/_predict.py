@@ -8,8 +8,8 @@ from typing import Annotated
 
 from ._batch import plan, run
 from ._console import Report, progress
-from ._models import load_segmenter
-from ._options import Device, Inputs, Outputs, Trust, file_arguments
+from ._models import check_soft, choose_channels, load_segmenter
+from ._options import Device, Inputs, Outputs, Reading, SoftMaps, Trust, file_arguments
 
 HELP = """Segment images with a model that segae fit saved.
 
@@ -18,6 +18,8 @@ Examples:
   segae predict cells.segae new/ -o labels/ --overlay pictures/
 
   segae predict land.segae scene.tif -o map.tif --max-memory 500MiB
+
+  segae predict land.segae scene.tif -o map.tif --probabilities p.tif --uncertainty u.tif
 
 Label maps have the format of their images, or PNG for JPEG and BMP, unless --out or --format \
 selects another.
@@ -28,6 +30,8 @@ def predict(
     model: Annotated[Path, file_arguments("MODEL", "Model file written by segae fit.")],
     inputs: Inputs,
     outputs: Outputs,
+    soft: SoftMaps,
+    reading: Reading,
     report: Report,
     device: Device = "auto",
     trust: Trust = [],  # noqa: B006 a list has to have a list as its default
@@ -36,10 +40,12 @@ def predict(
     start = time.perf_counter()
     if not model.is_file():
         raise FileNotFoundError(f"{model}: there is no such file.")
-    job = plan(inputs, outputs, [model])
+    job = plan(inputs, outputs, reading, [model], soft)
     with progress(report.quiet) as advance:
         advance("segmenting", 0, len(job.pages))
         segmenter = load_segmenter(model, trust, device).set_params(max_memory=outputs.max_memory)
+        check_soft(segmenter, list(job.soft))
+        choose_channels(model, segmenter, job.pages)
         found = run(job, segmenter, advance)
     seconds = time.perf_counter() - start
     n_labels = len(set().union(*found))

@@ -12,7 +12,7 @@ from ..storage._files import write_image
 from ._batch import errors_name, load_all, plan, run, source_files
 from ._console import Report, progress
 from ._models import fit_model, make_segmenter, summary
-from ._options import FILES, Force, Inputs, Learning, NSegments, Outputs, Seed, option
+from ._options import FILES, Force, Inputs, Learning, NSegments, Outputs, Reading, Seed, option
 from ._paths import check_overwrite
 
 HELP = """Segment images without labels, with one model for all of them.
@@ -29,11 +29,13 @@ A label map holds the segment of every pixel, 0 to K - 1, as PNG, TIFF, npy or z
 """
 
 
-def segment(inputs: Inputs, outputs: Outputs, learning: Learning, report: Report) -> None:
+def segment(
+    inputs: Inputs, outputs: Outputs, reading: Reading, learning: Learning, report: Report
+) -> None:
     """Segment image files."""
     start = time.perf_counter()
     parameters = {**learning.parameters(), "max_memory": outputs.max_memory}
-    job = plan(inputs, outputs)
+    job = plan(inputs, outputs, reading)
     with progress(report.quiet) as advance:
         loaded = load_all(job.pages)
         images = [image for of_file in loaded for image in of_file]

@@ -1,4 +1,4 @@
-"""Reading and writing of images and label maps as PNG, JPEG, TIFF and npy files."""
+"""Writing of images and label maps as PNG, JPEG, TIFF and npy files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
-from ._formats import READABLE
+from ._errors import first_line
+from ._pages import read_image
 
+__all__ = [
+    "CHUNK_SIDE",
+    "create_zarr",
+    "first_line",
+    "layout",
+    "read_image",
+    "to_path",
+    "write_array",
+    "write_image",
+    "written_whole",
+]
 
-def read_image(path: Path) -> np.ndarray:
-    """Read one image (H, W) or (H, W, C); the alpha channel of a PNG is dropped."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file.")
-    try:
-        image = _read(path)
-    except Exception as error:  # readers raise errors of many types
-        known = ", ".join(READABLE)
-        raise ValueError(
-            f"{path}: not a readable image ({first_line(error)}). Known formats: {known}."
-        ) from error
-    if image.ndim not in (2, 3):
-        raise ValueError(f"{path}: has shape {image.shape}, but one image (H, W[, C]) is needed.")
-    has_alpha = path.suffix.lower() == ".png" and image.ndim == 3 and image.shape[2] in (2, 4)
-    return image[..., :-1] if has_alpha else image
+CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -71,15 +69,6 @@ def to_path(path: Any) -> Path:
     return Path(path)
 
 
-def _read(path: Path) -> np.ndarray:
-    if path.suffix.lower() == ".npy":
-        return np.load(path, allow_pickle=False)
-    if path.suffix.lower() in (".tif", ".tiff"):
-        return require("tifffile", "io").imread(path)
-    # A named reader: for a broken file imageio would try all, and leave it open.
-    return require("imageio.v3", "io").imread(path, plugin="pillow")
-
-
 def write_array(path: Path, image: np.ndarray) -> None:
     """Write an array to `path` itself, in the format of its suffix."""
     if path.suffix.lower() == ".npy":
@@ -87,30 +76,26 @@ def write_array(path: Path, image: np.ndarray) -> None:
             np.save(file, image)
     elif path.suffix.lower() in (".tif", ".tiff"):
         is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
-        # Without this, an image with channels would be written as a page for every row.
-        layout = {"planarconfig": "contig"} if image.ndim == 3 else {}
-        kind = "rgb" if is_rgb else "minisblack"
-        require("tifffile", "io").imwrite(
-            path, image, photometric=kind, compression="zlib", **layout
-        )
+        kind = {"photometric": "rgb"} if is_rgb else {}
+        options = {**layout(image.shape), **kind, "compression": "zlib"}
+        require("tifffile", "io").imwrite(path, image, **options)
     elif path.suffix.lower() == ".zarr":
-        array = require("zarr", "scale").create_array(path, data=image, overwrite=True)
-        array.store.close()
+        create_zarr(path, image.shape, image.dtype)[...] = image
     else:
         require("imageio.v3", "io").imwrite(path, image)
 
 
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Raise one error that names the file for those of readers, which are of many types."""
-    try:
-        yield
-    except (ImportError, FileNotFoundError):
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: not a readable image ({first_line(error)}).") from error
+def create_zarr(path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Create a zarr array, in the format of the group that it is in."""
+    chunks = tuple(min(CHUNK_SIDE, size) for size in shape)
+    old = {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    form = old if (path.parent / ".zgroup").is_file() else {}
+    create = require("zarr", "scale").create_array
+    return create(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True, **form)
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error message, or the type of the error."""
-    return (str(error) or type(error).__name__).splitlines()[0]
+def layout(shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return options of tifffile for an image (H, W) or (H, W, C) with any number of channels."""
+    # Without this, channels would be pages for every row, and a fourth one transparency.
+    channels = {"planarconfig": "contig"} if len(shape) == 3 else {}
+    return {"photometric": "minisblack", **channels}

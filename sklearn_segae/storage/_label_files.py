@@ -12,25 +12,32 @@ import numpy as np
 from .._compat import require
 from ..imaging._label_maps import as_stored
 from ..imaging._lazy_images import release
-from ._files import read_image, readable, write_array, written_whole
+from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
-from ._out_of_core import TiledTiff, create_labels
-from ._pages import Pages
+from ._ngff import LEVEL, in_image, register, write_label_group
+from ._nodata import Nodata
+from ._out_of_core import create_map
+from ._pages import Pages, open_pages
+from ._tiff import nodata_tag
 
 Notify = Callable[[np.ndarray], None]  # receives parts of the labels
-Predict = Callable[[Any, Any], Any]  # (image, out or None) -> label map (H, W)
+Predict = Callable[[Any, Any], Any]  # (image, out or None) -> map (H, W) or (H, W, k)
 
 
-class NotifyingArray:
-    """A writable array that passes on all values written to it."""
+class MarkingArray:
+    """A writable array that marks pixels without data, and passes on all values written to it."""
 
-    def __init__(self, target: Any, notify: Notify) -> None:
+    def __init__(self, target: Any, notify: Notify, image: Any, nodata: Nodata | None) -> None:
         self.target = target
         self.notify = notify
+        self.image = image
+        self.nodata = nodata
         self.shape, self.dtype = tuple(target.shape), np.dtype(target.dtype)
 
     def __setitem__(self, key: tuple[slice, slice], values: np.ndarray) -> None:
         """Write rows and columns."""
+        if self.nodata is not None:
+            values = self.nodata.mark(values, np.asarray(self.image[key]))
         self.target[key] = values
         release(self.target)
         self.notify(values)
@@ -50,53 +57,77 @@ def check_label_format(path: Path, pages: Pages) -> None:
         )
     if suffix == ".zarr":
         require("zarr", "scale")
-    if pages.geo_tags and suffix not in TIFF:
+    if (pages.geo_tags or pages.source.nodata is not None) and suffix not in TIFF:
         warnings.warn(
             f"{path}: will not have the georeference of {pages.path}. Use .tif to keep it.",
             stacklevel=2,
         )
 
 
-def write_labels(
+def write_maps(
     path: Path,
     pages: Pages,
     images: Sequence[Any],
     predict: Predict,
     dtype: Any,
-    notify: Notify,
+    notify: Notify = lambda _: None,
+    tail: tuple[int, ...] = (),
     in_tiles: bool = True,
 ) -> None:
-    """Predict the label maps of the images of a file and write them, completely or not at all.
+    """Predict maps (H, W, *tail) of the images of a file and write them, completely or not at all.
 
-    If an image stays on disk and the format allows it, its label map is written tile by tile,
-    unless `in_tiles` is False: `predict(image, out)` then needs the whole map at once. Elsewhere
-    its `out` is None. `dtype` holds all labels, and `notify` gets them, part by part.
+    If an image stays on disk and the format allows it, its map is written tile by tile, unless
+    `in_tiles` is False: `predict(image, out)` then needs the whole map at once. Elsewhere its `out`
+    is None. `dtype` holds all values, and `notify` gets them, part by part. Pixels without data
+    have the value of `Pages.nodata`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = path.suffix.lower()
+    suffix, dtype = path.suffix.lower(), np.dtype(dtype)
+    nodata = pages.nodata(dtype)
+    tags = [*pages.geo_tags, *([] if nodata is None else [nodata_tag(nodata.in_map)])]
+    is_ngff = suffix == ".zarr" and pages.source.ngff is not None and dtype.kind in "iu"
     with written_whole(path) as partial:
+        if is_ngff:
+            write_label_group(partial, pages, in_image(path))
         if in_tiles and pages.stored and not pages.stacked and suffix in STACKABLE:
-            form = partial, images[0].shape[:2], np.dtype(dtype)
-            out = TiledTiff(*form, pages.geo_tags) if suffix in TIFF else create_labels(*form)
-            predict(images[0], NotifyingArray(out, notify))
-            return
-        maps = _maps(images, predict, dtype, notify)
-        if suffix in TIFF:
-            _write_tiff(partial, maps, pages.geo_tags)
-        elif suffix in STACKABLE:
-            labels = list(maps)
-            write_array(partial, np.stack(labels) if pages.stacked else labels[0])
+            shape = (*images[0].shape[:2], *tail)
+            level = partial / LEVEL
+            out = (
+                create_zarr(level, shape, dtype)
+                if is_ngff
+                else create_map(partial, shape, dtype, tags)
+            )
+            predict(images[0], MarkingArray(out, notify, images[0], nodata))
         else:
-            write_array(partial, _for_picture(path, next(maps)))
+            maps = _maps(images, predict, dtype, notify, nodata)
+            if suffix in TIFF:
+                _write_tiff(partial, maps, tags)
+            elif suffix in STACKABLE:
+                _write_stack(partial, pages, list(maps), is_ngff)
+            else:
+                write_array(partial, _for_picture(path, next(maps)))
+    if is_ngff and in_image(path):
+        register(path, pages)
+
+
+def _write_stack(path: Path, pages: Pages, maps: list[np.ndarray], is_ngff: bool) -> None:
+    if is_ngff:
+        array = np.reshape(maps, (*pages.label_axes.values(), *maps[0].shape))
+        create_zarr(path / LEVEL, array.shape, array.dtype)[...] = array
+    else:
+        write_array(path, np.stack(maps) if pages.stacked else maps[0])
 
 
 def _maps(
-    images: Sequence[Any], predict: Predict, dtype: Any, notify: Notify
+    images: Sequence[Any], predict: Predict, dtype: Any, notify: Notify, nodata: Nodata | None
 ) -> Iterator[np.ndarray]:
     for image in images:
-        labels = np.asarray(predict(image, None)).astype(dtype)
-        notify(labels)
-        yield labels
+        values = np.asarray(predict(image, None))
+        if nodata is not None:
+            values = nodata.mark(values, np.asarray(image))
+        values = values.astype(dtype)
+        notify(values)
+        yield values
 
 
 def _for_picture(path: Path, labels: np.ndarray) -> np.ndarray:
@@ -108,33 +139,32 @@ def _for_picture(path: Path, labels: np.ndarray) -> np.ndarray:
     return as_stored(labels)
 
 
-def _write_tiff(path: Path, maps: Iterator[np.ndarray], geo_tags: list[tuple[Any, ...]]) -> None:
+def _write_tiff(path: Path, maps: Iterator[np.ndarray], tags: list[tuple[Any, ...]]) -> None:
     """Write one page at a time, so that only one is in memory."""
     with require("tifffile", "io").TiffWriter(path) as file:
-        for labels in maps:
-            form = {"photometric": "minisblack", "compression": "zlib", "metadata": None}
-            file.write(labels, extratags=geo_tags, **form)
+        for values in maps:
+            form = {**layout(values.shape), "compression": "zlib", "metadata": None}
+            file.write(values, extratags=tags, **form)
 
 
 def read_labels(path: Path) -> list[np.ndarray]:
     """Read the integer label maps (H, W) of a file, one for each page."""
     if path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: JPEG changes labels. Use PNG, TIFF, npy or zarr for label maps.")
-    labels = _read(path)
-    if labels.ndim == 3 and labels.shape[2] <= 4 and path.suffix.lower() not in STACKABLE:
+    return [_checked(path, labels) for labels in open_pages(path, 2**62, labels=True).load()]
+
+
+def _checked(path: Path, labels: np.ndarray) -> np.ndarray:
+    """Return integers (H, W); raise an error for other arrays."""
+    if labels.ndim == 3:
         labels = _gray(path, labels)
-    if labels.ndim not in (2, 3) or not labels.size:
-        raise ValueError(
-            f"{path}: has shape {labels.shape}, but label maps are (H, W), or (n, H, W) for pages."
-        )
     if labels.dtype.kind == "f" and (labels == np.round(labels)).all():
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in "biu":
         raise ValueError(
             f"{path}: holds {labels.dtype}, but labels are integers. Convert it first."
         )
-    labels = labels.astype(np.uint8) if labels.dtype.kind == "b" else labels
-    return [labels] if labels.ndim == 2 else list(labels)
+    return labels.astype(np.uint8) if labels.dtype.kind == "b" else labels
 
 
 def _gray(path: Path, picture: np.ndarray) -> np.ndarray:
@@ -145,14 +175,3 @@ def _gray(path: Path, picture: np.ndarray) -> np.ndarray:
         f"{path}: is a picture in colors, but a label map holds one integer for every pixel. "
         "Save it as gray or with a palette, color i for label i."
     )
-
-
-def _read(path: Path) -> np.ndarray:
-    if path.is_dir():
-        return np.asarray(require("zarr", "scale").open_array(path, mode="r")[...])
-    if path.suffix.lower() != ".png" or not path.is_file():
-        return read_image(path)
-    with readable(path), require("PIL.Image", "io").open(path) as picture:
-        if picture.mode == "P":  # the indices of the palette are the labels
-            return np.array(picture)
-    return read_image(path)

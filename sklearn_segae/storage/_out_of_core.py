@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,49 +11,49 @@ import numpy as np
 
 from .._compat import require
 from ..imaging._lazy_images import release
-from ._files import read_image
+from ._files import CHUNK_SIDE, create_zarr, layout
 from ._formats import TIFF
+from ._pages import open_pages
 
-CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
 
-
-def open_image(path: str | os.PathLike[str]) -> Any:
+def open_image(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+) -> Any:
     """Open an image on disk without reading it.
 
     Parameters
     ----------
     path : path
-        A zarr array (a directory), a TIFF or an npy file. These are read when they are sliced;
-        slicing a TIFF is fastest if it is tiled. A TIFF of several pages is a stack. Files of
-        other formats are read completely.
+        A TIFF, npy or HDF5 file, or a zarr array or OME-Zarr image (a directory). These are read
+        when they are sliced; slicing a TIFF is fastest if it is tiled. Files of other formats (PNG,
+        JPEG, BMP, GIF, WebP) are read completely. "file.h5::/volume/data" and "image.ome.zarr::1"
+        name one of several arrays in a file.
+    axes : str, default=None
+        A letter for every axis of the stored array, in its order: y for rows, x for columns, c for
+        channels, others for pages, such as "cyx" or "tcyx". If None, the axes that the file names
+        (OME-TIFF, ImageJ, OME-Zarr, ilastik and others), or those of (H, W[, C]) or (n, H, W, C).
+    channels : sequence of int, default=None
+        The channels to use, in this order. If None, all but those marked as transparency.
 
     Returns
     -------
-    image : array-like of shape (H, W) or (H, W, C)
-        `fit` and `predict` accept lists of such images.
+    image : array-like of shape (H, W) or (H, W, C), or a stack of these
+        Of several pages, times, slices and so on, a stack (n, H, W[, C]). `fit` and `predict`
+        accept lists of images, and stacks.
 
     Examples
     --------
     >>> import tempfile
     >>> from sklearn_segae.storage import open_image
     >>> path = Path(tempfile.mkdtemp()) / "image.npy"
-    >>> np.save(path, np.zeros((40, 60, 3), np.uint8))
-    >>> open_image(path).shape
+    >>> np.save(path, np.zeros((3, 40, 60), np.uint8))
+    >>> open_image(path, axes="cyx").shape
     (40, 60, 3)
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file.")
-    if path.is_dir():
-        return require("zarr", "scale").open_array(path, mode="r")
-    if path.suffix.lower() in TIFF:
-        store = require("tifffile", "io").imread(path, aszarr=True)
-        image = require("zarr", "scale").open_array(store, mode="r")
-        weakref.finalize(image, store.close)
-        return image
-    if path.suffix.lower() == ".npy":
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    return read_image(path)
+    return open_pages(path, axes=axes, channels=channels).stack()
 
 
 def create_labels(
@@ -86,13 +85,18 @@ def create_labels(
     >>> int(open_image(path).max())
     3
     """
-    path, dtype = Path(path), np.dtype(dtype)
+    return create_map(Path(path), tuple(shape), dtype)
+
+
+def create_map(
+    path: Path, shape: tuple[int, ...], dtype: Any, extra_tags: Sequence[tuple[Any, ...]] = ()
+) -> Any:
+    """Create a map (H, W) or (H, W, k) on disk, in a TIFF with further tags."""
+    dtype = np.dtype(dtype)
     if path.suffix.lower() == ".zarr":
-        chunks = tuple(min(CHUNK_SIDE, size) for size in shape)
-        zarr = require("zarr", "scale")
-        return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, overwrite=True)
+        return create_zarr(path, shape, dtype)
     if path.suffix.lower() in TIFF:
-        return TiledTiff(path, shape, dtype)
+        return TiledTiff(path, shape, dtype, extra_tags)
     if path.suffix.lower() == ".npy":
         return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     raise ValueError(
@@ -102,7 +106,7 @@ def create_labels(
 
 
 class TiledTiff:
-    """A label map in an uncompressed tiled TIFF, written when slices are assigned.
+    """A map (H, W) or (H, W, k) in an uncompressed tiled TIFF, written when slices are assigned.
 
     Parameters are those of :func:`create_labels`, and the `extratags` of tifffile, for instance a
     georeference.
@@ -111,13 +115,13 @@ class TiledTiff:
     def __init__(
         self,
         path: Path,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         dtype: np.dtype,
         extra_tags: Sequence[tuple[Any, ...]] = (),
     ) -> None:
         self.shape = tuple(shape)
         self.dtype = dtype
-        self.ndim = 2
+        self.ndim = len(shape)
         tifffile = require("tifffile", "io")
         tifffile.imwrite(
             path,
@@ -125,20 +129,22 @@ class TiledTiff:
             dtype=dtype,
             tile=(CHUNK_SIDE, CHUNK_SIDE),
             bigtiff=True,
-            photometric="minisblack",
             extratags=extra_tags,
+            **layout(shape),
         )
         with tifffile.TiffFile(path) as file:  # its tiles are contiguous
             offset = file.pages[0].dataoffsets[0]
-        grid = tuple(-(-size // CHUNK_SIDE) for size in shape)
-        self._tiles = np.memmap(path, dtype, "r+", offset, (*grid, CHUNK_SIDE, CHUNK_SIDE))
+        grid = (-(-size // CHUNK_SIDE) for size in shape[:2])
+        tiles = (*grid, CHUNK_SIDE, CHUNK_SIDE, *shape[2:])
+        self._tiles = np.memmap(path, dtype, "r+", offset, tiles)
 
     def __setitem__(self, key: tuple[slice, slice], values: Any) -> None:
         """Write rows and columns."""
         rows, columns = (
-            slice(*part.indices(size)[:2]) for part, size in zip(key, self.shape, strict=True)
+            slice(*part.indices(size)[:2]) for part, size in zip(key, self.shape, strict=False)
         )
-        values = np.broadcast_to(values, (rows.stop - rows.start, columns.stop - columns.start))
+        size = (rows.stop - rows.start, columns.stop - columns.start, *self.shape[2:])
+        values = np.broadcast_to(values, size)
         for i, in_tile_rows, in_value_rows in _pieces(rows):
             for j, in_tile, in_values in _pieces(columns):
                 self._tiles[i, j, in_tile_rows, in_tile] = values[in_value_rows, in_values]

@@ -2,154 +2,175 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .._compat import require
-from ._files import read_image, readable
-from ._formats import TIFF, is_zarr
-from ._out_of_core import open_image
+from ._axes import CHANNELS, image_axes
+from ._errors import readable
+from ._nodata import Nodata, in_map
+from ._page import Page, PageStack
+from ._source import Source
+from ._sources import open_source
 
 LARGE = 2**27  # bytes; larger files stay on disk
-CHANNELS = "SC"  # letters of tifffile for samples of a pixel and for channels
-GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)  # GeoTIFF 1.1, and RPC coefficients
 
 
-class Pages(NamedTuple):
-    """Description of an image file, before its pixels are read."""
-
-    path: Path
-    n_pages: int
-    stacked: bool  # whether label maps have an axis of pages, possibly of length 1
-    stored: bool  # whether images stay on disk and are read when they are sliced
-    geo_tags: list[tuple[Any, ...]]  # the `extratags` of tifffile
-    load: Callable[[], list[Any]]  # images (H, W) or (H, W, C), of one size
-
-
-class TransposedImage:
-    """One image (H, W[, C]) of an array with axes in another order, read when it is sliced.
+class Pages:
+    """The images of a file, all of one size, before their pixels are read.
 
     Parameters
     ----------
-    source : array-like
-        An object with `shape`, `dtype` and slicing.
-    index : sequence of int or None
-        The index along every axis; None for rows, columns and channels.
-    order : sequence of int
-        Positions of rows, columns and, if there are any, channels among the remaining axes.
+    source : Source
+    axes : str or None, default=None
+        A letter for every axis of the stored array, such as "cyx"; None for those of the file.
+    channels : sequence of int or None, default=None
+        The channels to use, from 0; None for all but transparency.
+    limit : int, default=LARGE
+        Files of more bytes stay on disk.
+    labels : bool, default=False
+        Whether the file holds label maps, which have no channels and no palette.
+
+    Attributes
+    ----------
+    path : Path
+    n_pages : int
+    stacked : bool
+        Whether label maps have an axis of pages, possibly of length 1.
+    stored : bool
+        Whether images stay on disk and are read when they are sliced.
+    axes : str
+        The letters of the axes of the stored array.
+    n_channels : int
+        Number of stored channels.
+    channels : list of int or None
+        The channels that were chosen; None for all but transparency.
     """
 
-    def __init__(self, source: Any, index: Sequence[int | None], order: Sequence[int]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        axes: str | None = None,
+        channels: Sequence[int] | None = None,
+        limit: int = LARGE,
+        labels: bool = False,
+    ) -> None:
         self.source = source
-        self.index = tuple(index)
-        self.order = tuple(order)
-        kept = [size for size, i in zip(source.shape, index, strict=True) if i is None]
-        self.shape = tuple(kept[i] for i in order)
-        self.dtype = np.dtype(source.dtype)
-        self.ndim = len(self.shape)
+        self.path = source.path
+        self.axes = source.resolve_axes(axes, labels)
+        self.stored = source.n_bytes > limit
+        self.lookup = None if labels else source.lookup
+        size = dict(zip(self.axes, source.shape, strict=True))
+        self._others = {a: size[a] for a in self.axes if a not in image_axes(self.axes)}
+        self.n_pages = prod(self._others.values())
+        # An axis without pages of its own, such as a single time, is not one of the label map.
+        self.stacked = any(n > 1 or letter in "QI" for letter, n in self._others.items())
+        *_, letter = image_axes(self.axes)
+        self.n_channels = size[letter] if letter in CHANNELS else 1
+        if self.lookup is not None and self.lookup.ndim == 2:
+            self.n_channels = self.lookup.shape[1]
+        self.channels: list[int] | None = None
+        if channels is not None:
+            self.choose(channels)
 
-    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
-        """Read rows and columns."""
-        slices = [slice(None)] * self.ndim
-        for axis, part in zip(self.order, key, strict=False):
-            slices[axis] = part
-        left = iter(slices)
-        part = self.source[tuple(next(left) if i is None else i for i in self.index)]
-        return np.moveaxis(np.asarray(part), self.order, range(self.ndim))
+    def choose(self, channels: Sequence[int]) -> None:
+        """Use only these channels."""
+        n = self.n_channels
+        if not channels or not all(0 <= c < n for c in channels):
+            raise ValueError(
+                f"{self.path}: has {n} channels, but channels={list(channels)} (--channels "
+                f"{numbered(channels)}) are asked for. Pass some of them, such as "
+                f"{list(range(n))} (--channels {numbered(range(n))})."
+            )
+        self.channels = list(channels)
+
+    def _used(self) -> list[int] | None:
+        """Return the channels to read; None for all."""
+        n, alpha = self.n_channels, self.source.alpha
+        if self.channels is not None or alpha is None or self.axes != self.source.axes:
+            return self.channels
+        if not self.source.alpha_is_certain:
+            warnings.warn(
+                f"channel {alpha + 1} of a TIFF is marked as transparency, and is not used. If it "
+                f"holds data, pass channels={list(range(n))} (--channels {numbered(range(n))}).",
+                stacklevel=2,
+            )
+        return [c for c in range(n) if c != alpha]
+
+    @property
+    def label_axes(self) -> dict[str, int]:
+        """The letters and sizes of the axes of pages that label maps have, too."""
+        return self._others if self.stacked else {}
+
+    @property
+    def geo_tags(self) -> Sequence[tuple[Any, ...]]:
+        """The georeference, as the `extratags` of tifffile."""
+        return self.source.geo_tags
+
+    def nodata(self, dtype: Any) -> Nodata | None:
+        """Return the values of pixels without data, in the images and in a map of some type."""
+        value = self.source.nodata
+        return None if value is None else Nodata(value, in_map(dtype))
+
+    def views(self, array: Any) -> list[Page]:
+        """Return the images of the stored array, which are read when they are sliced."""
+        places = product(*(range(n) for n in self._others.values()))
+        indices = [dict(zip(self._others, place, strict=True)) for place in places]
+        lookup, channels = self.lookup, self._used()
+        if lookup is not None and lookup.ndim == 2 and channels is not None:
+            lookup, channels = lookup[:, channels], None
+        flips = self.source.flips
+        return [Page(array, self.axes, index, channels, lookup, flips) for index in indices]
+
+    def load(self) -> list[Any]:
+        """Return the images (H, W) or (H, W, C), in memory unless they are large."""
+        with readable(self.path):
+            if self.stored:
+                return list(self.views(self.source.open()))
+            return [np.ascontiguousarray(view) for view in self.views(self.source.read())]
+
+    def stack(self) -> Any:
+        """Return one image (H, W[, C]), or a stack of them, that is read when it is sliced."""
+        with readable(self.path):
+            array = self.source.open()
+            pages = self.views(array)
+        plain = pages[0].is_plain and self.stacked == bool(self._others) and len(self._others) < 2
+        axes = [*self._others, *image_axes(self.axes)]
+        if plain and axes == list(self.axes):
+            return array
+        image = PageStack(pages) if self.stacked else pages[0]
+        return np.asarray(image) if type(array) is np.ndarray else image
 
 
-def open_pages(path: Path, limit: int = LARGE) -> Pages:
-    """Describe the images of a file; files of more than `limit` bytes stay on disk."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file.")
-    if path.suffix.lower() in TIFF and path.is_file():
-        return _open_tiff(path, limit)
-    if not (path.suffix.lower() == ".npy" or is_zarr(path)):
-        return Pages(path, 1, False, False, [], lambda: [read_image(path)])
-    with readable(path):  # it may be a zarr group, or a broken file
-        array = open_image(path)
-    axes = {2: "YX", 3: "YXS", 4: "QYXS"}.get(array.ndim)
-    if axes is None:
-        raise ValueError(
-            f"{path}: has shape {array.shape}, but an image (H, W[, C]) or a stack of them "
-            "(n, H, W, C) is needed."
-        )
-    return _pages(path, axes, array, lambda: array, limit, [])
-
-
-def _open_tiff(path: Path, limit: int) -> Pages:
-    tifffile = require("tifffile", "io")
-    with readable(path), tifffile.TiffFile(path) as file:
-        series, geo_tags = file.series[0], _geo_tags(file.pages[0])
-        others = [s for s in file.series[1:] if not s.pages[0].is_reduced]
-    if others:
-        warnings.warn(
-            f"{path}: only its first {len(series.pages)} pages are read; the others have another "
-            "size or type.",
-            stacklevel=2,
-        )
-
-    def read() -> Any:
-        stored = _n_bytes(series) > limit
-        with readable(path):
-            image = open_image(path) if stored else tifffile.imread(path, series=0)
-        return image
-
-    return _pages(path, series.axes, series, read, limit, geo_tags)
-
-
-def _n_bytes(array: Any) -> int:
-    return prod(array.shape) * np.dtype(array.dtype).itemsize
-
-
-def _geo_tags(page: Any) -> list[tuple[Any, ...]]:
-    tags = [page.tags[code] for code in GEO_TAGS if code in page.tags]
-    return [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in tags]
-
-
-def _pages(
-    path: Path,
-    axes: str,
-    array: Any,
-    read: Callable[[], Any],
-    limit: int,
-    geo_tags: list[tuple[Any, ...]],
+def open_pages(
+    path: str | os.PathLike[str],
+    limit: int = LARGE,
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+    labels: bool = False,
 ) -> Pages:
-    """Split an array into images (H, W[, C]); axes beside rows, columns and channels are pages."""
-    if "Y" not in axes or "X" not in axes or 0 in array.shape:
+    """Describe the images of a file; files of more than `limit` bytes stay on disk."""
+    return Pages(open_source(path), axes, channels, limit, labels)
+
+
+def read_image(
+    path: Path, axes: str | None = None, channels: Sequence[int] | None = None
+) -> np.ndarray:
+    """Read one image (H, W) or (H, W, C)."""
+    pages = open_pages(path, 2**62, axes, channels)
+    if pages.n_pages > 1:
         raise ValueError(
-            f"{path}: has shape {array.shape} and axes {axes}, but an image has rows Y and columns "
-            "X. Convert it first."
+            f"{path}: has shape {pages.source.shape}, but one image (H, W[, C]) is needed."
         )
-    kept = _image_axes(axes)
-    others = [i for i in range(len(axes)) if i not in kept]
-    order = [sorted(kept).index(axis) for axis in kept]
-    stored = _n_bytes(array) > limit
-
-    def load() -> list[Any]:
-        source, images = read(), []
-        for page in product(*(range(array.shape[i]) for i in others)):
-            index: list[int | None] = [None] * len(axes)
-            for axis, i in zip(others, page, strict=True):
-                index[axis] = i
-            view = TransposedImage(source, index, order)
-            images.append(view if stored else np.ascontiguousarray(view[:, :]))
-        return images
-
-    n_pages = prod(array.shape[i] for i in others)
-    return Pages(path, n_pages, bool(others), stored, geo_tags, load)
+    return pages.load()[0]
 
 
-def _image_axes(axes: str) -> list[int]:
-    """Return the axes of rows, columns and, if there are any, channels.
-
-    `axes` has a letter of tifffile for every axis. The last axis "S" or "C" holds channels.
-    """
-    channels = max(axes.rfind(letter) for letter in CHANNELS)
-    return [axes.index("Y"), axes.index("X"), *([channels] if channels >= 0 else [])]
+def numbered(channels: Sequence[int]) -> str:
+    """Return channels as the command line has them, from 1."""
+    return ",".join(str(channel + 1) for channel in channels)

@@ -296,8 +296,18 @@ class TestInputsAndOutputs:
         assert "overwrite an input" in segae("predict", model, image, "-o", model, "--force")[2]
 
     def test_a_broken_file(self, segae, photos, model, tmp_path):
-        """What is no image is named, in one line; outputs before it are whole, and none after."""
+        """What is no image is named, in one line, before any work."""
         (tmp_path / "q.png").write_text("not an image")
+        call = ("predict", model, photos[0] / "p0.png", tmp_path / "q.png", "-o", tmp_path / "out")
+        code, _, err = segae(*call)
+        assert (code, err.count("\n")) == (1, 1)
+        assert f"{tmp_path / 'q.png'}: not a readable image" in err
+        assert not (tmp_path / "out").exists()
+
+    def test_a_truncated_file(self, segae, photos, model, tmp_path):
+        """Only its pixels tell: outputs before it are whole, and there are none after it."""
+        whole = (photos[0] / "p1.png").read_bytes()
+        (tmp_path / "q.png").write_bytes(whole[: len(whole) // 2])
         call = ("predict", model, photos[0] / "p0.png", tmp_path / "q.png", "-o", tmp_path / "out")
         code, _, err = segae(*call)
         assert (code, err.count("\n")) == (1, 1)
