@@ -181,7 +181,7 @@ def _build_pixels(**arguments: Any) -> nn.Module:
 
 def _describe_unet(module: Any) -> Description:
     return {
-        "n_channels": int(module.laterals[0].in_channels),
+        "n_channels": int(module.n_channels),
         "n_details": int(module.n_details),
         "n_classes": int(module.head.out_channels),
         "strides": list(map(int, module.strides)),

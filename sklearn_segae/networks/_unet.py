@@ -56,7 +56,8 @@ class UNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        self.strides, self.n_details, self.dropout = list(strides), n_details, dropout
+        self.n_channels, self.n_details = n_channels, n_details
+        self.strides, self.dropout = list(strides), dropout
         self.laterals = nn.ModuleList(nn.Conv2d(n_channels, n_filters, 1) for _ in strides)
         self.mixers = nn.ModuleList(nn.Conv2d(n_filters, n_filters, 3, padding=1) for _ in strides)
         self.narrow = nn.Conv2d(n_filters, n_fine_filters, 1)
@@ -124,7 +125,7 @@ class UNet(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         hooks = [layer.register_forward_hook(_scale_to_unit_variance) for layer in layers]
-        self(x[:, : self.laterals[0].in_channels])
+        self(x[:, : self.n_channels])
         for hook in hooks:
             hook.remove()
 

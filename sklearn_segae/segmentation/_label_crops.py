@@ -37,10 +37,14 @@ AUGMENTATIONS = {
 
 
 class LabeledWindow(NamedTuple):
-    """A part of an image: features (h, w, C), and class index or `UNKNOWN` and weight (h, w, 2)."""
+    """A part of an image.
+
+    Features (h, w, C), class index or `UNKNOWN` and weight (h, w, 2), and probabilities (h, w, k).
+    """
 
     features: np.ndarray
     marks: np.ndarray
+    soft: np.ndarray
 
 
 def labeled_windows(
@@ -49,10 +53,12 @@ def labeled_windows(
     marks: Sequence[np.ndarray],
     margin: int,
     rng: np.random.Generator,
+    teacher: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[LabeledWindow]:
     """Return parts of images with labeled pixels, and `margin` pixels around them.
 
-    `read(image, tile)` returns features (h, w, C). All of small images, or random windows.
+    `read(image, tile)` returns features (h, w, C), and `teacher(features)` probabilities. All of
+    small images, or random windows.
     """
     every = [(i, tile) for i, m in enumerate(marks) for tile in _parts(m.shape, margin)]
     every = [(i, tile) for i, tile in every if (marks[i][tile][..., 0] != UNKNOWN).any()]
@@ -60,7 +66,9 @@ def labeled_windows(
     for i, part in (every[c] for c in rng.permutation(len(every))):
         if n_left > 0:
             tile = widen_tile(part, margin, marks[i].shape)
-            windows.append(LabeledWindow(read(images[i], tile), marks[i][tile]))
+            features = read(images[i], tile)
+            soft = features[..., :0] if teacher is None else teacher(features)
+            windows.append(LabeledWindow(features, marks[i][tile], soft.astype(np.float32)))
             n_left -= windows[-1].marks[..., 0].size
     return windows
 
@@ -130,20 +138,21 @@ class LabelCrops:
         self.shares = counts / counts.sum()
 
     def take(self, index: np.ndarray) -> Tensor:
-        """Return random crops (n, C + 2, side, side), one for each index, channels last."""
+        """Return random crops (n, C + k + 2, side, side), one for each index, channels last."""
         return torch.cat([self._crop() for _ in index]).contiguous(
             memory_format=torch.channels_last
         )
 
     def _crop(self) -> Tensor:
-        """Return a crop (1, C + 2, side, side) of features and marks."""
+        """Return a crop (1, C + k + 2, side, side) of features, probabilities and marks."""
         i = int(self.rng.choice(len(self.windows), p=self.shares))
         rows, columns = self._coordinates(i)
-        features, marks = self.windows[i]
+        features, marks, soft = self.windows[i]
         part, (rows, columns) = _bounding_box(rows, columns, marks.shape[:2])
         grid = _grid(rows, columns, marks[part].shape[:2])
         x = _sampled(scaled(features[part], self.scale), grid, "bilinear", "reflection")
         y = _sampled(marks[part] - UNKNOWN, grid, "nearest", "zeros") + UNKNOWN
+        y = torch.cat([_sampled(soft[part], grid, "bilinear", "reflection"), y], 1)
         if not self.changes.n_turns:
             return torch.cat([x, y], 1)
         n, rng = self.n_details, self.rng

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import product
 from numbers import Integral
 from typing import Any, NamedTuple, Self
@@ -47,7 +48,8 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
     estimators : list of (str, classifier)
         Each is a :class:`UNetClassifier`, or a classifier of rows with `predict_proba`, which is
         fitted to the codes of single pixels: one for each block of features, as those of
-        "multiscale+pretrained", averaged.
+        "multiscale+pretrained", averaged. Networks are also trained to have the probabilities of
+        the classifiers of rows where there are no labels.
     weights : array of shape (n_estimators,), "auto" or None, default=None
         Weight of each classifier, >= 0. None is equal weights. "auto" selects them (0, 1/4, ... 1)
         by labels that are held out: those in a third of all blocks of 64 pixels, and of three or
@@ -135,10 +137,8 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         seed = draw_seed(self.random_state)
         self.classes_ = data.targets.classes
         self.weights_ = self._chosen_weights(every, data, seed)
-        self.members_ = [
-            _fit_members(estimator, data, seed) if weight else []
-            for (_, estimator), weight in zip(every, self.weights_, strict=True)
-        ]
+        used = [e if w else None for (_, e), w in zip(every, self.weights_, strict=True)]
+        self.members_ = _fit_all(used, data, seed)
         self.rows_, self.n_features_in_ = False, max(b.stop for b in data.blocks)
         return self
 
@@ -162,9 +162,7 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
         pairs = zip(self.weights_, self.members_, strict=True)
         return sum(
-            weight * np.mean([_probabilities(m, features) for m in members], axis=0)
-            for weight, members in pairs
-            if weight
+            weight * _mean_probabilities(members, features) for weight, members in pairs if weight
         )
 
     @property
@@ -229,6 +227,33 @@ def _is_named_classifier(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "predict_proba")
 
 
+def _fit_all(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -> list[list[Any]]:
+    """Return fitted clones of all classifiers; those of rows teach the networks [1]_.
+
+    Strokes leave the detail between them open. There the networks learn the probabilities of the
+    others, which follow the intensities.
+
+    References
+    ----------
+    .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015,
+       arXiv:1503.02531.
+    """
+    members: list[list[Any]] = [[] for _ in estimators]
+    for networks in (False, True):
+        for i, estimator in enumerate(estimators):
+            if estimator is not None and isinstance(estimator, DenseClassifier) == networks:
+                members[i] = _fit_members(estimator, data, seed)
+        rows = [m for own in members for m in own]
+        if rows:
+            data = data._replace(teacher=partial(_mean_probabilities, rows))
+    return members
+
+
+def _mean_probabilities(members: Sequence[Any], features: np.ndarray) -> np.ndarray:
+    """Return mean probabilities (h, w, n_classes) of a window of features (h, w, C)."""
+    return np.mean([_probabilities(m, features) for m in members], axis=0)
+
+
 def _fit_members(estimator: BaseEstimator, data: LabeledFeatures, seed: int) -> list[Any]:
     """Return fitted clones of a classifier: one, or one for each block of features."""
     if isinstance(estimator, DenseClassifier):
@@ -258,7 +283,7 @@ def _best_weights(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -
     """Return the weights with the highest mean IoU of held-out labels."""
     fitted, *parts = split_targets(data.targets, seed)
     options = _simplex(len(estimators))
-    members = [_fit_members(_shortened(e), data._replace(targets=fitted), seed) for e in estimators]
+    members = _fit_all([_shortened(e) for e in estimators], data._replace(targets=fitted), seed)
     scores = []
     for held_out in parts:
         chosen = [np.flatnonzero(known) for known in held_out.known]

@@ -28,6 +28,7 @@ from ._label_crops import AUGMENTATIONS, LabelCrops, class_marks, labeled_window
 from ._pixel_head import weigh_classes
 
 N_STEPS = 20  # updates per epoch
+TAUGHT = 0.3  # factor of the loss of probabilities of a teacher
 N_NUMBERS = 60  # temporary float32 values per pixel in prediction, besides the features
 
 
@@ -176,7 +177,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         classes = targets.classes
         marks = class_marks(targets, classes, partial(weigh_classes, self.class_weight))
         with seeded(self.random_state) as (rng, generator):
-            windows = labeled_windows(data.read, data.images, marks, self.crop_size // 2, rng)
+            margin = self.crop_size // 2
+            windows = labeled_windows(data.read, data.images, marks, margin, rng, data.teacher)
             scale = fit_channel_scale([w.features for w in windows])
             crops = LabelCrops(windows, scale, self.crop_size, n_details, self.augmentation, rng)
 
@@ -235,19 +237,27 @@ class DiceCrossEntropy:
     """Cross-entropy plus one minus the Dice coefficient of labeled pixels.
 
     The last two channels of a batch hold the class of each pixel, negative if it has none, and its
-    weight.
+    weight. Channels before these, after the features, are probabilities of a teacher; the
+    cross-entropy with them is added for all pixels, with a factor of `TAUGHT`.
     """
 
     def __call__(self, module: UNet, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the loss of a batch of crops, a scalar."""
-        labels, weights = x[:, -2:].unbind(1)
-        known = labels >= 0
-        logits = module(x[:, :-2], generator).movedim(1, -1)[known]
-        y, weight = labels[known].long(), weights[known]
-        if not len(y):
-            return 0 * logits.sum()
-        entropy = functional.cross_entropy(logits, y, reduction="none")
-        return (weight * entropy).mean() + _dice_loss(logits.softmax(1), y, weight)
+        n = module.n_channels
+        features, soft, labels, weights = x[:, :n], x[:, n:-2], x[:, -2], x[:, -1]
+        logits, known = module(features, generator), labels >= 0
+        loss = _labeled_loss(logits.movedim(1, -1)[known], labels[known].long(), weights[known])
+        if soft.shape[1]:
+            loss = loss + TAUGHT * functional.cross_entropy(logits, soft)
+        return loss
+
+
+def _labeled_loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    """Return the loss of labeled pixels, (n, n_classes), (n,) and (n,); 0 if there are none."""
+    if not len(y):
+        return 0 * logits.sum()
+    entropy = functional.cross_entropy(logits, y, reduction="none")
+    return (weight * entropy).mean() + _dice_loss(logits.softmax(1), y, weight)
 
 
 def _dice_loss(probabilities: Tensor, y: Tensor, weight: Tensor) -> Tensor:

@@ -21,17 +21,33 @@ def bright():
 
 
 def test_probabilities_are_weighted_means(bright):
-    """They are those of the classifiers alone, with the same seeds."""
+    """They are those of the classifiers."""
     images, truth = bright
     both = PixelVotingClassifier([("a", LINEAR), ("b", NET)], weights=[1, 3], random_state=0)
     found = both.fit(images, truth).predict_proba(images)
-    alone = [
-        PixelVotingClassifier([("x", e)], random_state=0).fit(images, truth).predict_proba(images)
-        for e in (LINEAR, NET)
-    ]
-    np.testing.assert_allclose(found, 0.25 * alone[0] + 0.75 * alone[1], atol=1e-6)
+    alone = PixelVotingClassifier([("x", LINEAR)], random_state=0).fit(images, truth)
+    (net,) = both.members_[1]
+    parts = alone.predict_proba(images), net.predict_proba(images)
+    np.testing.assert_allclose(found, 0.25 * parts[0] + 0.75 * parts[1], atol=1e-6)
     np.testing.assert_array_equal(both.predict(images), found.argmax(-1))
     assert both.weights_.tolist() == [0.25, 0.75]
+
+
+def test_classifiers_of_rows_teach_networks(bright):
+    """Where there are no labels, a network comes closer to their probabilities."""
+    images, truth = bright
+    y = np.full_like(truth, -1)
+    for value in (0, 1):
+        row, column = np.argwhere(truth[0] == value)[0]
+        y[0, row + 8, column + 2 : column + 14] = value
+    net = UNetClassifier(8, crop_size=64, max_epochs=4)
+    line = PixelVotingClassifier([("line", LINEAR)]).fit(images, y).predict_proba(images)
+    distances = []
+    for estimators in ([("net", net)], [("line", LINEAR), ("net", net)]):
+        vote = PixelVotingClassifier(estimators, random_state=0).fit(images, y)
+        found = vote.members_[-1][0].predict_proba(images)
+        distances.append(np.abs(found - line)[y < 0].mean())
+    assert distances[1] < 0.9 * distances[0]
 
 
 def test_a_weight_of_zero_costs_nothing(bright):
