@@ -117,6 +117,17 @@ def test_a_segmenters_tiles_are_the_whole(rng):
     np.testing.assert_allclose(found, whole, atol=1e-4)
 
 
+def test_chunks_are_the_whole(rng):
+    """Lazy images are labeled chunk by chunk, with the same bits."""
+    dask_array = pytest.importorskip("dask.array")
+    images, truth = stripes(rng, size=300)
+    encoder = PixelEncoder(4, features="texture", pooling=2, max_epochs=0)
+    segmenter = AESegmenter(encoder=encoder, estimator=UNetClassifier(4, **TINY), random_state=0)
+    whole = segmenter.fit(images, truth).predict_proba(images)
+    lazy = segmenter.predict_proba(dask_array.from_array(images, chunks=(1, 128, 128)))
+    np.testing.assert_array_equal(np.asarray(lazy), whole)
+
+
 def test_the_receptive_field_is_what_the_margin_says(one_seed):
     """A pixel changes others up to `reach` at most, and some nearly as far away."""
     module = UNet(1, 1, 2, n_filters=4, n_fine_filters=3)
