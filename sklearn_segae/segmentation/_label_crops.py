@@ -15,7 +15,7 @@ from ..imaging._tiles import Tile, full_tile, tiles, widen_tile
 from ._targets import Targets
 
 WINDOW = 256  # side in pixels of the parts of large images that are kept
-N_PIXELS = 16 * WINDOW**2  # maximum number of pixels of all parts
+N_VALUES = 2**27  # maximum number of features of all parts: 512 MiB
 CONTRAST = 0.1  # standard deviation of brightness, and of the logarithm of contrast
 OFF_CENTER = 0.4  # maximum distance of a labeled pixel from the center, in sides of a crop
 UNKNOWN = -1.0
@@ -58,19 +58,36 @@ def labeled_windows(
     """Return parts of images with labeled pixels, and `margin` pixels around them.
 
     `read(image, tile)` returns features (h, w, C), and `teacher(features)` probabilities. All of
-    small images, or random windows.
+    small images, or windows; random ones, with every class, if they would take too much memory.
     """
     every = [(i, tile) for i, m in enumerate(marks) for tile in _parts(m.shape, margin)]
-    every = [(i, tile) for i, tile in every if (marks[i][tile][..., 0] != UNKNOWN).any()]
-    windows, n_left = [], N_PIXELS
-    for i, part in (every[c] for c in rng.permutation(len(every))):
+    windows, n_left = [], N_VALUES
+    for i, part in _new_classes_first([every[c] for c in rng.permutation(len(every))], marks):
         if n_left > 0:
             tile = widen_tile(part, margin, marks[i].shape)
             features = read(images[i], tile)
             soft = features[..., :0] if teacher is None else teacher(features)
             windows.append(LabeledWindow(features, marks[i][tile], soft.astype(np.float32)))
-            n_left -= windows[-1].marks[..., 0].size
+            n_left -= features.size
     return windows
+
+
+def _new_classes_first(
+    parts: Sequence[tuple[int, Tile]], marks: Sequence[np.ndarray]
+) -> list[tuple[int, Tile]]:
+    """Return the parts with labels, in their order, but first those with classes not seen before.
+
+    Otherwise, a rare class might be in none of the parts that are kept.
+    """
+    seen, first, others = {UNKNOWN}, [], []
+    for i, tile in parts:
+        classes = set(np.unique(marks[i][tile][..., 0]).tolist())
+        if classes - seen:
+            first.append((i, tile))
+        elif classes != {UNKNOWN}:
+            others.append((i, tile))
+        seen |= classes
+    return first + others
 
 
 def _parts(shape: tuple[int, ...], margin: int) -> list[Tile]:

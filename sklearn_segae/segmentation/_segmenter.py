@@ -97,7 +97,7 @@ class AESegmenter(
         Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
         Maximum number of random pixels to which the estimator is fitted. A U-Net is fitted to all
-        labeled pixels, or to those in random windows of one megapixel in total.
+        labeled pixels, or to those in random windows whose codes take 512 MiB.
     refine : bool or "auto", default="auto"
         Whether to refine borders: a linear discriminant analysis on codes with narrower pooling,
         fitted to pixels well inside the segments, labels all pixels. Needs a :class:`PixelEncoder`

@@ -14,7 +14,7 @@ from sklearn_segae import AESegmenter, PixelEncoder, UNetClassifier
 from sklearn_segae.imaging._tiled_inference import TileRequest
 from sklearn_segae.networks import UNet
 from sklearn_segae.segmentation._label_crops import (
-    N_PIXELS,
+    N_VALUES,
     UNKNOWN,
     WINDOW,
     LabelCrops,
@@ -280,6 +280,21 @@ def test_windows_of_large_images_are_bounded(rng):
     windows = labeled_windows(features, [None], [marks], 64, rng)
     assert len(windows) == len(read) == 1
     assert windows[0].marks.shape == (WINDOW + 128, WINDOW + 128, 2)
-    marks[:] = 1
-    n_pixels = sum(w.marks[..., 0].size for w in labeled_windows(features, [0], [marks], 64, rng))
-    assert N_PIXELS <= n_pixels < N_PIXELS + (WINDOW + 128) ** 2
+
+
+def test_windows_are_bounded_and_hold_every_class(rng, monkeypatch):
+    """Of too many, random ones are kept, and those with a rare class."""
+    monkeypatch.setattr("sklearn_segae.segmentation._label_crops.N_VALUES", 10 * WINDOW**2)
+
+    def features(image, tile):
+        return np.zeros((*(t.stop - t.start for t in tile), 1), np.float32)
+
+    marks = np.ones((3000, 3000, 2), np.float32)
+    marks[:1000, ..., 0] = UNKNOWN
+    marks[2900, 2900, 0] = 2
+    windows = labeled_windows(features, [0], [marks], 64, rng)
+    n_pixels = sum(w.features.size for w in windows)
+    assert 10 * WINDOW**2 <= n_pixels < 10 * WINDOW**2 + (WINDOW + 128) ** 2
+    found = np.unique(np.concatenate([w.marks[..., 0].ravel() for w in windows]))
+    assert {1, 2} <= set(found)
+    assert N_VALUES * 4 == 2**29
