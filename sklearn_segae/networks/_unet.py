@@ -136,6 +136,8 @@ def _enlarged(maps: Tensor, factor: int) -> Tensor:
 
 def _scale_to_unit_variance(layer: nn.Module, _: object, output: Tensor) -> Tensor:
     """Scale the weights of a layer, and its output, as a forward hook."""
-    spread = output.std() + 1e-6
+    spread = output.std()
+    if spread < 1e-6:  # constant images
+        return output
     layer.weight.div_(spread)  # type: ignore[operator]
     return output / spread

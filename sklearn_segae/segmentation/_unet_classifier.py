@@ -173,27 +173,18 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
                 f"crop_size={self.crop_size} is not a multiple of 16, the coarsest stride. Pass "
                 f"{-(-self.crop_size // 16) * 16}."
             )
-        targets, n_details = data.targets, data.n_details
-        classes = targets.classes
-        marks = class_marks(targets, classes, partial(weigh_classes, self.class_weight))
+        classes = data.targets.classes
         with seeded(self.random_state) as (rng, generator):
-            margin = self.crop_size // 2
-            windows = labeled_windows(data.read, data.images, marks, margin, rng, data.teacher)
-            scale = fit_channel_scale([w.features for w in windows])
-            crops = LabelCrops(windows, scale, self.crop_size, n_details, self.augmentation, rng)
+            crops = self._crops(data, rng)
+            scale = crops.scale
 
             def learnt(net: Any) -> dict[str, Any]:
                 fixed = {"rows_": False, "n_features_in_": scale.shape[1]}
                 return {"net_": net, "classes_": classes, "scale_": scale, **fixed}
 
             with DrawingFrom(generator):
-                module = UNet(
-                    scale.shape[1],
-                    n_details,
-                    len(classes),
-                    n_filters=self.n_filters,
-                    dropout=self.dropout,
-                )
+                sizes = scale.shape[1], data.n_details, len(classes)
+                module = UNet(*sizes, n_filters=self.n_filters, dropout=self.dropout)
             net = train(
                 module,
                 Samples(crops.take, N_STEPS * self.batch_size),
@@ -208,6 +199,14 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         self.__dict__.update(learnt(net))
         publish_training(self, net)
         return self
+
+    def _crops(self, data: LabeledFeatures, rng: np.random.Generator) -> LabelCrops:
+        """Return random crops around the labeled pixels."""
+        weigh, side = partial(weigh_classes, self.class_weight), self.crop_size
+        marks = class_marks(data.targets, data.targets.classes, weigh)
+        windows = labeled_windows(data.read, data.images, marks, side // 2, rng, data.teacher)
+        scale = fit_channel_scale([w.features for w in windows])
+        return LabelCrops(windows, scale, side, data.n_details, self.augmentation, rng)
 
     @property
     def n_numbers(self) -> int:

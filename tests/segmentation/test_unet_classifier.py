@@ -151,6 +151,14 @@ def test_sizes(fitted, shape):
     assert again.predict(images)[0].shape == shape
 
 
+def test_constant_images(rng):
+    """They have no variance to scale weights by, which stay small."""
+    images, truth = np.zeros((1, 64, 64)), rng.integers(2, size=(1, 64, 64))
+    net = UNetClassifier(4, **TINY, augmentation="none").fit(images, truth)
+    assert np.isfinite(net.loss_curve_).all()
+    assert max(float(p.detach().abs().max()) for p in net.net_.module_.parameters()) < 10
+
+
 def test_names_of_classes(rng):
     """Labels need not begin at 0; one class alone is no error."""
     images, truth = stripes(rng, n=1)
