@@ -26,8 +26,6 @@ class LabeledFeatures(NamedTuple):
     n_details: int  # the first features are the pixels themselves
     blocks: list[slice]  # of the features, for classifiers of single pixels
     n_pixels: int  # maximum number for classifiers of single pixels
-    # Features (h, w, C) to probabilities (h, w, n_classes), also of pixels without labels.
-    teacher: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 class DenseClassifier(ClassifierMixin):

@@ -38,7 +38,7 @@ def _forest() -> Any:
 def _vote() -> Any:
     from ._pixel_voting import PixelVotingClassifier
 
-    return PixelVotingClassifier([("forest", _forest()), ("unet", _unet())])
+    return PixelVotingClassifier([("forest", _forest()), ("unet", _unet())], weights="auto")
 
 
 def _unet() -> Any:

@@ -9,37 +9,40 @@ import numpy as np
 from ._targets import Targets
 
 HELD_OUT_SIDE = 64  # in pixels, of the blocks whose labels are held out together
-HELD_OUT = 3  # one of so many blocks
-N_IMAGES = 3  # with labels, of which one is held out
+N_FOLDS = 3
 
 
-def split_targets(targets: Targets, seed: int) -> tuple[Targets, Targets, Targets]:
-    """Return targets to fit to, those of held-out blocks, and those of a held-out image.
+def folds(targets: Targets, seed: int) -> list[tuple[Targets, Targets]]:
+    """Return pairs of targets for cross-validation: those to fit to, and those held out.
 
-    Classes that would be missing in the first are not held out.
+    Whole images are held out, distributed over at most `N_FOLDS` folds; if one alone has labels,
+    blocks of it, since pixels of a block are alike. Labels of classes that would be missing in the
+    fit are neither.
     """
     rng = np.random.default_rng(seed)
-    labeled = [i for i, known in enumerate(targets.known) if known.any()]
-    image = rng.choice(labeled) if len(labeled) >= N_IMAGES else None
-    masks = [known & _random_blocks(known.shape, rng) for known in targets.known]
-    in_blocks = [m & (i != image) for i, m in enumerate(masks)]
-    in_image = [known & (i == image) for i, known in enumerate(targets.known)]
-    fitted = _without(targets.known, in_blocks, in_image)
-    missing = np.setdiff1d(targets.classes, targets._replace(known=fitted).classes)
-    rare = [np.isin(m, missing) for m in targets.maps]
-    parts = [_without(part, rare) for part in (in_blocks, in_image)]
-    first, *others = (targets._replace(known=k) for k in (_without(targets.known, *parts), *parts))
-    return first, others[0], others[1]
+    labeled = rng.permutation([i for i, known in enumerate(targets.known) if known.any()])
+    if len(labeled) > 1:
+        turn = {int(i): k % N_FOLDS for k, i in enumerate(labeled)}
+        fold_of = [np.full(k.shape, turn.get(i, 0)) for i, k in enumerate(targets.known)]
+    else:
+        fold_of = [_random_blocks(k.shape, rng) for k in targets.known]
+    every = (_fold(targets, [own == k for own in fold_of]) for k in range(N_FOLDS))
+    return [pair for pair in every if all(t.classes.size for t in pair)]
 
 
-def _without(masks: Sequence[np.ndarray], *others: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return masks without the pixels of others."""
-    return [m & ~np.any(own, axis=0) for m, *own in zip(masks, *others, strict=True)]
+def _fold(targets: Targets, masks: Sequence[np.ndarray]) -> tuple[Targets, Targets]:
+    """Return targets outside and inside of masks."""
+    pairs = list(zip(targets.known, masks, strict=True))
+    fitted = targets._replace(known=[known & ~mask for known, mask in pairs])
+    classes = fitted.classes
+    inside = zip(pairs, targets.maps, strict=True)
+    held_out = [known & mask & np.isin(m, classes) for (known, mask), m in inside]
+    return fitted, targets._replace(known=held_out)
 
 
 def _random_blocks(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return a mask (H, W) of a random third of the blocks of an image."""
+    """Return a map (H, W) of random numbers of folds, the same in a block."""
     n_rows, n_columns = (-(-size // HELD_OUT_SIDE) for size in shape)
-    drawn = rng.permutation(n_rows * n_columns).reshape(n_rows, n_columns) % HELD_OUT == 0
-    mask = np.kron(drawn, np.ones((HELD_OUT_SIDE, HELD_OUT_SIDE), bool))
-    return mask[: shape[0], : shape[1]]
+    drawn = rng.permutation(n_rows * n_columns).reshape(n_rows, n_columns) % N_FOLDS
+    blocks = np.kron(drawn, np.ones((HELD_OUT_SIDE, HELD_OUT_SIDE), int))
+    return blocks[: shape[0], : shape[1]]

@@ -39,12 +39,11 @@ AUGMENTATIONS = {
 class LabeledWindow(NamedTuple):
     """A part of an image.
 
-    Features (h, w, C), class index or `UNKNOWN` and weight (h, w, 2), and probabilities (h, w, k).
+    Features (h, w, C), and class index or `UNKNOWN` and weight (h, w, 2).
     """
 
     features: np.ndarray
     marks: np.ndarray
-    soft: np.ndarray
 
 
 def labeled_windows(
@@ -53,12 +52,11 @@ def labeled_windows(
     marks: Sequence[np.ndarray],
     margin: int,
     rng: np.random.Generator,
-    teacher: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[LabeledWindow]:
     """Return parts of images with labeled pixels, and `margin` pixels around them.
 
-    `read(image, tile)` returns features (h, w, C), and `teacher(features)` probabilities. All of
-    small images, or windows; random ones, with every class, if they would take too much memory.
+    `read(image, tile)` returns features (h, w, C). All of small images, or windows; random ones,
+    with every class, if they would take too much memory.
     """
     every = [(i, tile) for i, m in enumerate(marks) for tile in _parts(m.shape, margin)]
     windows, n_left = [], N_VALUES
@@ -66,8 +64,7 @@ def labeled_windows(
         if n_left > 0:
             tile = widen_tile(part, margin, marks[i].shape)
             features = read(images[i], tile)
-            soft = features[..., :0] if teacher is None else teacher(features)
-            windows.append(LabeledWindow(features, marks[i][tile], soft.astype(np.float32)))
+            windows.append(LabeledWindow(features, marks[i][tile]))
             n_left -= features.size
     return windows
 
@@ -155,21 +152,20 @@ class LabelCrops:
         self.shares = counts / counts.sum()
 
     def take(self, index: np.ndarray) -> Tensor:
-        """Return random crops (n, C + k + 2, side, side), one for each index, channels last."""
+        """Return random crops (n, C + 2, side, side), one for each index, channels last."""
         return torch.cat([self._crop() for _ in index]).contiguous(
             memory_format=torch.channels_last
         )
 
     def _crop(self) -> Tensor:
-        """Return a crop (1, C + k + 2, side, side) of features, probabilities and marks."""
+        """Return a crop (1, C + 2, side, side) of features and marks."""
         i = int(self.rng.choice(len(self.windows), p=self.shares))
         rows, columns = self._coordinates(i)
-        features, marks, soft = self.windows[i]
+        features, marks = self.windows[i]
         part, (rows, columns) = _bounding_box(rows, columns, marks.shape[:2])
         grid = _grid(rows, columns, marks[part].shape[:2])
         x = _sampled(scaled(features[part], self.scale), grid, "bilinear", "reflection")
         y = _sampled(marks[part] - UNKNOWN, grid, "nearest", "zeros") + UNKNOWN
-        y = torch.cat([_sampled(soft[part], grid, "bilinear", "reflection"), y], 1)
         if not self.changes.n_turns:
             return torch.cat([x, y], 1)
         n, rng = self.n_details, self.rng

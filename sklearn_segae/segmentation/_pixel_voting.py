@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import product
 from numbers import Integral
 from typing import Any, NamedTuple, Self
@@ -19,7 +18,8 @@ from ..imaging._pixel_sampling import choose_labeled, gather
 from ..imaging._tiles import Tile
 from ._adapters import fit_weighted
 from ._dense_classifier import DenseClassifier, LabeledFeatures, tile_probabilities
-from ._held_out import split_targets
+from ._held_out import folds
+from ._targets import Targets
 from ._unet_classifier import UNetClassifier
 
 TOLERANCE = 0.02  # of the mean IoU, for weights closer to equal ones
@@ -45,14 +45,12 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
     estimators : list of (str, classifier)
         Each is a :class:`UNetClassifier`, or a classifier of rows with `predict_proba`, which is
         fitted to the codes of single pixels: one for each block of features, as those of
-        "multiscale+pretrained", averaged. Networks are also trained to have the probabilities of
-        the classifiers of rows where there are no labels.
+        "multiscale+pretrained", averaged.
     weights : array of shape (n_estimators,), "auto" or None, default=None
         Weight of each classifier, >= 0. None is equal weights. "auto" selects them (0, 1/4, ... 1)
-        by labels that are held out: those in a third of all blocks of 64 pixels, and of three or
-        more labeled images those in a random one. All classifiers are fitted to the other labels,
-        networks for half of the epochs. Of all weights with nearly the highest mean IoU of both
-        kinds of held-out labels (.02 less), those closest to equal ones are used.
+        by cross-validation with at most three folds of whole images, or of blocks of 64 pixels if
+        only one image has labels; networks are trained for 2/5 of the epochs there. Of all weights
+        with nearly the highest mean IoU (.02 less), those closest to equal ones are used.
     ignore_label : int, sequence of int or None, default=None
         Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
     max_memory : int or str, default="1GiB"
@@ -134,8 +132,8 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         seed = draw_seed(self.random_state)
         self.classes_ = data.targets.classes
         self.weights_ = self._chosen_weights(every, data, seed)
-        used = [e if w else None for (_, e), w in zip(every, self.weights_, strict=True)]
-        self.members_ = _fit_all(used, data, seed)
+        pairs = zip(every, self.weights_, strict=True)
+        self.members_ = [_fit_members(e, data, seed) if w else [] for (_, e), w in pairs]
         self.rows_, self.n_features_in_ = False, max(b.stop for b in data.blocks)
         return self
 
@@ -183,7 +181,7 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         """Return the weights of all classifiers, with a sum of 1."""
         n = len(every)
         if isinstance(self.weights, str):
-            return _best_weights([estimator for _, estimator in every], data, seed)
+            return _selected_weights([estimator for _, estimator in every], data, seed)
         weights = np.ones(n) if self.weights is None else np.asarray(self.weights, np.float64)
         if weights.shape != (n,) or not (weights >= 0).all() or not weights.any():
             raise ValueError(
@@ -224,28 +222,6 @@ def _is_named_classifier(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "predict_proba")
 
 
-def _fit_all(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -> list[list[Any]]:
-    """Return fitted clones of all classifiers; those of rows teach the networks [1]_.
-
-    Strokes leave the detail between them open. There the networks learn the probabilities of the
-    others, which follow the intensities.
-
-    References
-    ----------
-    .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015,
-       arXiv:1503.02531.
-    """
-    members: list[list[Any]] = [[] for _ in estimators]
-    for networks in (False, True):
-        for i, estimator in enumerate(estimators):
-            if estimator is not None and isinstance(estimator, DenseClassifier) == networks:
-                members[i] = _fit_members(estimator, data, seed)
-        rows = [m for own in members for m in own]
-        if rows:
-            data = data._replace(teacher=partial(_mean_probabilities, rows))
-    return members
-
-
 def _mean_probabilities(members: Sequence[Any], features: np.ndarray) -> np.ndarray:
     """Return mean probabilities (h, w, n_classes) of a window of features (h, w, C)."""
     return np.mean([_probabilities(m, features) for m in members], axis=0)
@@ -276,27 +252,37 @@ def _probabilities(member: Any, features: np.ndarray) -> np.ndarray:
     return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
 
 
-def _best_weights(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -> np.ndarray:
-    """Return the weights with the highest mean IoU of held-out labels."""
-    fitted, *parts = split_targets(data.targets, seed)
+def _selected_weights(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -> np.ndarray:
+    """Return the weights with the highest mean IoU of held-out labels of all folds."""
     options = _simplex(len(estimators))
-    members = _fit_all([_shortened(e) for e in estimators], data._replace(targets=fitted), seed)
-    scores = []
-    for held_out in parts:
-        chosen = [np.flatnonzero(known) for known in held_out.known]
-        if any(map(len, chosen)):
-            y = np.searchsorted(data.targets.classes, held_out.pick(chosen)[0])
-            found = [_held_out_probabilities(own, data, chosen) for own in members]
-            scores.append([_mean_iou(y, np.tensordot(w, found, 1).argmax(1)) for w in options])
-    means = np.mean(scores, axis=0) if scores else np.zeros(len(options))
-    return options[int(np.argmax(means >= means.max() - TOLERANCE))]  # the first of these
+    parts = [_out_of_fold(estimators, data, *pair, seed) for pair in folds(data.targets, seed)]
+    if not parts:
+        return options[0]
+    found, y = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
+    scores = np.array([_mean_iou(y, np.tensordot(w, found, 1).argmax(0)) for w in options])
+    return options[int(np.argmax(scores >= scores.max() - TOLERANCE))]  # the first of these
+
+
+def _out_of_fold(
+    estimators: Sequence[Any], data: LabeledFeatures, fitted: Targets, held_out: Targets, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities (n_estimators, n_classes, n) and classes (n,) of held-out pixels."""
+    classes, part = data.targets.classes, data._replace(targets=fitted)
+    chosen = [np.flatnonzero(known) for known in held_out.known]
+    y = np.searchsorted(classes, held_out.pick(chosen)[0])
+    found = np.zeros((len(estimators), len(classes), len(y)))
+    columns = np.searchsorted(classes, fitted.classes)
+    for own, estimator in zip(found, estimators, strict=True):
+        members = _fit_members(_shortened(estimator), part, seed)
+        own[columns] = _held_out_probabilities(members, data, chosen).T
+    return found, y
 
 
 def _shortened(estimator: Any) -> Any:
-    """Return a network that is trained for half of the epochs, enough to compare it."""
+    """Return a network that is trained for 2/5 of the epochs, enough to compare it."""
     if not isinstance(estimator, UNetClassifier):
         return estimator
-    return clone(estimator).set_params(max_epochs=-(-estimator.max_epochs // 2))
+    return clone(estimator).set_params(max_epochs=-(-2 * estimator.max_epochs // 5))
 
 
 def _held_out_probabilities(

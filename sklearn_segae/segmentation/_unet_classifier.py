@@ -28,7 +28,6 @@ from ._label_crops import AUGMENTATIONS, LabelCrops, class_marks, labeled_window
 from ._pixel_head import weigh_classes
 
 N_STEPS = 20  # updates per epoch
-TAUGHT = 0.3  # factor of the loss of probabilities of a teacher
 N_NUMBERS = 60  # temporary float32 values per pixel in prediction, besides the features
 
 
@@ -204,7 +203,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         """Return random crops around the labeled pixels."""
         weigh, side = partial(weigh_classes, self.class_weight), self.crop_size
         marks = class_marks(data.targets, data.targets.classes, weigh)
-        windows = labeled_windows(data.read, data.images, marks, side // 2, rng, data.teacher)
+        windows = labeled_windows(data.read, data.images, marks, side // 2, rng)
         scale = fit_channel_scale([w.features for w in windows])
         return LabelCrops(windows, scale, side, data.n_details, self.augmentation, rng)
 
@@ -236,19 +235,14 @@ class DiceCrossEntropy:
     """Cross-entropy plus one minus the Dice coefficient of labeled pixels.
 
     The last two channels of a batch hold the class of each pixel, negative if it has none, and its
-    weight. Channels before these, after the features, are probabilities of a teacher; the
-    cross-entropy with them is added for all pixels, with a factor of `TAUGHT`.
+    weight.
     """
 
     def __call__(self, module: UNet, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the loss of a batch of crops, a scalar."""
-        n = module.n_channels
-        features, soft, labels, weights = x[:, :n], x[:, n:-2], x[:, -2], x[:, -1]
-        logits, known = module(features, generator), labels >= 0
-        loss = _labeled_loss(logits.movedim(1, -1)[known], labels[known].long(), weights[known])
-        if soft.shape[1]:
-            loss = loss + TAUGHT * functional.cross_entropy(logits, soft)
-        return loss
+        labels, weights = x[:, -2], x[:, -1]
+        logits, known = module(x[:, :-2], generator), labels >= 0
+        return _labeled_loss(logits.movedim(1, -1)[known], labels[known].long(), weights[known])
 
 
 def _labeled_loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:

@@ -238,7 +238,7 @@ def test_crops_hold_labels_at_their_pixels(rng):
     values = np.kron(rng.integers(3, size=(40, 40)), np.ones((8, 8)))
     marks = np.stack([np.where(rng.random(values.shape) < 0.1, values, UNKNOWN), values + 1], -1)
     crops = LabelCrops(
-        [LabeledWindow(values[..., None], marks, values[..., None][..., :0])],
+        [LabeledWindow(values[..., None], marks)],
         np.array([[0.0], [1.0]]),
         64,
         0,
@@ -270,7 +270,7 @@ def test_augmentation(rng):
 def test_crops_without_augmentation(rng):
     """They are parts of the image."""
     values = rng.normal(size=(64, 64, 1))
-    window = LabeledWindow(values, np.ones((64, 64, 2)), values[..., :0])
+    window = LabeledWindow(values, np.ones((64, 64, 2)))
     crops = LabelCrops([window], np.array([[0.0], [1.0]]), 64, 1, "none", rng)
     np.testing.assert_allclose(crops.take(np.arange(1))[0, 0], values[..., 0], atol=1e-5)
 

@@ -1,0 +1,53 @@
+"""Labels that are held out: whole images, or blocks of one image."""
+
+import numpy as np
+import pytest
+
+from sklearn_segae.segmentation._held_out import HELD_OUT_SIDE, folds
+from sklearn_segae.segmentation._targets import Targets
+
+
+def targets(maps):
+    known = [m >= 0 for m in maps]
+    return Targets(maps, known, [~k for k in known])
+
+
+@pytest.mark.parametrize(("n_images", "n_folds"), [(2, 2), (3, 3), (7, 3)])
+def test_every_image_is_held_out_once(n_images, n_folds):
+    """In at most three folds; the fit has the labels of all other images."""
+    maps = [np.arange(16).reshape(4, 4) % 2 for _ in range(n_images)]
+    pairs = folds(targets(maps), 0)
+    assert len(pairs) == n_folds
+    held = np.array([[k.all() for k in held_out.known] for _, held_out in pairs])
+    assert (held.sum(0) == 1).all()
+    for (fitted, _), own in zip(pairs, held, strict=True):
+        assert [k.any() for k in fitted.known] == (~own).tolist()
+
+
+def test_blocks_of_a_single_image_are_held_out():
+    """A block is not divided; images without labels do not count."""
+    image = np.random.default_rng(0).integers(2, size=(4 * HELD_OUT_SIDE, 100))
+    pairs = folds(targets([np.full((5, 5), -1), image]), 0)
+    assert len(pairs) == 3
+    total = np.zeros(image.shape, int)
+    for fitted, held_out in pairs:
+        inside = held_out.known[1]
+        np.testing.assert_array_equal(fitted.known[1], ~inside)
+        for row in range(0, len(image), HELD_OUT_SIDE):
+            block = inside[row : row + HELD_OUT_SIDE, :HELD_OUT_SIDE]
+            assert block.all() or not block.any()
+        total += inside
+    assert (total == 1).all()
+
+
+def test_classes_missing_in_the_fit_are_not_held_out():
+    """A class of one image cannot be found in a fold without it."""
+    rare = np.zeros((8, 8), int)
+    rare[0, 0] = 5
+    for fitted, held_out in folds(targets([rare, np.zeros((8, 8), int), rare * 0]), 0):
+        assert set(held_out.classes) <= set(fitted.classes)
+
+
+def test_one_labeled_block_gives_no_fold():
+    """There is nothing left to fit to."""
+    assert folds(targets([np.zeros((8, 8), int)]), 0) == []
