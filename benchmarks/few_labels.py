@@ -5,7 +5,7 @@
 
 Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
 counts nowhere (or -1). Straight strokes, each of one class, are drawn until a share of all pixels
-is labeled, at least one of every class. All methods get the same strokes and the same random
+is labeled, at least one of every class; a fraction of 1 is all labels. All methods get the same strokes and the same random
 forest; the score is the mean IoU over the classes and all pixels. Sets named "*mosaic*" or
 "*outex*" hold images whose labels mean nothing elsewhere: one fit an image, the mean over them.
 
@@ -50,7 +50,9 @@ def load(path, limit, side):
 
 
 def scribble(labels, void, fraction, rng):
-    """Label maps of strokes, -1 elsewhere."""
+    """Label maps of strokes, -1 elsewhere; all labels for a fraction of 1."""
+    if fraction >= 1:
+        return [np.where(truth == void, -1, truth).astype(int) for truth in labels]
     maps = [np.full(truth.shape, -1) for truth in labels]
     classes = [c for c in np.unique(np.concatenate([t.ravel() for t in labels])) if c != void]
     places = {c: [np.flatnonzero(t == c) for t in labels] for c in classes}
