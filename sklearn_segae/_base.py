@@ -24,10 +24,14 @@ except ImportError:  # scikit-learn < 1.9
         """Placeholder without callback support."""
 
 
+# Set once all that is needed to predict has been learned.
+PUBLISHED = ("net_", "members_", "labeler_")
+
+
 def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Make a method restore all attributes if it fails.
 
-    After Ctrl-C, a net that has already been published is kept.
+    After Ctrl-C, a model that has already been published is kept.
     """
 
     @wraps(fit)
@@ -36,7 +40,7 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return fit(self, *args, **kwargs)
         except BaseException as error:
-            is_new = vars(self).get("net_") is not before.get("net_")
+            is_new = any(vars(self).get(name) is not before.get(name) for name in PUBLISHED)
             if not (isinstance(error, KeyboardInterrupt) and is_new):
                 vars(self).clear()
                 vars(self).update(before)

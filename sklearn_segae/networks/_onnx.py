@@ -18,7 +18,7 @@ OPSET = 17  # of 2022, which most programs support
 def graph_of(
     module: nn.Module,
     example: Tensor,
-    names: tuple[str, str],
+    names: Sequence[str],
     free: Sequence[int],
 ) -> bytes:
     """Trace a module into an ONNX graph of opset `OPSET`, weights included.
@@ -26,13 +26,13 @@ def graph_of(
     Parameters
     ----------
     module : nn.Module
-        A module with one input and one output.
+        A module with one input.
     example : Tensor
         An input.
-    names : (str, str)
-        Names of input and output.
+    names : sequence of str
+        Names of the input and of all outputs.
     free : sequence of int
-        Axes of both with variable size.
+        Axes of all of them with variable size.
     """
     require("onnx", "onnx")
     buffer: Any = io.BytesIO()
@@ -46,7 +46,7 @@ def graph_of(
             (example,),
             buffer,
             input_names=[names[0]],
-            output_names=[names[1]],
+            output_names=list(names[1:]),
             **options,
         )
     return buffer.getvalue()

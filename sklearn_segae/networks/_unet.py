@@ -56,7 +56,7 @@ class UNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        self.n_channels, self.n_details = n_channels, n_details
+        self.n_channels, self.n_details, self.n_filters = n_channels, n_details, n_filters
         self.strides, self.dropout = list(strides), dropout
         self.laterals = nn.ModuleList(nn.Conv2d(n_channels, n_filters, 1) for _ in strides)
         self.mixers = nn.ModuleList(nn.Conv2d(n_filters, n_filters, 3, padding=1) for _ in strides)

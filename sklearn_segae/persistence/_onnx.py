@@ -99,7 +99,7 @@ class EncodeGraph(nn.Module):
     def __init__(self, autoencoder: AutoencoderTransformer) -> None:
         super().__init__()
         self.scale = Scale(autoencoder.scale_)
-        self.module = _on_cpu(autoencoder.net_.module_)
+        self.module = on_cpu(autoencoder.net_.module_)
         self.encode = autoencoder.variant_.encode
         self.layout = autoencoder.layout_
 
@@ -119,7 +119,7 @@ class DecodeGraph(nn.Module):
         super().__init__()
         for name, value in zip(("shift", "divisor"), autoencoder.scale_, strict=True):
             self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
-        self.module: Any = _on_cpu(autoencoder.net_.module_)
+        self.module: Any = on_cpu(autoencoder.net_.module_)
         self.layout = autoencoder.layout_
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -249,5 +249,6 @@ def _has_channels(layout: Layout) -> bool:
     return layout.kind == "rows" or len(layout.shape) == len(layout.net_shape)
 
 
-def _on_cpu(module: Any) -> Any:
+def on_cpu(module: Any) -> Any:
+    """Return a copy of a module on the CPU, for prediction."""
     return copy.deepcopy(module).cpu().eval().requires_grad_(False)

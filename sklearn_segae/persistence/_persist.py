@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import require
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..encoding._pixel_encoder import PixelEncoder
+from ..segmentation._segmenter import AESegmenter
+from ..segmentation._unet_classifier import UNetClassifier
 from ..storage._files import to_path, written_whole
 from ._archive import MAX_JSON, dump_json, load_json, read_archive, write_archive
 from ._load_checks import run_by_torch, smoke_test
 from ._onnx import autoencoder_graph, encoder_graph, register
+from ._onnx_segmenter import segmenter_graph, unet_graph
 from ._schema import CLASSES
 from ._serialization import Reader, Writer
 from ._skops import dump_sklearn, load_foreign
@@ -124,7 +127,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
 
 
 def export_onnx(
-    estimator: AutoencoderTransformer | PixelEncoder,
+    estimator: AutoencoderTransformer | PixelEncoder | AESegmenter | UNetClassifier,
     path: str | os.PathLike[str],
     *,
     part: str = "encode",
@@ -133,12 +136,14 @@ def export_onnx(
 
     Parameters
     ----------
-    estimator : AutoencoderTransformer or PixelEncoder
+    estimator : AutoencoderTransformer, PixelEncoder, AESegmenter or UNetClassifier
         A fitted estimator. The graph of a :class:`~sklearn_segae.PixelEncoder` maps "images"
         (n, H, W, C) to "codes" (n, H, W, k), for any n, H and W, including scaling, borders,
         pooling and projection, or rows "X" (n, n_features) if it was fitted to rows. That of an
         :class:`~sklearn_segae.AutoencoderTransformer` maps "X" (n, ...) to "codes"
-        (n, n_components). All are float32.
+        (n, n_components). That of a :class:`~sklearn_segae.UNetClassifier`, or of an
+        :class:`~sklearn_segae.AESegmenter` with one, maps "images" to "labels" (n, H, W), int32,
+        and "probabilities" (n, H, W, k), including the normalization. All others are float32.
     path : path-like
         Path of the file, usually with the suffix ".onnx".
     part : {"encode", "decode"}, default="encode"
@@ -153,23 +158,32 @@ def export_onnx(
     -----
     Results of onnxruntime and `transform` agree to 1e-5, or to about 1e-4 for codes of features
     "multiscale", whose widest curvatures are small differences of pixels. The graph processes whole
-    images: split large ones into overlapping tiles.
+    images: split large ones into overlapping tiles. A segmenter with `normalize_="image"` scales
+    each of its input images from its own range, and images of more than 16 million pixels from that
+    of all pixels, not of a sample as `predict`.
     """
     if part not in ("encode", "decode"):
         raise ValueError(f"part={part!r} is not known. Pass 'encode' or 'decode'.")
     check_is_fitted(estimator)
     if isinstance(estimator, AutoencoderTransformer):
         graph = autoencoder_graph(estimator, part)
-    elif isinstance(estimator, PixelEncoder) and part == "encode":
-        graph = encoder_graph(estimator)
+    elif isinstance(estimator, tuple(GRAPHS)) and part == "encode":
+        graph = next(make(estimator) for cls, make in GRAPHS.items() if isinstance(estimator, cls))
     else:
         raise ValueError(
             f"estimator={estimator!r:.100} has no graph for part={part!r}. Pass an "
-            "AutoencoderTransformer, or a PixelEncoder with part='encode'; of an AESegmenter "
-            "that is its encoder_."
+            "AutoencoderTransformer, or with part='encode' a PixelEncoder, a UNetClassifier, or an "
+            "AESegmenter with estimator='unet'."
         )
     with written_whole(to_path(path)) as partial:
         partial.write_bytes(graph)
+
+
+GRAPHS: dict[type, Callable[[Any], bytes]] = {
+    PixelEncoder: encoder_graph,
+    AESegmenter: segmenter_graph,
+    UNetClassifier: unet_graph,
+}
 
 
 def register_onnx_converters() -> None:

@@ -90,7 +90,12 @@ LEARNT: dict[type, Hints] = {
         "lower_bound_": float,
         "lower_bounds_": list[float],
     },
-    UNetClassifier: {**_OF_TRAINED, "classes_": Array, "rows_": bool},
+    UNetClassifier: {
+        **_OF_TRAINED,
+        "classes_": Array,
+        "rows_": bool,
+        "validation_loss_curve_": list[float],
+    },
     PixelVotingClassifier: {
         "members_": list[list[Any]],
         "weights_": Array,

@@ -9,11 +9,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import FitTask
 from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
-from ..imaging._tiles import Tile, pad_tile, pixel_ranges
+from ..imaging._tiles import Tile, full_tile, pad_tile, pixel_ranges
 from ._targets import Targets, check_targets
 
 
@@ -26,6 +25,15 @@ class LabeledFeatures(NamedTuple):
     n_details: int  # the first features are the pixels themselves
     blocks: list[slice]  # of the features, for classifiers of single pixels
     n_pixels: int  # maximum number for classifiers of single pixels
+
+    @property
+    def n_features(self) -> int:
+        """C, number of features."""
+        return max(block.stop for block in self.blocks)
+
+    def feature_maps(self) -> list[np.ndarray]:
+        """Return the features (H, W, C) of all images, which may need much memory."""
+        return [self.read(image, full_tile(image.shape)) for image in self.images]
 
 
 class DenseClassifier(ClassifierMixin):
@@ -53,15 +61,19 @@ class DenseClassifier(ClassifierMixin):
         """Windows have to begin at multiples of it, in pixels."""
         raise NotImplementedError
 
-    def fit_features(self, data: LabeledFeatures, task: FitTask | None = None) -> Self:
-        """Fit to features of labeled images, as a task of scikit-learn callbacks."""
+    def fit_features(self, data: LabeledFeatures) -> Self:
+        """Fit to features of labeled images; after Ctrl-C to the part of training until then."""
+        raise NotImplementedError
+
+    def reraise_interrupt(self) -> None:
+        """Raise KeyboardInterrupt if one ended the training."""
         raise NotImplementedError
 
     def window_probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
         raise NotImplementedError
 
-    def fit_images(self, X: Any, y: Any, sample_weight: Any, task: FitTask | None = None) -> Self:
+    def fit_images(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Fit to the pixels of images, whose values are the features."""
         to_bytes(self.max_memory)  # validates early
         batch = self._check_images(X, reset=True)
@@ -69,7 +81,7 @@ class DenseClassifier(ClassifierMixin):
         n_channels = batch.images[0].shape[2]
         every = [slice(0, n_channels)]
         data = LabeledFeatures(read_pixels, batch.images, targets, n_channels, every, N_FIT_PIXELS)
-        return self.fit_features(data, task)
+        return self.fit_features(data)
 
     def predict(self, X: Any, out: Any = None) -> Any:
         """Return the most likely class of each pixel.

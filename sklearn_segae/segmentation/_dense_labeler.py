@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from .._base import FitTask
 from ..encoding._patch_encoder import PatchEncoder
 from ..imaging._label_maps import merge_small_regions
 from ..imaging._tiled_inference import TileCost, TileRequest
@@ -32,20 +34,26 @@ class DenseLabeler(PixelLabeler):
         """The classifier inside the adapter."""
         return unfrozen(self.estimator.estimator)
 
-    def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets) -> Self:
+    def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets, task: FitTask) -> Self:
         """Fit to labeled pixels and those around them."""
         n_details = images[0].shape[2]
         self.n_codes = self.encoder.encode_tile(images[0], (slice(0, 1), slice(0, 1))).shape[2]
-        first = 0 if self._is_plain else n_details
+        first = 0 if self.is_plain else n_details
         sizes = self.encoder.block_sizes or [self.n_codes]
         ends = first + np.cumsum(sizes)
         blocks = [slice(int(end - n), int(end)) for end, n in zip(ends, sizes, strict=True)]
-        data = LabeledFeatures(self._read, images, targets, n_details, blocks, self.n_pixels)
         if isinstance(self.estimator.estimator, FrozenEstimator):
             self.estimator.estimator = unfrozen(self.estimator.estimator)
-        else:
+            return self
+        with task.of_part("estimator", self.classifier), ExitStack() as held:
+            read = self._holding_reader(held)
+            data = LabeledFeatures(read, images, targets, n_details, blocks, self.n_pixels)
             self.classifier.fit_features(data)
         return self
+
+    def reraise_interrupt(self) -> None:
+        """Raise KeyboardInterrupt if one ended the training of a network."""
+        self.classifier.reraise_interrupt()
 
     def label_map(self, image: np.ndarray, request: TileRequest = ANYHOW, min_size: int = 0) -> Any:
         """Return the labels (H, W) of an image; merge regions smaller than `min_size`."""
@@ -73,15 +81,29 @@ class DenseLabeler(PixelLabeler):
         return int(np.lcm(self.encoder.grid, self.classifier.grid))
 
     @property
-    def _is_plain(self) -> bool:
+    def is_plain(self) -> bool:
         """Whether the codes are the pixels themselves."""
         encoder = self.encoder
         plain = isinstance(encoder, PatchEncoder) and encoder.transformer == "passthrough"
         return plain and encoder.patch_size == 1
 
+    def _holding_reader(self, held: ExitStack) -> Callable[[np.ndarray, Tile], np.ndarray]:
+        """Return a function as `_read`, which uses the cache of the encoder for the last image."""
+        last: Any = None
+
+        def read(image: np.ndarray, tile: Tile) -> np.ndarray:
+            nonlocal last
+            if image is not last:
+                held.close()
+                held.enter_context(self.encoder.holding(image))
+                last = image
+            return self._read(image, tile)
+
+        return read
+
     def _read(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return pixels and codes (h, w, C) of a tile."""
-        if self._is_plain:
+        if self.is_plain:
             return read_pixels(image, tile)
         codes = self.encoder.encode_tile(image, tile)
         return np.concatenate([read_pixels(image, tile), codes.astype(np.float32, copy=False)], 2)

@@ -10,23 +10,41 @@ from ._targets import Targets
 
 HELD_OUT_SIDE = 64  # in pixels, of the blocks whose labels are held out together
 N_FOLDS = 3
+N_IMAGES = 3  # with labels, of which whole ones are held out for early stopping
 
 
-def folds(targets: Targets, seed: int) -> list[tuple[Targets, Targets]]:
+def hold_out(targets: Targets, share: float, rng: np.random.Generator) -> Targets:
+    """Return the targets of a share of the labels, without the last ones of a class.
+
+    Those of whole images if `N_IMAGES` or more have labels, or else of blocks.
+    """
+    pairs = folds(targets, int(rng.integers(2**31)), max(2, round(1 / share)), N_IMAGES)
+    if not pairs:
+        raise ValueError(
+            f"early_stopping={share} holds out the labels of some blocks of {HELD_OUT_SIDE} pixels "
+            "or images, but each class has labels in one of them only. Pass early_stopping=False, "
+            "or label the classes in other places, too."
+        )
+    return pairs[0][1]
+
+
+def folds(
+    targets: Targets, seed: int, n_folds: int = N_FOLDS, n_images: int = 2
+) -> list[tuple[Targets, Targets]]:
     """Return pairs of targets for cross-validation: those to fit to, and those held out.
 
-    Whole images are held out, distributed over at most `N_FOLDS` folds; if one alone has labels,
-    blocks of it, since pixels of a block are alike. Labels of classes that would be missing in the
-    fit are neither.
+    Whole images are held out, distributed over at most `n_folds` folds; if fewer than `n_images`
+    have labels, blocks, since pixels of a block are alike. Labels of classes that would be missing
+    in the fit are neither.
     """
     rng = np.random.default_rng(seed)
     labeled = rng.permutation([i for i, known in enumerate(targets.known) if known.any()])
-    if len(labeled) > 1:
-        turn = {int(i): k % N_FOLDS for k, i in enumerate(labeled)}
+    if len(labeled) >= n_images:
+        turn = {int(i): k % n_folds for k, i in enumerate(labeled)}
         fold_of = [np.full(k.shape, turn.get(i, 0)) for i, k in enumerate(targets.known)]
     else:
-        fold_of = [_random_blocks(k.shape, rng) for k in targets.known]
-    every = (_fold(targets, [own == k for own in fold_of]) for k in range(N_FOLDS))
+        fold_of = [_random_blocks(k.shape, n_folds, rng) for k in targets.known]
+    every = (_fold(targets, [own == k for own in fold_of]) for k in range(n_folds))
     return [pair for pair in every if all(t.classes.size for t in pair)]
 
 
@@ -40,9 +58,9 @@ def _fold(targets: Targets, masks: Sequence[np.ndarray]) -> tuple[Targets, Targe
     return fitted, targets._replace(known=held_out)
 
 
-def _random_blocks(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _random_blocks(shape: tuple[int, ...], n_folds: int, rng: np.random.Generator) -> np.ndarray:
     """Return a map (H, W) of random numbers of folds, the same in a block."""
     n_rows, n_columns = (-(-size // HELD_OUT_SIDE) for size in shape)
-    drawn = rng.permutation(n_rows * n_columns).reshape(n_rows, n_columns) % N_FOLDS
+    drawn = rng.permutation(n_rows * n_columns).reshape(n_rows, n_columns) % n_folds
     blocks = np.kron(drawn, np.ones((HELD_OUT_SIDE, HELD_OUT_SIDE), int))
     return blocks[: shape[0], : shape[1]]

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..imaging._scaling import scaled
+from ..imaging._scaling import fit_channel_scale, scaled
 from ..imaging._tiles import Tile, full_tile, tiles, widen_tile
+from ._dense_classifier import LabeledFeatures
 from ._targets import Targets
 
 WINDOW = 256  # side in pixels of the parts of large images that are kept
@@ -51,22 +52,24 @@ def labeled_windows(
     images: Sequence[Any],
     marks: Sequence[np.ndarray],
     margin: int,
+    n_features: int,
     rng: np.random.Generator,
 ) -> list[LabeledWindow]:
     """Return parts of images with labeled pixels, and `margin` pixels around them.
 
-    `read(image, tile)` returns features (h, w, C). All of small images, or windows; random ones,
-    with every class, if they would take too much memory.
+    `read(image, tile)` returns `n_features` features (h, w, C). All of small images, or windows;
+    random ones, with every class, if they would take too much memory.
     """
     every = [(i, tile) for i, m in enumerate(marks) for tile in _parts(m.shape, margin)]
-    windows, n_left = [], N_VALUES
-    for i, part in _new_classes_first([every[c] for c in rng.permutation(len(every))], marks):
-        if n_left > 0:
-            tile = widen_tile(part, margin, marks[i].shape)
-            features = read(images[i], tile)
-            windows.append(LabeledWindow(features, marks[i][tile]))
-            n_left -= features.size
-    return windows
+    parts = _new_classes_first([every[c] for c in rng.permutation(len(every))], marks)
+    wide = [(i, widen_tile(part, margin, marks[i].shape)) for i, part in parts]
+    sizes = [marks[i][tile][..., 0].size * n_features for i, tile in wide]
+    kept = wide[: np.searchsorted(np.cumsum(sizes), N_VALUES) + 1]
+    windows = {}
+    # Image by image, since an encoder may hold what it has cached of one.
+    for k, (i, tile) in sorted(enumerate(kept), key=lambda item: item[1][0]):
+        windows[k] = LabeledWindow(read(images[i], tile), marks[i][tile])
+    return [windows[k] for k in range(len(kept))]
 
 
 def _new_classes_first(
@@ -113,6 +116,21 @@ def class_marks(
         marks[known] = part
         maps.append(marks)
     return maps
+
+
+def random_crops(
+    data: LabeledFeatures,
+    marks: Sequence[np.ndarray],
+    *,
+    side: int,
+    augmentation: str,
+    rng: np.random.Generator,
+    scale: np.ndarray | None = None,
+) -> LabelCrops:
+    """Return random crops of labeled images; `scale` is fitted to them if it is None."""
+    windows = labeled_windows(data.read, data.images, marks, side // 2, data.n_features, rng)
+    scale = fit_channel_scale([w.features for w in windows]) if scale is None else scale
+    return LabelCrops(windows, scale, side, data.n_details, augmentation, rng)
 
 
 class LabelCrops:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._base import FitTask
 from ..encoding._tile_encoder import TileEncoder
 from ..imaging._label_maps import UNLABELED, merge_small_regions
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
@@ -86,8 +87,11 @@ class PixelLabeler:
         self.estimator = self.estimator.fit(codes, n_segments, self.rng, survey)
         return self._fit_refiner(survey)
 
-    def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets) -> Self:
-        """Fit to labeled pixels, and also to unlabeled ones if the estimator uses them."""
+    def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets, task: FitTask) -> Self:
+        """Fit to labeled pixels, and also to unlabeled ones if the estimator uses them.
+
+        A network is a part of the `task`; other classifiers have none.
+        """
         uses_unlabeled = self.estimator.uses_unlabeled
         n_most = self._n_affordable // (2 if uses_unlabeled else 1)
         chosen = choose_labeled(targets.maps, targets.known, n_most, self.rng)
@@ -174,6 +178,9 @@ class PixelLabeler:
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Return the pixels that the labels of a tile depend on, without border refinement."""
         return self.encoder.receptive_field(tile, shape)
+
+    def reraise_interrupt(self) -> None:
+        """Do nothing: only networks keep what they have learned until Ctrl-C."""
 
     @property
     def grid(self) -> int:

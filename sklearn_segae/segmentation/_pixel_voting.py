@@ -12,13 +12,20 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import _BaseComposition
 
-from .._base import Documented, FitTask, all_or_nothing, draw_seed, seeded_clone
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    FitTask,
+    all_or_nothing,
+    draw_seed,
+    seeded_clone,
+)
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._pixel_sampling import choose_labeled, gather
 from ..imaging._tiles import Tile
 from ._adapters import fit_weighted
 from ._dense_classifier import DenseClassifier, LabeledFeatures, tile_probabilities
-from ._held_out import folds
+from ._held_out import N_FOLDS, folds
 from ._targets import Targets
 from ._unet_classifier import UNetClassifier
 
@@ -34,7 +41,7 @@ class RowMember(NamedTuple):
     stop: int
 
 
-class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
+class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _BaseComposition):
     """Average the probabilities of classifiers of pixels, such as a forest and a U-Net.
 
     A classifier for :class:`AESegmenter`. Their errors differ: a forest of single codes follows
@@ -124,18 +131,31 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         -------
         self : PixelVotingClassifier
         """
-        return self.fit_images(X, y, sample_weight)
+        self.fit_images(X, y, sample_weight)
+        self.reraise_interrupt()
+        return self
 
-    def fit_features(self, data: LabeledFeatures, task: FitTask | None = None) -> Self:
-        """Fit to features of labeled images; `task` is ignored."""
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit_features(self, data: LabeledFeatures) -> Self:
+        """Fit to features of labeled images; after Ctrl-C to the part of training until then."""
         every = self._checked()
+        n_nets = sum(isinstance(estimator, DenseClassifier) for _, estimator in every)
+        n_parts = n_nets * (1 + N_FOLDS if isinstance(self.weights, str) else 1)
+        task = FitTask(self, n_parts, X=data.feature_maps, y=data.targets.maps)
         seed = draw_seed(self.random_state)
         self.classes_ = data.targets.classes
-        self.weights_ = self._chosen_weights(every, data, seed)
-        pairs = zip(every, self.weights_, strict=True)
-        self.members_ = [_fit_members(e, data, seed) if w else [] for (_, e), w in pairs]
-        self.rows_, self.n_features_in_ = False, max(b.stop for b in data.blocks)
+        self.weights_ = self._chosen_weights(every, data, seed, task)
+        members: list[list[Any]] = []
+        for (_, estimator), weight in zip(every, self.weights_, strict=True):
+            _reraise_interrupt(members)  # a vote that lacks others is not kept
+            members.append(_fit_members(estimator, data, seed, task) if weight else [])
+        self.rows_, self.n_features_in_, self.members_ = False, data.n_features, members
+        task.finish()
         return self
+
+    def reraise_interrupt(self) -> None:
+        """Raise KeyboardInterrupt if one ended the training of a network."""
+        _reraise_interrupt(self.members_)
 
     @property
     def margin(self) -> int:
@@ -162,7 +182,7 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
 
     @property
     def _nets(self) -> Iterator[DenseClassifier]:
-        return (m for own in self.members_ for m in own if isinstance(m, DenseClassifier))
+        return _networks(self.members_)
 
     def _checked(self) -> list[tuple[str, Any]]:
         """Return the classifiers by name; raise an error for others."""
@@ -176,12 +196,12 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         return every
 
     def _chosen_weights(
-        self, every: Sequence[tuple[str, Any]], data: LabeledFeatures, seed: int
+        self, every: Sequence[tuple[str, Any]], data: LabeledFeatures, seed: int, task: FitTask
     ) -> np.ndarray:
         """Return the weights of all classifiers, with a sum of 1."""
         n = len(every)
         if isinstance(self.weights, str):
-            return _selected_weights([estimator for _, estimator in every], data, seed)
+            return _selected_weights([estimator for _, estimator in every], data, seed, task)
         weights = np.ones(n) if self.weights is None else np.asarray(self.weights, np.float64)
         if weights.shape != (n,) or not (weights >= 0).all() or not weights.any():
             raise ValueError(
@@ -222,16 +242,28 @@ def _is_named_classifier(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "predict_proba")
 
 
+def _networks(members: Sequence[Sequence[Any]]) -> Iterator[DenseClassifier]:
+    return (m for own in members for m in own if isinstance(m, DenseClassifier))
+
+
+def _reraise_interrupt(members: Sequence[Sequence[Any]]) -> None:
+    for net in _networks(members):
+        net.reraise_interrupt()
+
+
 def _mean_probabilities(members: Sequence[Any], features: np.ndarray) -> np.ndarray:
     """Return mean probabilities (h, w, n_classes) of a window of features (h, w, C)."""
     return np.mean([_probabilities(m, features) for m in members], axis=0)
 
 
-def _fit_members(estimator: BaseEstimator, data: LabeledFeatures, seed: int) -> list[Any]:
+def _fit_members(
+    estimator: BaseEstimator, data: LabeledFeatures, seed: int, task: FitTask
+) -> list[Any]:
     """Return fitted clones of a classifier: one, or one for each block of features."""
     if isinstance(estimator, DenseClassifier):
         net: Any = seeded_clone(estimator, seed)
-        return [net.fit_features(data)]
+        with task.of_part("network", net):
+            return [net.fit_features(data)]
     rng = np.random.default_rng(seed)
     chosen = choose_labeled(data.targets.maps, data.targets.known, data.n_pixels, rng)
     y, weight = data.targets.pick(chosen)
@@ -252,10 +284,13 @@ def _probabilities(member: Any, features: np.ndarray) -> np.ndarray:
     return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
 
 
-def _selected_weights(estimators: Sequence[Any], data: LabeledFeatures, seed: int) -> np.ndarray:
+def _selected_weights(
+    estimators: Sequence[Any], data: LabeledFeatures, seed: int, task: FitTask
+) -> np.ndarray:
     """Return the weights with the highest mean IoU of held-out labels of all folds."""
     options = _simplex(len(estimators))
-    parts = [_out_of_fold(estimators, data, *pair, seed) for pair in folds(data.targets, seed)]
+    pairs = folds(data.targets, seed)
+    parts = [_out_of_fold(estimators, data, *pair, seed, task) for pair in pairs]
     if not parts:
         return options[0]
     found, y = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
@@ -264,7 +299,12 @@ def _selected_weights(estimators: Sequence[Any], data: LabeledFeatures, seed: in
 
 
 def _out_of_fold(
-    estimators: Sequence[Any], data: LabeledFeatures, fitted: Targets, held_out: Targets, seed: int
+    estimators: Sequence[Any],
+    data: LabeledFeatures,
+    fitted: Targets,
+    held_out: Targets,
+    seed: int,
+    task: FitTask,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities (n_estimators, n_classes, n) and classes (n,) of held-out pixels."""
     classes, part = data.targets.classes, data._replace(targets=fitted)
@@ -273,7 +313,8 @@ def _out_of_fold(
     found = np.zeros((len(estimators), len(classes), len(y)))
     columns = np.searchsorted(classes, fitted.classes)
     for own, estimator in zip(found, estimators, strict=True):
-        members = _fit_members(_shortened(estimator), part, seed)
+        members = _fit_members(_shortened(estimator), part, seed, task)
+        _reraise_interrupt([members])
         own[columns] = _held_out_probabilities(members, data, chosen).T
     return found, y
 

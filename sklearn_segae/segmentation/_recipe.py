@@ -167,13 +167,23 @@ def _frozen_encoder(encoder: Any, batch: ImageBatch, patch_size: int) -> TileEnc
     return encoder
 
 
-def fit_labelers(
-    segmenter: Any, encoder: Any, images: list[np.ndarray], targets: Targets | None, seed: int
+def fit_supervised(
+    segmenter: Any,
+    encoder: Any,
+    images: list[np.ndarray],
+    targets: Targets,
+    seed: int,
+    task: FitTask,
 ) -> list[PixelLabeler]:
-    """Return a labeler for each image, the same for all unless the scope is "image"."""
-    if targets is not None:
-        labeler = _labeler(segmenter, encoder, seed).fit_classifier(images, targets)
-        return [labeler] * len(images)
+    """Return a labeler for each image, the same for all."""
+    labeler = _labeler(segmenter, encoder, seed).fit_classifier(images, targets, task)
+    return [labeler] * len(images)
+
+
+def fit_labelers(
+    segmenter: Any, encoder: Any, images: list[np.ndarray], seed: int
+) -> list[PixelLabeler]:
+    """Return a clusterer for each image, the same for all unless the scope is "image"."""
     if segmenter.scope == "dataset":
         return [_labeler(segmenter, encoder, seed).fit_clusterer(images)] * len(images)
     own = [encoder if segmenter.rows_ else encoder.refit_codes([image]) for image in images]
@@ -184,7 +194,7 @@ def fit_labelers(
 def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     """Return an unfitted labeler."""
     refines = _refines(segmenter, encoder)
-    adapter = _face(segmenter.estimator, encoder, refines, seed)
+    adapter = _face(segmenter, encoder, refines, seed)
     return (DenseLabeler if is_dense(segmenter.estimator) else PixelLabeler)(
         encoder,
         adapter,
@@ -195,13 +205,18 @@ def _labeler(segmenter: Any, encoder: TileEncoder, seed: int) -> PixelLabeler:
     )
 
 
-def _face(estimator: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any:
+def _face(segmenter: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any:
     """Return the adapter of the unfitted estimator; None is one that suits the encoder."""
+    estimator = segmenter.estimator
     if estimator is None and refines:
         return MultiStartKMeans()
     colors = getattr(encoder, "features_", None) == "intensity"
     default = ShrunkMixture() if colors else KMeans(n_init=N_STARTS)
-    return adapt(seeded_clone(default if estimator is None else named(estimator), seed))
+    chosen = default if estimator is None else named(estimator)
+    if isinstance(estimator, str) and is_dense(estimator):
+        of_nets = [n for n in ("verbose", "unet__verbose") if n in chosen.get_params()]
+        chosen.set_params(**dict.fromkeys(of_nets, segmenter.verbose))
+    return adapt(seeded_clone(chosen, seed))
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:

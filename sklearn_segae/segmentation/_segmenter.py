@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from numbers import Integral
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from sklearn.base import (
     _fit_context,
     is_classifier,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -33,9 +33,15 @@ from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
 from ..training._threads import fewer_threads
 from ._adapters import adapt
-from ._estimators import ESTIMATORS, is_supervised, named
+from ._estimators import ESTIMATORS, is_dense, is_supervised, named
 from ._labeler import PixelLabeler
-from ._recipe import check_parameters, check_surroundings, fit_encoder, fit_labelers
+from ._recipe import (
+    check_parameters,
+    check_surroundings,
+    fit_encoder,
+    fit_labelers,
+    fit_supervised,
+)
 from ._suggested_regions import SuggestedRegion, suggest_regions
 from ._targets import check_targets
 from ._uncertainty import MEASURES
@@ -117,7 +123,7 @@ class AESegmenter(
     random_state : int, RandomState instance or None, default=None
         Seed for sampling pixels, and for encoder and estimator if their `random_state` is None.
     verbose : int, default=0
-        1 prints one line per epoch while the default encoder trains.
+        1 prints one line per epoch of the default encoder, and of a U-Net that is given by name.
 
     Attributes
     ----------
@@ -248,18 +254,22 @@ class AESegmenter(
         self.normalization_ = fit_normalization(batch.images, mode)
         batch = self._normalized(batch)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        task = FitTask(self, 1, X=X, y=y, metadata=metadata)
+        task = FitTask(self, 1 + is_dense(self.estimator), X=X, y=y, metadata=metadata)
         with fewer_threads():
             encoder: Any = fit_encoder(self, batch, self._seed, task)
-        # Classifiers may be large; clusterers are fitted to few rows.
-        with nullcontext() if supervised else fewer_threads():
-            labelers = fit_labelers(self, encoder, batch.images, targets, self._seed)
-        self.labeler_ = labelers[-1]
+        if targets is not None:
+            labelers = fit_supervised(self, encoder, batch.images, targets, self._seed, task)
+        else:
+            with fewer_threads():  # classifiers may be large; clusterers are fitted to few rows
+                labelers = fit_labelers(self, encoder, batch.images, self._seed)
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
         possible = grows_trees and not too_many(batch.images)
         self._trees = TreeBuilder(encoder, batch.images) if possible else None
         self._describe_segments(batch, labelers, supervised)
+        self.labeler_ = labelers[-1]
         task.finish()
+        if not isinstance(self.estimator, FrozenEstimator):
+            self.labeler_.reraise_interrupt()
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
@@ -543,7 +553,7 @@ class AESegmenter(
         if self.scope == "dataset":
             return [self.labeler_] * len(batch)
         with fewer_threads():
-            return fit_labelers(self, self.labeler_.encoder, batch.images, None, self._seed)
+            return fit_labelers(self, self.labeler_.encoder, batch.images, self._seed)
 
     @property
     def _n_features_out(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
+from math import inf
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -11,23 +13,32 @@ import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
-from torch.nn import functional
 
 from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, seeded
 from ..imaging._label_maps import IgnoreLabel
-from ..imaging._scaling import fit_channel_scale, scaled
+from ..imaging._scaling import scaled
 from ..imaging._tiles import mirrored
 from ..networks._initialization import DrawingFrom
 from ..networks._unet import UNet
-from ..training._batches import Samples
+from ..training._batches import Batches, Samples
 from ..training._execution import evaluate
-from ..training._parameters import publish_training, training_parameters, trains_net
+from ..training._parameters import (
+    describe_training,
+    loss_curve,
+    reraise_interrupt,
+    training_parameters,
+    trains_net,
+)
+from ..training._train import HELD_OUT as SHARE
 from ..training._train import train
 from ._dense_classifier import DenseClassifier, LabeledFeatures
-from ._label_crops import AUGMENTATIONS, LabelCrops, class_marks, labeled_windows
+from ._dice_loss import DiceCrossEntropy
+from ._held_out import hold_out
+from ._label_crops import AUGMENTATIONS, UNKNOWN, LabelCrops, class_marks, random_crops
 from ._pixel_head import weigh_classes
 
 N_STEPS = 20  # updates per epoch
+N_HELD_OUT = 16  # crops around held-out labels, whose loss is computed after each epoch
 N_NUMBERS = 60  # temporary float32 values per pixel in prediction, besides the features
 
 
@@ -62,7 +73,15 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
     batch_size : int, default=2
         Number of crops per update.
     max_epochs : int, default=20
-        Number of epochs, of 20 updates each.
+        Maximum number of epochs, of 20 updates each.
+    early_stopping : bool or float, default=False
+        A number in (0, .5] holds out the labels of that share of the images if three or more have
+        labels, else of blocks of 64 pixels, at least one; True 10 %. The weights of the epoch with
+        the lowest loss of these labels are kept. Of each class some labels are always learned.
+    n_iter_no_change : int or None, default=None
+        Training ends after this number of consecutive epochs without a decrease of the loss, with
+        `early_stopping` of that of held-out labels. None trains for `max_epochs`: the learning rate
+        is high until the last of them.
     {training_parameters}
 
     Attributes
@@ -70,6 +89,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
     {training_attributes}
+    validation_loss_curve_ : list of float
+        Loss of held-out labels after every epoch; empty without `early_stopping`.
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of each channel, used to standardize the input of the net.
     n_features_in_ : int
@@ -107,6 +128,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         "augmentation": [StrOptions(set(AUGMENTATIONS))],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean", Interval(Real, 0, 0.5, closed="right")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def __init__(
@@ -122,6 +145,9 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         lr: float = 2e-3,
         batch_size: int = 2,
         max_epochs: int = 20,
+        n_iter_no_change: int | None = None,
+        early_stopping: bool | float = False,
+        warm_start: bool = False,
         device: str = "auto",
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -137,6 +163,9 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         self.lr = lr
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.warm_start = warm_start
         self.device = device
         self.callbacks = callbacks
         self.random_state = random_state
@@ -160,52 +189,100 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         -------
         self : UNetClassifier
         """
-        task = FitTask(self, self.max_epochs, X=X, y=y)
-        self.fit_images(X, y, sample_weight, task)
-        task.finish()
+        self.fit_images(X, y, sample_weight)
+        self.reraise_interrupt()
         return self
 
-    def fit_features(self, data: LabeledFeatures, task: FitTask | None = None) -> Self:
-        """Fit to features of labeled images, as a task of scikit-learn callbacks."""
-        if self.crop_size % 16:
-            raise ValueError(
-                f"crop_size={self.crop_size} is not a multiple of 16, the coarsest stride. Pass "
-                f"{-(-self.crop_size // 16) * 16}."
-            )
-        classes = data.targets.classes
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_features(self, data: LabeledFeatures) -> Self:
+        """Fit to features of labeled images; after Ctrl-C to the part of training until then."""
+        self._check_size()
+        continued = self.warm_start and hasattr(self, "net_")
+        if continued:
+            self._check_continuation(data)
+        task = FitTask(self, self.max_epochs, X=data.feature_maps, y=data.targets.maps)
+        classes, n_patient = data.targets.classes, self.n_iter_no_change or inf
+        own = {"early_stopping": False, "n_iter_no_change": n_patient}
         with seeded(self.random_state) as (rng, generator):
-            crops = self._crops(data, rng)
+            crops, held_out = self._crops(data, rng, self.scale_ if continued else None)
             scale = crops.scale
 
             def learnt(net: Any) -> dict[str, Any]:
                 fixed = {"rows_": False, "n_features_in_": scale.shape[1]}
                 return {"net_": net, "classes_": classes, "scale_": scale, **fixed}
 
-            with DrawingFrom(generator):
-                sizes = scale.shape[1], data.n_details, len(classes)
-                module = UNet(*sizes, n_filters=self.n_filters, dropout=self.dropout)
+            # A copy, so that the estimator does not change if training fails.
+            net = copy.deepcopy(self.net_) if continued else None
+            module = net.module_ if net else self._module(data, scale, generator)
+            module.dropout = self.dropout
             net = train(
                 module,
                 Samples(crops.take, N_STEPS * self.batch_size),
                 DiceCrossEntropy(),
                 rng=rng,
                 generator=generator,
+                net=net,
                 optimizer="adamw",
                 one_cycle=True,
-                tasks=None if task is None else task.of_epochs(learnt),
-                **training_parameters(self),
+                tasks=task.of_epochs(learnt),
+                validation=held_out,
+                **training_parameters(self) | own,
             )
         self.__dict__.update(learnt(net))
-        publish_training(self, net)
+        describe_training(self, net)
+        self.validation_loss_curve_ = loss_curve(net, "valid_loss")
+        task.finish()
         return self
 
-    def _crops(self, data: LabeledFeatures, rng: np.random.Generator) -> LabelCrops:
-        """Return random crops around the labeled pixels."""
-        weigh, side = partial(weigh_classes, self.class_weight), self.crop_size
-        marks = class_marks(data.targets, data.targets.classes, weigh)
-        windows = labeled_windows(data.read, data.images, marks, side // 2, rng)
-        scale = fit_channel_scale([w.features for w in windows])
-        return LabelCrops(windows, scale, side, data.n_details, self.augmentation, rng)
+    def reraise_interrupt(self) -> None:
+        """Raise KeyboardInterrupt if one ended the training."""
+        reraise_interrupt(self.net_)
+
+    def _check_size(self) -> None:
+        if self.crop_size % 16:
+            raise ValueError(
+                f"crop_size={self.crop_size} is not a multiple of 16, the coarsest stride. Pass "
+                f"{-(-self.crop_size // 16) * 16}."
+            )
+
+    def _check_continuation(self, data: LabeledFeatures) -> None:
+        """Raise an error if the data or `n_filters` do not fit to the network so far."""
+        module = self.net_.module_
+        now = data.n_features, self.n_filters, data.targets.classes.tolist()
+        was = module.n_channels, module.n_filters, self.classes_.tolist()
+        for name, new, old in zip(("n_features", "n_filters", "classes"), now, was, strict=True):
+            if new != old:
+                raise ValueError(
+                    f"{name}={new!r:.60}, but warm_start=True continues the training of a network "
+                    f"with {old!r:.60}. Pass the same, or warm_start=False."
+                )
+
+    def _module(self, data: LabeledFeatures, scale: np.ndarray, generator: torch.Generator) -> UNet:
+        sizes = scale.shape[1], data.n_details, len(data.targets.classes)
+        with DrawingFrom(generator):
+            return UNet(*sizes, n_filters=self.n_filters, dropout=self.dropout)
+
+    def _crops(
+        self, data: LabeledFeatures, rng: np.random.Generator, scale: np.ndarray | None
+    ) -> tuple[LabelCrops, Batches | None]:
+        """Return random crops around labeled pixels, and a batch of those held out."""
+        marks = class_marks(
+            data.targets, data.targets.classes, partial(weigh_classes, self.class_weight)
+        )
+        draw = partial(
+            random_crops, data, side=self.crop_size, augmentation=self.augmentation, rng=rng
+        )
+        if not self.early_stopping:
+            return draw(marks, scale=scale), None
+        share = SHARE if self.early_stopping is True else self.early_stopping
+        held = [k[..., None] for k in hold_out(data.targets, share, rng).known]
+        kept, validation = (
+            [np.where(k == value, UNKNOWN, own) for k, own in zip(held, marks, strict=True)]
+            for value in (True, False)
+        )
+        crops = draw(kept, scale=scale)
+        batch = draw(validation, scale=crops.scale, augmentation="none").take(np.arange(N_HELD_OUT))
+        return crops, Batches(Samples(lambda i: batch[i], N_HELD_OUT), N_HELD_OUT)
 
     @property
     def n_numbers(self) -> int:
@@ -229,39 +306,6 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         x = scaled(features, self.scale_)[np.ix_(rows, columns)].astype(np.float32, copy=False)
         found = evaluate(self.net_.module_, _probabilities, x.transpose(2, 0, 1)[None])
         return found[0, :, :height, :width].transpose(1, 2, 0)
-
-
-class DiceCrossEntropy:
-    """Cross-entropy plus one minus the Dice coefficient of labeled pixels.
-
-    The last two channels of a batch hold the class of each pixel, negative if it has none, and its
-    weight.
-    """
-
-    def __call__(self, module: UNet, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the loss of a batch of crops, a scalar."""
-        labels, weights = x[:, -2], x[:, -1]
-        logits, known = module(x[:, :-2], generator), labels >= 0
-        return _labeled_loss(logits.movedim(1, -1)[known], labels[known].long(), weights[known])
-
-
-def _labeled_loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-    """Return the loss of labeled pixels, (n, n_classes), (n,) and (n,); 0 if there are none."""
-    if not len(y):
-        return 0 * logits.sum()
-    entropy = functional.cross_entropy(logits, y, reduction="none")
-    return (weight * entropy).mean() + _dice_loss(logits.softmax(1), y, weight)
-
-
-def _dice_loss(probabilities: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-    """Return one minus the mean Dice coefficient of the classes that are present."""
-    truth = functional.one_hot(y, probabilities.shape[1]).to(probabilities)
-    common, both = (
-        (weight[:, None] * values).sum(0)
-        for values in (probabilities * truth, probabilities + truth)
-    )
-    present = truth.any(0)
-    return (1 - (2 * common + 1) / (both + 1))[present].mean()
 
 
 def _probabilities(module: Any, x: Tensor) -> Tensor:

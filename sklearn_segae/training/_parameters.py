@@ -109,12 +109,17 @@ def loss_curve(net: Net, name: str = "train_loss") -> list[float]:
 
 def publish_training(estimator: Any, net: Net) -> None:
     """Set the attributes of training; raise KeyboardInterrupt if one ended it."""
+    describe_training(estimator, net)
+    reraise_interrupt(net)
+
+
+def describe_training(estimator: Any, net: Net) -> None:
+    """Set the attributes of training."""
     estimator.net_ = net
     estimator.loss_curve_ = loss_curve(net)
     estimator.n_iter_ = len(net.history)
     estimator.stop_reason_ = net.stop_reason
     estimator.device_ = str(net.device)
-    reraise_interrupt(net)
 
 
 def reraise_interrupt(net: Net) -> None:

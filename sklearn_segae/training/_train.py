@@ -46,17 +46,22 @@ def train(
     one_cycle: bool = False,
     precision: str = "float32",
     tasks: Epochs | None = None,
+    validation: Batches | None = None,
 ) -> Net:
     """Minimize `objective` over the samples and return the net with its `stop_reason`.
 
     `net` continues an earlier training. With `one_cycle` the learning rate increases to `lr` and
     decreases to 0 over the epochs (Smith and Topin 2018, arXiv:1708.07120). `tasks` are notified of
-    epochs. The order of the samples is drawn from `rng`, everything else from `generator`.
+    epochs. `validation` are held-out batches, in place of those that `early_stopping` draws. The
+    order of the samples is drawn from `rng`, everything else from `generator`.
 
     Ctrl-C ends training with the reason "interrupted", which `publish_training` raises again.
     """
     _check_callbacks(callbacks)
-    training, validation = _split(samples, early_stopping, rng)
+    training = samples
+    if validation is None:
+        training, held_out = _split(samples, early_stopping, rng)
+        validation = Batches(held_out, batch_size) if held_out else None
     net = net or _new_net(module, training, objective, optimizer, device, generator)
     net.criterion_ = objective  # may change when training continues
     own = [StoppingCriteria(n_iter_no_change, "valid_loss" if validation else "train_loss")]
@@ -67,9 +72,8 @@ def train(
     all_callbacks = [*own, *copy.deepcopy(list(callbacks or []))]
     net.set_params(callbacks=all_callbacks, lr=lr, max_epochs=max_epochs, verbose=int(verbose))
     net.initialize_callbacks()
-    held_out = Batches(validation, batch_size) if validation else None
     with net.training_context(precision, generators_of(generator, net.device)):
-        _run(net, Batches(training, batch_size, rng), held_out)
+        _run(net, Batches(training, batch_size, rng), validation)
     return net
 
 

@@ -285,7 +285,7 @@ def test_windows_of_large_images_are_bounded(rng):
 
     marks = np.full((2000, 3000, 2), UNKNOWN, np.float32)
     marks[700:705, 900:903] = 1
-    windows = labeled_windows(features, [None], [marks], 64, rng)
+    windows = labeled_windows(features, [None], [marks], 64, 1, rng)
     assert len(windows) == len(read) == 1
     assert windows[0].marks.shape == (WINDOW + 128, WINDOW + 128, 2)
 
@@ -300,7 +300,7 @@ def test_windows_are_bounded_and_hold_every_class(rng, monkeypatch):
     marks = np.ones((3000, 3000, 2), np.float32)
     marks[:1000, ..., 0] = UNKNOWN
     marks[2900, 2900, 0] = 2
-    windows = labeled_windows(features, [0], [marks], 64, rng)
+    windows = labeled_windows(features, [0], [marks], 64, 1, rng)
     n_pixels = sum(w.features.size for w in windows)
     assert 10 * WINDOW**2 <= n_pixels < 10 * WINDOW**2 + (WINDOW + 128) ** 2
     found = np.unique(np.concatenate([w.marks[..., 0].ravel() for w in windows]))

@@ -192,7 +192,7 @@ def test_segmenters_leave_threads_to_others(estimator, monkeypatch):
 
         return call
 
-    for name in ("fit_encoder", "fit_labelers"):
+    for name in ("fit_encoder", "fit_labelers" if estimator is None else "fit_supervised"):
         monkeypatch.setattr(_segmenter, name, watched(getattr(_segmenter, name)))
     images, labels = make_scenes(n_segments=2, size=24, random_state=0)
     encoder = PixelEncoder(2, features="intensity", pooling=0, max_epochs=0)
