@@ -6,11 +6,18 @@ import weakref
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
+from sklearn_segae import (
+    AESegmenter,
+    AutoencoderTransformer,
+    PixelEncoder,
+    PixelVotingClassifier,
+    UNetClassifier,
+)
 from sklearn_segae._base import FitTask
 from sklearn_segae.metrics import make_segmentation_scorer, matched_accuracy
 from sklearn_segae.training._callbacks import SklearnCallbacks
@@ -239,6 +246,42 @@ def test_progress_reaches_the_epochs_of_an_encoder(shapes, capsys):
     assert "AESegmenter" in shown
     assert "PixelEncoder" in shown
     assert not hasattr(segmenter.encoder_, "_skl_callbacks")
+
+
+def tiny_unet():
+    return UNetClassifier(4, crop_size=32, max_epochs=2, random_state=0)
+
+
+def test_a_segmenter_is_told_of_its_network(shapes):
+    """After the encoder; the network's own callbacks of its epochs, with scores of its features."""
+    recorder, looking = Recorder(), callback.ScoringMonitor(scoring={"accuracy": labeled_accuracy})
+    estimator = tiny_unet().set_callbacks(looking)
+    segmenter = AESegmenter(encoder=tiny_images_encoder(), estimator=estimator, random_state=0)
+    segmenter.set_callbacks(recorder).fit(*shapes)
+    inside = ["begin encoder", "end encoder", "begin estimator", "end estimator"]
+    assert recorder.heard == ["setup", "begin fit", *inside, "end fit", "teardown"]
+    scores = [entry["accuracy"] for run in looking.get_logs("all") for entry in run.data]
+    assert len(scores) == 2 + 1
+    assert scores[-1] == pytest.approx(segmenter.score(*shapes))
+
+
+def labeled_accuracy(estimator, X, y):
+    return estimator.score(X, y)
+
+
+@pytest.mark.parametrize("weights", [None, "auto"])
+def test_progress_reaches_the_networks_of_a_vote(shapes, capsys, weights):
+    """A bar for the segmenter, one for the vote, and one for each training of its network."""
+    pytest.importorskip("rich")
+    vote = PixelVotingClassifier(
+        [("line", LogisticRegression()), ("unet", tiny_unet())], weights=weights
+    )
+    segmenter = AESegmenter(encoder="passthrough", estimator=vote, random_state=0)
+    segmenter.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(*shapes)
+    shown = capsys.readouterr().out
+    for name in ("AESegmenter", "PixelVotingClassifier", "UNetClassifier"):
+        assert name in shown
+    assert not hasattr(segmenter.estimator_, "_skl_callbacks")
 
 
 def test_cached_encoders_do_not_depend_on_who_listens(shapes, tmp_path):

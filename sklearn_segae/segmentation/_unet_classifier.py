@@ -56,7 +56,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
     n_filters : int, default=32
         Channels of the layers at each stride.
     dropout : float, default=0.4
-        Probability that a feature at one stride is ignored in a training step, in [0, 1).
+        Probability that a code at one stride is ignored in a training step, in [0, 1). Pixels are
+        never ignored, so that without codes of an encoder it has no effect.
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
     ignore_label : int, sequence of int or None, default=None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_segae.segmentation._held_out import HELD_OUT_SIDE, folds
+from sklearn_segae.segmentation._held_out import HELD_OUT_SIDE, folds, hold_out
 from sklearn_segae.segmentation._targets import Targets
 
 
@@ -51,3 +51,28 @@ def test_classes_missing_in_the_fit_are_not_held_out():
 def test_one_labeled_block_gives_no_fold():
     """There is nothing left to fit to."""
     assert folds(targets([np.zeros((8, 8), int)]), 0) == []
+
+
+@pytest.mark.parametrize(("n_images", "share", "n_held"), [(3, 0.1, 1), (10, 0.2, 2), (4, 0.5, 2)])
+def test_a_share_of_the_images_is_held_out(n_images, share, n_held):
+    """For early stopping, if three or more have labels; at least one."""
+    maps = [np.arange(16).reshape(4, 4) % 2 for _ in range(n_images)]
+    held = hold_out(targets(maps), share, np.random.default_rng(0))
+    assert sorted(k.mean() for k in held.known) == [0.0] * (n_images - n_held) + [1.0] * n_held
+
+
+def test_blocks_of_two_images_are_held_out():
+    """About the share of them; of each class some labels remain."""
+    maps = [np.indices((5 * HELD_OUT_SIDE, 4 * HELD_OUT_SIDE))[0] % 2 for _ in range(2)]
+    maps[0][0, 0] = 7
+    for seed in range(5):
+        held = hold_out(targets(maps), 0.2, np.random.default_rng(seed))
+        assert np.mean(held.known) == pytest.approx(0.2, abs=1e-4)
+        assert 7 not in held.classes
+
+
+def test_nothing_can_be_held_out():
+    """The error names the argument and a way out."""
+    maps = [np.full((9, 9), i) for i in range(3)]
+    with pytest.raises(ValueError, match=r"early_stopping=0.3 holds out.*early_stopping=False"):
+        hold_out(targets(maps), 0.3, np.random.default_rng(0))
