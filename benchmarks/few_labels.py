@@ -13,8 +13,8 @@ With --others N, strokes are on N random images of each set, and the score of th
 beside theirs. Methods: "filters" (scikit-image's), "ours" (the default), "pretrained" (16 codes),
 "concat" (a forest on multiscale and pretrained codes), "forests" (a forest on each), "search" (one
 of "ours", "pretrained" and "forests", selected by leaving out one image with strokes after the
-other), "unet" and "vote" (on the default codes), "unet+" and "vote+" (on multiscale and pretrained
-ones).
+other), "unet", "early" (the same with early stopping) and "vote" (on the default codes), "unet+" and
+"vote+" (on multiscale and pretrained ones).
 
 Time is that of fit and predict together in the first draw; later ones take the encoder from a
 cache.
@@ -32,7 +32,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, LeaveOneOut
 
-from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier
+from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier, UNetClassifier
 from sklearn_segae.metrics import make_segmentation_scorer, mean_iou
 
 LENGTH, WIDTH = 30, 2  # of strokes, in pixels
@@ -166,6 +166,7 @@ METHODS = {
     "concat": with_features("multiscale+pretrained"),
     "forests": with_features("multiscale+pretrained", FORESTS),
     "unet": default_with("unet"),
+    "early": default_with(UNetClassifier(early_stopping=True)),
     "vote": default_with("vote"),
     "unet+": with_features("multiscale+pretrained", "unet"),
     "vote+": with_features("multiscale+pretrained", "vote"),
