@@ -13,8 +13,8 @@ With --others N, strokes are on N random images of each set, and the score of th
 beside theirs. Methods: "filters" (scikit-image's), "ours" (the default), "pretrained" (16 codes),
 "concat" (a forest on multiscale and pretrained codes), "forests" (a forest on each), "search" (one
 of "ours", "pretrained" and "forests", selected by leaving out one image with strokes after the
-other), "unet", "early" (the same with early stopping) and "vote" (on the default codes), "unet+" and
-"vote+" (on multiscale and pretrained ones).
+other), "unet", "early" (the same with early stopping) and "vote" (on the default codes), "unet+"
+and "vote+" (on multiscale and pretrained ones).
 
 Time is that of fit and predict together in the first draw; later ones take the encoder from a
 cache.

@@ -37,7 +37,8 @@ class DenseLabeler(PixelLabeler):
     def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets, task: FitTask) -> Self:
         """Fit to labeled pixels and those around them."""
         n_details = images[0].shape[2]
-        self.n_codes = self.encoder.encode_tile(images[0], (slice(0, 1), slice(0, 1))).shape[2]
+        with self.encoder.holding(images[0]):
+            self.n_codes = self.encoder.encode_tile(images[0], (slice(0, 1), slice(0, 1))).shape[2]
         first = 0 if self.is_plain else n_details
         sizes = self.encoder.block_sizes or [self.n_codes]
         ends = first + np.cumsum(sizes)
