@@ -72,7 +72,7 @@ def train(
     all_callbacks = [*own, *copy.deepcopy(list(callbacks or []))]
     net.set_params(callbacks=all_callbacks, lr=lr, max_epochs=max_epochs, verbose=int(verbose))
     for group in net.optimizer_.param_groups:
-        group.pop("initial_lr", None)  # which schedules of an earlier training have set
+        group["initial_lr"] = lr  # schedules of an earlier training have set theirs
     net.initialize_callbacks()
     with net.training_context(precision, generators_of(generator, net.device)):
         _run(net, Batches(training, batch_size, rng), validation)
