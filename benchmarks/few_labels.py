@@ -5,9 +5,10 @@
 
 Every set is FOLDER/NAME.npz with `image0`, `labels0`, `image1`..., and `void`, the label that
 counts nowhere (or -1). Straight strokes, each of one class, are drawn until a share of all pixels
-is labeled, at least one of every class; a fraction of 1 is all labels. All methods get the same strokes and the same random
-forest; the score is the mean IoU over the classes and all pixels. Sets named "*mosaic*" or
-"*outex*" hold images whose labels mean nothing elsewhere: one fit an image, the mean over them.
+is labeled, at least one of every class; a fraction of 1 is all labels. All methods get the same
+strokes and the same random forest; the score is the mean IoU over the classes and all pixels. Sets
+named "*mosaic*" or "*outex*" hold images whose labels mean nothing elsewhere: one fit an image, the
+mean over them.
 
 With --others N, strokes are on N random images of each set, and the score of the rest is printed
 beside theirs. Methods: "filters" (scikit-image's), "ours" (the default), "pretrained" (16 codes),

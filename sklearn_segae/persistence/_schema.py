@@ -35,10 +35,11 @@ from ..segmentation._dense_labeler import DenseLabeler
 from ..segmentation._gaussian_mixture import ShrunkMixture
 from ..segmentation._labeler import PixelLabeler
 from ..segmentation._pixel_head import PixelHead
-from ..segmentation._pixel_voting import PixelVotingClassifier, RowMember
+from ..segmentation._pixel_voting import PixelVotingClassifier
 from ..segmentation._segment_classes import SegmentClasses
 from ..segmentation._segmenter import AESegmenter
 from ..segmentation._unet_classifier import UNetClassifier
+from ..segmentation._vote_members import RowMember
 from ..training._losses import Loss
 from ..training._net import Net
 
@@ -97,7 +98,7 @@ LEARNT: dict[type, Hints] = {
         "validation_loss_curve_": list[float],
     },
     PixelVotingClassifier: {
-        "members_": list[list[Any]],
+        "members_": list[Any],
         "weights_": Array,
         "classes_": Array,
         "rows_": bool,

@@ -35,7 +35,7 @@ def folds(
 
     Whole images are held out, distributed over at most `n_folds` folds; if fewer than `n_images`
     have labels, blocks, since pixels of a block are alike. Labels of classes that would be missing
-    in the fit are neither.
+    in the fit are neither; a fit needs two classes.
     """
     rng = np.random.default_rng(seed)
     labeled = rng.permutation([i for i, known in enumerate(targets.known) if known.any()])
@@ -45,7 +45,7 @@ def folds(
     else:
         fold_of = [_random_blocks(k.shape, n_folds, rng) for k in targets.known]
     every = (_fold(targets, [own == k for own in fold_of]) for k in range(n_folds))
-    return [pair for pair in every if all(t.classes.size for t in pair)]
+    return [(fit, out) for fit, out in every if fit.classes.size > 1 and out.classes.size]
 
 
 def _fold(targets: Targets, masks: Sequence[np.ndarray]) -> tuple[Targets, Targets]:

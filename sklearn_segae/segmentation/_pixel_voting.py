@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import _BaseComposition
 
-from .._base import (
-    CallbackSupportMixin,
-    Documented,
-    FitTask,
-    all_or_nothing,
-    draw_seed,
-    seeded_clone,
-)
+from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed
 from ..imaging._label_maps import IgnoreLabel
-from ..imaging._pixel_sampling import choose_labeled, gather
-from ..imaging._tiles import Tile
-from ._adapters import fit_weighted
-from ._dense_classifier import DenseClassifier, LabeledFeatures, tile_probabilities
-from ._held_out import N_FOLDS, folds
-from ._targets import Targets
-from ._unet_classifier import UNetClassifier
-
-TOLERANCE = 0.02  # of the mean IoU, for weights closer to equal ones
-N_WEIGHTS = 4  # weights are multiples of 1 / N_WEIGHTS
-
-
-class RowMember(NamedTuple):
-    """A classifier of single pixels, fitted to a block of the features."""
-
-    classifier: Any
-    start: int  # of the block
-    stop: int
+from ._dense_classifier import DenseClassifier, LabeledFeatures
+from ._held_out import N_FOLDS
+from ._vote_members import fit_member, member_probabilities, reraise_interrupt, unfitted_members
+from ._vote_weights import selected_weights
 
 
 class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _BaseComposition):
@@ -51,13 +29,14 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
     ----------
     estimators : list of (str, classifier)
         Each is a :class:`UNetClassifier`, or a classifier of rows with `predict_proba`, which is
-        fitted to the codes of single pixels: one for each block of features, as those of
-        "multiscale+pretrained", averaged.
+        fitted to the codes of single pixels: one for each block of features, such as the two of
+        "multiscale+pretrained". These are the members of the vote.
     weights : array of shape (n_estimators,), "auto" or None, default=None
-        Weight of each classifier, >= 0. None is equal weights. "auto" selects them (0, 1/4, ... 1)
-        by cross-validation with at most three folds of whole images, or of blocks of 64 pixels if
-        only one image has labels; networks are trained for 2/5 of the epochs there. Of all weights
-        with nearly the highest mean IoU (.02 less), those closest to equal ones are used.
+        Weight of each classifier, >= 0, divided among its members. None is equal weights. "auto"
+        selects those of all members (0, 1/4, ... 1) by cross-validation with at most three folds
+        of whole images, or of blocks of 64 pixels if only one image has labels; networks are
+        trained for 2/5 of the epochs there. Of all weights with nearly the highest mean IoU
+        (.02 less), those closest to equal ones are used.
     ignore_label : int, sequence of int or None, default=None
         Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
     max_memory : int or str, default="1GiB"
@@ -67,9 +46,9 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
 
     Attributes
     ----------
-    members_ : list of lists
-        The fitted classifiers of each of `estimators`; those of rows with their block.
-    weights_ : ndarray of shape (n_estimators,)
+    members_ : list
+        Fitted networks, and classifiers of rows with their block; None for a weight of 0.
+    weights_ : ndarray of shape (n_members,)
         Weights, with a sum of 1.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
@@ -138,24 +117,27 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
     @_fit_context(prefer_skip_nested_validation=False)
     def fit_features(self, data: LabeledFeatures) -> Self:
         """Fit to features of labeled images; after Ctrl-C to the part of training until then."""
-        every = self._checked()
-        n_nets = sum(isinstance(estimator, DenseClassifier) for _, estimator in every)
+        every = [unfitted_members(e, data.blocks) for _, e in self._checked()]
+        flat = [member for own in every for member in own]
+        n_nets = sum(isinstance(member, DenseClassifier) for member in flat)
         n_parts = n_nets * (1 + N_FOLDS if isinstance(self.weights, str) else 1)
         task = FitTask(self, n_parts, X=data.feature_maps, y=data.targets.maps)
         seed = draw_seed(self.random_state)
-        self.classes_ = data.targets.classes
-        self.weights_ = self._chosen_weights(every, data, seed, task)
-        members: list[list[Any]] = []
-        for (_, estimator), weight in zip(every, self.weights_, strict=True):
-            _reraise_interrupt(members)  # a vote that lacks others is not kept
-            members.append(_fit_members(estimator, data, seed, task) if weight else [])
-        self.rows_, self.n_features_in_, self.members_ = False, data.n_features, members
+        weights = self._weights_of(every)
+        if weights is None:
+            weights = selected_weights(flat, data, seed, task)
+        members: list[Any] = []
+        for member, weight in zip(flat, weights, strict=True):
+            reraise_interrupt(members)  # a vote that lacks others is not kept
+            members.append(fit_member(member, data, seed, task) if weight else None)
+        self.classes_, self.weights_, self.members_ = data.targets.classes, weights, members
+        self.rows_, self.n_features_in_ = False, data.n_features
         task.finish()
         return self
 
     def reraise_interrupt(self) -> None:
         """Raise KeyboardInterrupt if one ended the training of a network."""
-        _reraise_interrupt(self.members_)
+        reraise_interrupt(self.members_)
 
     @property
     def margin(self) -> int:
@@ -176,13 +158,11 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
     def window_probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
         pairs = zip(self.weights_, self.members_, strict=True)
-        return sum(
-            weight * _mean_probabilities(members, features) for weight, members in pairs if weight
-        )
+        return sum(w * member_probabilities(m, features) for w, m in pairs if w)
 
     @property
     def _nets(self) -> Iterator[DenseClassifier]:
-        return _networks(self.members_)
+        return (m for m in self.members_ if isinstance(m, DenseClassifier))
 
     def _checked(self) -> list[tuple[str, Any]]:
         """Return the classifiers by name; raise an error for others."""
@@ -195,20 +175,19 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         self._validate_names([name for name, _ in every])
         return every
 
-    def _chosen_weights(
-        self, every: Sequence[tuple[str, Any]], data: LabeledFeatures, seed: int, task: FitTask
-    ) -> np.ndarray:
-        """Return the weights of all classifiers, with a sum of 1."""
+    def _weights_of(self, every: Sequence[Sequence[Any]]) -> np.ndarray | None:
+        """Return the weights of the members of all classifiers; None for "auto"."""
         n = len(every)
         if isinstance(self.weights, str):
-            return _selected_weights([estimator for _, estimator in every], data, seed, task)
+            return None
         weights = np.ones(n) if self.weights is None else np.asarray(self.weights, np.float64)
         if weights.shape != (n,) or not (weights >= 0).all() or not weights.any():
             raise ValueError(
                 f"weights={self.weights!r:.60}, but {n} numbers >= 0, one for each of estimators, "
                 "are needed, or None."
             )
-        return weights / weights.sum()
+        sizes = [len(own) for own in every]
+        return np.repeat(weights / weights.sum() / sizes, sizes)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, with those of the classifiers by their names.
@@ -240,120 +219,3 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
 
 def _is_named_classifier(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "predict_proba")
-
-
-def _networks(members: Sequence[Sequence[Any]]) -> Iterator[DenseClassifier]:
-    return (m for own in members for m in own if isinstance(m, DenseClassifier))
-
-
-def _reraise_interrupt(members: Sequence[Sequence[Any]]) -> None:
-    for net in _networks(members):
-        net.reraise_interrupt()
-
-
-def _mean_probabilities(members: Sequence[Any], features: np.ndarray) -> np.ndarray:
-    """Return mean probabilities (h, w, n_classes) of a window of features (h, w, C)."""
-    return np.mean([_probabilities(m, features) for m in members], axis=0)
-
-
-def _fit_members(
-    estimator: BaseEstimator, data: LabeledFeatures, seed: int, task: FitTask
-) -> list[Any]:
-    """Return fitted clones of a classifier: one, or one for each block of features."""
-    if isinstance(estimator, DenseClassifier):
-        net: Any = seeded_clone(estimator, seed)
-        with task.of_part("network", net):
-            return [net.fit_features(data)]
-    rng = np.random.default_rng(seed)
-    chosen = choose_labeled(data.targets.maps, data.targets.known, data.n_pixels, rng)
-    y, weight = data.targets.pick(chosen)
-    rows = gather(data.read, data.images, chosen)
-    members = []
-    for block in data.blocks:
-        classifier = seeded_clone(estimator, seed)
-        fit_weighted(classifier, rows[:, block], y, weight)
-        members.append(RowMember(classifier, block.start, block.stop))
-    return members
-
-
-def _probabilities(member: Any, features: np.ndarray) -> np.ndarray:
-    """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
-    if isinstance(member, DenseClassifier):
-        return member.window_probabilities(features)
-    rows = features[..., member.start : member.stop].reshape(-1, member.stop - member.start)
-    return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
-
-
-def _selected_weights(
-    estimators: Sequence[Any], data: LabeledFeatures, seed: int, task: FitTask
-) -> np.ndarray:
-    """Return the weights with the highest mean IoU of held-out labels of all folds."""
-    options = _simplex(len(estimators))
-    pairs = folds(data.targets, seed)
-    parts = [_out_of_fold(estimators, data, *pair, seed, task) for pair in pairs]
-    if not parts:
-        return options[0]
-    found, y = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
-    scores = np.array([_mean_iou(y, np.tensordot(w, found, 1).argmax(0)) for w in options])
-    return options[int(np.argmax(scores >= scores.max() - TOLERANCE))]  # the first of these
-
-
-def _out_of_fold(
-    estimators: Sequence[Any],
-    data: LabeledFeatures,
-    fitted: Targets,
-    held_out: Targets,
-    seed: int,
-    task: FitTask,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities (n_estimators, n_classes, n) and classes (n,) of held-out pixels."""
-    classes, part = data.targets.classes, data._replace(targets=fitted)
-    chosen = [np.flatnonzero(known) for known in held_out.known]
-    y = np.searchsorted(classes, held_out.pick(chosen)[0])
-    found = np.zeros((len(estimators), len(classes), len(y)))
-    columns = np.searchsorted(classes, fitted.classes)
-    for own, estimator in zip(found, estimators, strict=True):
-        members = _fit_members(_shortened(estimator), part, seed, task)
-        _reraise_interrupt([members])
-        own[columns] = _held_out_probabilities(members, data, chosen).T
-    return found, y
-
-
-def _shortened(estimator: Any) -> Any:
-    """Return a network that is trained for 2/5 of the epochs, enough to compare it."""
-    if not isinstance(estimator, UNetClassifier):
-        return estimator
-    return clone(estimator).set_params(max_epochs=-(-2 * estimator.max_epochs // 5))
-
-
-def _held_out_probabilities(
-    members: Sequence[Any], data: LabeledFeatures, chosen: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Return mean probabilities (n, n_classes) of the chosen pixels of all images."""
-
-    def read(image: Any, tile: Tile) -> np.ndarray:
-        return np.mean([_tile_probabilities(m, data, image, tile) for m in members], axis=0)
-
-    return gather(read, data.images, chosen)
-
-
-def _tile_probabilities(member: Any, data: LabeledFeatures, image: Any, tile: Tile) -> np.ndarray:
-    if isinstance(member, DenseClassifier):
-        return tile_probabilities(member, data.read, image, tile)
-    return _probabilities(member, data.read(image, tile))
-
-
-def _simplex(n: int) -> list[np.ndarray]:
-    """Return all weights of n classifiers that are multiples of 1 / `N_WEIGHTS`.
-
-    Those closest to equal weights come first.
-    """
-    every = product(range(N_WEIGHTS + 1), repeat=n)
-    weights = [np.array(w) / N_WEIGHTS for w in every if sum(w) == N_WEIGHTS]
-    return sorted(weights, key=lambda w: float(np.sum((w - 1 / n) ** 2)))
-
-
-def _mean_iou(y: np.ndarray, found: np.ndarray) -> float:
-    """Return the mean intersection over union of the classes of `y`, both (n,)."""
-    ious = [np.sum((y == c) & (found == c)) / np.sum((y == c) | (found == c)) for c in np.unique(y)]
-    return float(np.mean(ious))

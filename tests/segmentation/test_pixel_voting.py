@@ -10,6 +10,15 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier, UNetClassifier
+from sklearn_segae.segmentation._dense_classifier import LabeledFeatures
+from sklearn_segae.segmentation._targets import Targets
+
+
+def targets(maps):
+    """Return the labels of all pixels that are not negative."""
+    known = [m >= 0 for m in maps]
+    return Targets(maps, known, [~k for k in known])
+
 
 NET = UNetClassifier(4, crop_size=32, max_epochs=1)
 LINEAR = LogisticRegression()
@@ -35,7 +44,7 @@ def test_probabilities_are_weighted_means(bright):
     both = PixelVotingClassifier([("a", LINEAR), ("b", NET)], weights=[1, 3], random_state=0)
     found = both.fit(images, truth).predict_proba(images)
     alone = PixelVotingClassifier([("x", LINEAR)], random_state=0).fit(images, truth)
-    (net,) = both.members_[1]
+    net = both.members_[1]
     parts = alone.predict_proba(images), net.predict_proba(images)
     np.testing.assert_allclose(found, 0.25 * parts[0] + 0.75 * parts[1], atol=1e-6)
     np.testing.assert_array_equal(both.predict(images), found.argmax(-1))
@@ -46,7 +55,7 @@ def test_a_weight_of_zero_costs_nothing(bright):
     """Such a classifier is not fitted, and no surroundings are read."""
     images, truth = bright
     vote = PixelVotingClassifier([("a", LINEAR), ("b", NET)], weights=[1, 0]).fit(images, truth)
-    assert vote.members_[1] == []
+    assert vote.members_[1] is None
     assert vote.margin == 0
     assert vote.score(images, truth) > 0.9
 
@@ -75,6 +84,38 @@ def test_a_class_with_one_label_is_never_held_out(bright):
         assert vote.fit(images, y).classes_.tolist() == [0, 1, 5]
 
 
+def test_blocks_of_features_have_weights_of_their_own(bright):
+    """The codes of one block may be useless, those of another decide."""
+    images, truth = bright
+    noise = np.random.default_rng(1).normal(size=images.shape)
+    X = np.stack([noise, images], -1)
+    y = np.where(np.arange(128) % 7 == 0, truth, -1)
+    data = LabeledFeatures(
+        lambda image, tile: image[tile],
+        list(X),
+        targets(list(y)),
+        2,
+        [slice(0, 1), slice(1, 2)],
+        999,
+    )
+    vote = PixelVotingClassifier([("line", LINEAR)], weights="auto", random_state=0)
+    vote.fit_features(data)
+    assert vote.weights_[1] >= 0.5
+    assert vote.set_params(weights=None).fit_features(data).weights_.tolist() == [0.5, 0.5]
+    both = PixelVotingClassifier([("a", LINEAR), ("b", LINEAR)], weights=[3, 1])
+    assert both.fit_features(data).weights_.tolist() == [0.375, 0.375, 0.125, 0.125]
+
+
+def test_weights_are_equal_if_labels_of_one_class_can_be_held_out(bright):
+    """They would say nothing about the others."""
+    images, truth = bright
+    y = np.full_like(truth, -1)
+    y[0, :64], y[1, :64] = np.where(truth[0, :64] == 1, 1, -1), truth[1, :64]
+    tree = DummyClassifier(strategy="constant", constant=1)
+    vote = PixelVotingClassifier([("line", LINEAR), ("one", tree)], weights="auto", random_state=0)
+    assert vote.fit(images, y).weights_.tolist() == [0.5, 0.5]
+
+
 def test_whole_images_are_held_out(bright):
     """A classifier that is right only in images whose labels it has seen gets less weight."""
     images, truth = bright
@@ -95,7 +136,7 @@ def test_each_kind_of_features_has_its_own_classifier(mosaic):
         encoder = PixelEncoder(8, features=features, max_epochs=0)
         segmenter = AESegmenter(encoder=encoder, estimator=vote, random_state=0)
         segmenter.fit(images, labels)
-        rows, (net,) = segmenter.estimator_.members_
+        *rows, net = segmenter.estimator_.members_
         assert len(rows) == n
         n_codes = segmenter.transform(images).shape[-1]
         assert sum(m.stop - m.start for m in rows) == n_codes

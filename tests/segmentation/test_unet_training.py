@@ -146,7 +146,7 @@ def test_ctrl_c_leaves_a_usable_network(noise, make):
             model.fit(*noise)
         assert model.predict(noise[0]).shape == (3, 32, 32)
     fitted = segmenter.estimator_
-    fitted = fitted if isinstance(fitted, UNetClassifier) else fitted.members_[1][0]
+    fitted = fitted if isinstance(fitted, UNetClassifier) else fitted.members_[1]
     assert (len(fitted.loss_curve_), fitted.stop_reason_) == (1, "interrupted")
 
 
