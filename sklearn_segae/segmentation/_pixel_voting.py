@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 
 from .._base import Documented, FitTask, all_or_nothing, draw_seed, seeded_clone
 from ..imaging._label_maps import IgnoreLabel
+from ..imaging._no_data import zero_filled
 from ..imaging._pixel_sampling import choose_labeled, gather
 from ..imaging._tiles import Tile
 from ._adapters import fit_weighted
@@ -114,7 +115,8 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         Parameters
         ----------
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-            A stack of images, or images of different sizes.
+            A stack of images, or images of different sizes. Pixels that are NaN or masked in any
+            channel have no data: they have no part.
         y : label maps of the same sizes
             -1 is unlabeled.
         sample_weight : maps of the same sizes, default=None
@@ -248,7 +250,8 @@ def _probabilities(member: Any, features: np.ndarray) -> np.ndarray:
     """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
     if isinstance(member, DenseClassifier):
         return member.window_probabilities(features)
-    rows = features[..., member.start : member.stop].reshape(-1, member.stop - member.start)
+    own = zero_filled(features[..., member.start : member.stop])
+    rows = own.reshape(-1, member.stop - member.start)
     return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
 
 
