@@ -106,8 +106,11 @@ def test_a_lone_color_image_is_refused_with_the_way_out(estimator):
     [
         (lambda i: [], "minimum of 1|Expected 2D array|0 images"),
         (lambda i: [i[0], i[1][..., :1]], r"X\[1\] has 1 channels, but X\[0\] has 2"),
-        (lambda i: [i[0], np.full_like(i[1], np.nan)], r"X\[1\] contains NaN"),
-        (lambda i: [i[0], np.full_like(i[1], np.inf)], r"X\[1\] contains NaN or infinity"),
+        (
+            lambda i: [i[0] * np.nan, i[1] * np.nan],
+            "no pixel with data|no labeled pixel with data|has pixels without data",
+        ),
+        (lambda i: [i[0], np.full_like(i[1], np.inf)], r"X\[1\] contains infinity"),
         (lambda i: [i[0], i[1][:0]], r"X\[1\] has shape \(0, 30, 2\): .* at least one pixel"),
         (lambda i: [i[0], i[1].astype(object)], r"X\[1\] has dtype object"),
         (lambda i: [i[0], i[1] + 1j], r"X\[1\] has dtype complex"),

@@ -28,7 +28,9 @@ def test_files_open_as_said(names, code, form, equal):
     """Shape, type and every value."""
     image = eval(code, names)
     assert f"{image.shape} {image.dtype}" == form
-    np.testing.assert_array_equal(np.asarray(image), eval(equal, names))
+    expected = eval(equal, names)
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+    np.testing.assert_array_equal(np.ma.getmaskarray(image), np.ma.getmaskarray(expected))
 
 
 @pytest.mark.parametrize(("code", "kind", "beginning"), REFUSED, ids=[row[0] for row in REFUSED])

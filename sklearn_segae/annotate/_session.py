@@ -130,6 +130,7 @@ class AnnotationSession:
             tell(f"Encoding image {i} of {len(images)}")
             codes.append(self._fitted_encoder.transform([image])[0])
         self._block_codes = [block_means(c, REGION) for c in codes]
+        self._known = [~np.isnan(c[..., 0]) for c in codes]  # pixels with data
         self._codes = codes
 
     @property
@@ -203,7 +204,8 @@ class AnnotationSession:
             found = self.prediction(i, COARSE)
             if found is None:
                 return None
-            uncertainty = found.uncertainty / 255
+            known = self._known[i][::COARSE, ::COARSE]
+            uncertainty = np.where(known, found.uncertainty / 255, np.nan)
             parts.append(describe_blocks(i, uncertainty, codes, strokes > 0, REGION, COARSE))
         blocks = join_blocks(parts)
         n_free = int((~blocks.labeled).sum())
@@ -224,10 +226,12 @@ class AnnotationSession:
         return model.set_params(encoder=self._encoder, estimator=clone(fitted.classifier))
 
     def _fit_classifier(self, strokes: list[np.ndarray]) -> Any:
-        if len(np.unique(np.concatenate([np.unique(s[s > 0]) for s in strokes]))) < 2:
+        drawn = [(s > 0) & known for s, known in zip(strokes, self._known, strict=True)]
+        classes = [np.unique(s[own]) for s, own in zip(strokes, drawn, strict=True)]
+        if len(np.unique(np.concatenate(classes))) < 2:
             return None
         rng = np.random.default_rng(self._seed)
-        chosen = choose_labeled(strokes, [s > 0 for s in strokes], N_FIT, rng)
+        chosen = choose_labeled(strokes, drawn, N_FIT, rng)
         pairs = zip(self._codes, chosen, strict=True)
         rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
         return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))
@@ -244,10 +248,14 @@ class AnnotationSession:
 
 
 def _predict(classifier: Any, codes: np.ndarray) -> Prediction:
-    probabilities = classifier.predict_proba(codes.reshape(-1, codes.shape[2]))
-    labels = classifier.classes_[probabilities.argmax(1)].astype(np.uint8)
-    uncertainty = np.rint(255 * entropy(probabilities).clip(0, 1)).astype(np.uint8)
-    return Prediction(labels.reshape(codes.shape[:2]), uncertainty.reshape(codes.shape[:2]))
+    """Return labels and uncertainty (h, w) of codes (h, w, n); both are 0 without data."""
+    known = ~np.isnan(codes[..., 0])
+    labels, uncertainty = np.zeros((2, *known.shape), np.uint8)
+    if known.any():
+        probabilities = classifier.predict_proba(codes[known])
+        labels[known] = classifier.classes_[probabilities.argmax(1)]
+        uncertainty[known] = np.rint(255 * entropy(probabilities).clip(0, 1))
+    return Prediction(labels, uncertainty)
 
 
 def _check_strokes(
@@ -255,7 +263,7 @@ def _check_strokes(
 ) -> list[np.ndarray]:
     if strokes is None:
         return [np.zeros(image.shape[:2], np.uint8) for image in images]
-    maps = check_label_maps(strokes, images)
+    maps = check_label_maps([np.ma.filled(s, 0) for s in strokes], images)
     low, high = min(int(m.min()) for m in maps), max(int(m.max()) for m in maps)
     if low < 0 or high > MAX_CLASSES:
         raise ValueError(

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, validate_data
 
+from ..imaging._no_data import check_complete, masked_rows
 from ..imaging._scaling import scaled
 from ..imaging._validation import check_images, is_rows
 
@@ -57,7 +58,7 @@ def check_samples(
         accepted = "csr" if kind == "rows" else False
         X = validate_data(
             estimator,
-            X,
+            masked_rows(X),
             accept_sparse=accepted,
             dtype=FLOATS,
             reset=fitted is None,
@@ -144,7 +145,7 @@ def _check_stack(
 ) -> tuple[np.ndarray, int]:
     """Return images (n, H, W, C) or signals (n, T, C), and C."""
     if kind == "signals":
-        stack = check_array(X, ensure_2d=False, allow_nd=True, dtype=FLOATS)
+        stack = check_array(masked_rows(X), ensure_2d=False, allow_nd=True, dtype=FLOATS)
         if stack.ndim != 3 or 0 in stack.shape:
             raise ValueError(
                 f"X has shape {stack.shape}, but signals have 2 axes (n, T) or 3 (n, T, C), none "
@@ -153,10 +154,11 @@ def _check_stack(
         return stack, stack.shape[2]
     n_channels = None if fitted is None else estimator.n_features_in_
     images = check_images(
-        X if isinstance(X, list | tuple) else np.asarray(X),
+        X if isinstance(X, list | tuple) else np.asanyarray(X),
         n_channels=n_channels,
         owner=type(estimator).__name__,
     )
+    check_complete(images, type(estimator).__name__)
     sizes = sorted({image.shape[:2] for image in images})
     if len(sizes) > 1:
         raise ValueError(

@@ -162,14 +162,13 @@ def _run_one(
     tally = ProgressTally(images, lambda share: advance("segmenting", index + share, n))
     path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
     pages = job.pages[index]
-    dtype = label_type(model, pages.source.nodata is not None)
-    nodata = pages.nodata(dtype)
+    dtype = label_type(model, pages.nodata(np.int32, images) is not None)
+    nodata = pages.nodata(dtype, images)
 
     def predict(image: Any, out: Any) -> Any:
         labels = model.predict([image], out=None if out is None else [out])[0]
         if out is None and overlays:
-            marked = labels if nodata is None else nodata.mark(labels, np.asarray(image))
-            _draw(overlays.pop(0), image, marked, nodata)
+            _draw(overlays.pop(0), image, labels, nodata)
         return labels
 
     write_maps(path, pages, images, predict, dtype, tally, in_tiles=not model.min_size)

@@ -9,7 +9,7 @@ from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
-from ..storage._nodata import Nodata
+from ..storage._gaps import gaps_of
 from ..storage._pages import open_pages
 from ._console import Report
 from ._models import summary
@@ -132,20 +132,23 @@ def about_image(path: Path, reading: Reading) -> dict[str, Any]:
         "nodata": None if source.nodata is None else f"{source.nodata:g}",
     }
     about = {name: value for name, value in about.items() if value is not None}
-    return about if pages.stored else {**about, **_values(images, pages.nodata(images[0].dtype))}
+    return about if pages.stored else {**about, **_values(images, source.nodata is not None)}
 
 
-def _values(images: Sequence[Any], nodata: Nodata | None) -> dict[str, Any]:
+def _values(images: Sequence[Any], has_nodata: bool) -> dict[str, Any]:
     """Describe the values of all images; those of pixels without data do not count."""
-    without = [np.zeros(i.shape[:2], bool) if nodata is None else nodata.where(i) for i in images]
+    without = [gaps_of(image) for image in images]
     share = sum(int(gaps.sum()) for gaps in without) / sum(gaps.size for gaps in without)
-    about: dict[str, Any] = {} if nodata is None else {"pixels without data": f"{share:.1%}"}
-    valid = [image[~gaps] for image, gaps in zip(images, without, strict=True) if not gaps.all()]
+    about: dict[str, Any] = {}
+    if has_nodata or share:
+        about["pixels without data"] = f"{share:.1%}"
+    pairs = zip(map(np.asarray, images), without, strict=True)
+    valid = [image[~gaps] for image, gaps in pairs if not gaps.all()]
     if not valid:
         return about
     low, high = (float(extreme([extreme(i) for i in valid])) for extreme in (np.min, np.max))
     if not np.isfinite([low, high]).all():
-        return {**about, "values": "with NaN or infinity"}
+        return {**about, "values": "with infinity"}
     about["values"] = f"{low:g} to {high:g}"
     if images[0].ndim == 2 and images[0].dtype.kind in "biu":
         different = np.unique(np.concatenate([np.unique(image) for image in valid]))

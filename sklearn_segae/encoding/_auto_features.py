@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from ..imaging._no_data import missing_in, rows_with_data, spread
 from ..imaging._scaling import scaled
 from ..imaging._tiles import balanced_tiles, full_tile
 from ._blocks import Block
@@ -34,6 +35,8 @@ SMALLER = 0.6  # of that pooling, another candidate for small images
 SPECTRUM = 16  # with more channels, single pixels are more informative than neighborhoods
 CROP_SIDE = 128  # in pixels
 LEAST_CROPS, CROPS_PER_IMAGE, MOST_CROPS = 9, 4, 24
+MOST_MISSING = 0.5  # share of the pixels of a crop without data
+TINY = 1e-12
 LEAST_SIDE = 5  # of a crop in pixels, for the neighbors of a pixel
 N_FIT = 5_000  # pixels that candidates are fitted to
 K_MEANS = KMeans(n_init=4)
@@ -186,14 +189,16 @@ class FeatureSelection:
     @cached_property
     def length(self) -> DescriptionLength:
         """Description lengths of maps of the crops."""
-        rows = np.concatenate([flatten_map(c) for c in self.colors])
+        rows = self._rows_of(self.colors)
         mean, spread = rows.mean(0), np.maximum(rows.std(0), 1e-12)
         return DescriptionLength([(c - mean) / spread for c in self.colors], self.n_segments)
 
     @property
     def _can_compare(self) -> bool:
-        n_pixels = sum(color.shape[0] * color.shape[1] for color in self.colors)
-        return self.whole.color_axes.shape[1] > 0 and n_pixels > self.n_segments
+        if self.whole.color_axes.shape[1] == 0:
+            return False
+        n_pixels = sum(len(self._rows_of([color])) for color in self.colors)
+        return n_pixels > self.n_segments
 
     @property
     def _can_have_texture(self) -> bool:
@@ -208,7 +213,7 @@ class FeatureSelection:
     @property
     def _whole(self) -> Maps:
         """Maps of one segment."""
-        return [np.zeros_like(m) for m in self.intensity.maps]
+        return [np.minimum(m, 0) for m in self.intensity.maps]  # -1: no data
 
     @cached_property
     def _explained(self) -> float:
@@ -223,7 +228,7 @@ class FeatureSelection:
     def _intensities(self) -> Iterator[Candidate]:
         """Segment intensities with wider and wider pooling."""
         for sigma in self.sigmas:
-            pooled = [ndimage.gaussian_filter(c, (sigma, sigma, 0)) for c in self.colors]
+            pooled = [_blurred(c, sigma) for c in self.colors]
             maps = self._segment(pooled, self.clusterer)
             yield Candidate(self.length.independent(maps), "intensity", sigma, maps)
 
@@ -251,26 +256,35 @@ class FeatureSelection:
         return Candidate(self.length.autoregressive(maps), features, pooling, maps)
 
     def _segment(self, codes: Maps, clusterer: Any) -> Maps:
-        """Return label maps (h, w) of codes (h, w, F)."""
-        rows = np.concatenate([flatten_map(m) for m in codes])
+        """Return label maps (h, w) of codes (h, w, F), -1 where these are NaN."""
+        rows = self._rows_of(codes)
         some = np.random.default_rng(self.seed).permutation(rows)[:N_FIT]
         number = "n_clusters" if hasattr(clusterer, "n_clusters") else "n_components"
         own = clone(clusterer).set_params(**{number: self.n_segments, "random_state": self.seed})
         with warnings.catch_warnings():  # candidates may have fewer segments, and need not converge
             warnings.simplefilter("ignore", ConvergenceWarning)
             labels = own.fit(some).predict(rows)
-        ends = np.cumsum([m.shape[0] * m.shape[1] for m in codes])[:-1]
-        parts = zip(np.split(labels, ends), codes, strict=True)
-        return [part.reshape(m.shape[:2]) for part, m in parts]
+        known = [~np.isnan(m[..., 0]) for m in codes]
+        ends = np.cumsum([k.sum() for k in known])[:-1]
+        pairs = zip(np.split(labels, ends), known, strict=True)
+        return [spread(part, ~own) for part, own in pairs]
+
+    @staticmethod
+    def _rows_of(maps: Maps) -> np.ndarray:
+        """Return the values (n, F) of all pixels with data."""
+        return rows_with_data(np.concatenate([flatten_map(m) for m in maps]))
 
     def _has_one_cluster(self) -> bool:
-        rows = np.concatenate([flatten_map(c) for c in self.colors])
+        rows = self._rows_of(self.colors)
         some = np.random.default_rng(self.seed).permutation(rows)[:N_GAP]
         return gap_statistic(some, GAP_NUMBERS, self.seed) <= LEAST_GAP
 
 
 def _crops(sampler: FeatureSampler) -> Maps:
-    """Return crops (h, w, C) of random images that are large enough to have neighborhoods."""
+    """Return crops (h, w, C) of random images that are large enough to have neighborhoods.
+
+    First those with data in most pixels, then others with some.
+    """
     every = [
         (image, tile)
         for image in sampler.images
@@ -278,8 +292,30 @@ def _crops(sampler: FeatureSampler) -> Maps:
         for tile in balanced_tiles(image.shape, CROP_SIDE)
     ]
     n_crops = int(np.clip(CROPS_PER_IMAGE * len(sampler.images), LEAST_CROPS, MOST_CROPS))
-    chosen = sampler.rng.permutation(len(every))[:n_crops]
-    return [np.asarray(every[i][0][every[i][1]]) for i in chosen]
+    drawn = (every[i] for i in sampler.rng.permutation(len(every)))
+    full, others = [], []
+    for image, tile in drawn:
+        crop = np.asarray(image[tile])
+        missing = missing_in(crop)
+        if missing is None or missing.mean() <= MOST_MISSING:
+            full.append(crop)
+        elif not missing.all():
+            others.append(crop)
+        if len(full) == n_crops:
+            break
+    return [*full, *others[: n_crops - len(full)]]
+
+
+def _blurred(maps: np.ndarray, sigma: float) -> np.ndarray:
+    """Return averages over Gaussian neighborhoods, of pixels with data in (h, w, C)."""
+    missing = missing_in(maps)
+    if missing is None or not sigma:
+        return ndimage.gaussian_filter(maps, (sigma, sigma, 0))
+    weights = (~missing[..., None]).astype(maps.dtype)
+    total, weight = (
+        ndimage.gaussian_filter(m, (sigma, sigma, 0)) for m in (np.nan_to_num(maps), weights)
+    )
+    return np.where(missing[..., None], np.nan, total / np.maximum(weight, TINY))
 
 
 def _repeat(labels: np.ndarray, step: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from ..imaging._no_data import missing_in
 from ..imaging._scaling import scaled
 from ..imaging._tiled_inference import TileCost
 from ..imaging._tiles import Tile, pad_tile, pixel_ranges
@@ -24,8 +24,9 @@ from ._blocks import (
     margin_of,
 )
 from ._feature_sampling import N_PAIR_TILES, FeatureSampler, TileReader, flatten_map
+from ._masked_pooling import MaskedPooling
 from ._pooling import TilePooling
-from ._pretrained import chosen_tiles, fit_pretrained, interpolate
+from ._pretrained import Cells, chosen_tiles, fit_pretrained, interpolate
 from ._projection import N_COLORS, fit_projection, fit_readout, weighted_colors
 
 NARROW = 0.4  # pooling of narrow codes, relative to `pooling`
@@ -34,9 +35,6 @@ N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48  # for mean and standard deviation
 STANDARD_STEP = 8  # of their pixels, in the larger tiles for pretrained features
 N_COLOR_TILES = 16  # for features beside colors
 N_MULTISCALE_TILES = 24  # for the projections of "multiscale"
-
-
-Cells = Sequence[np.ndarray]  # codes of an image at each stride of a backbone
 
 
 class FeatureSettings(NamedTuple):
@@ -161,7 +159,10 @@ def read_blocks(
     step: int = 1,
     cells: Cells | None = None,
 ) -> np.ndarray:
-    """Return the components (h, w, n), not standardized, of every `step`-th pixel of a tile."""
+    """Return the components (h, w, n), not standardized, of every `step`-th pixel of a tile.
+
+    They are NaN where neither the pixel nor, with `step`, any closer than the next has data.
+    """
     if cells is not None:
         parts = [
             interpolate(block, cells, tile, step)
@@ -172,9 +173,14 @@ def read_blocks(
         return np.concatenate(parts, 2)
     reach = max(block.reach for block in blocks)
     around = pad_tile(tile, reach, image.shape, grid_of(blocks))
-    pooling = TilePooling(*pixel_ranges(tile, around, step))
-    compute = partial(compute_blocks, blocks, pooling=pooling)
-    return reader.read(compute, image, around, margin_of(blocks, reader.network))
+    whole = TilePooling(*pixel_ranges(tile, around, step))
+    margin = margin_of(blocks, reader.network)
+
+    def compute(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
+        pooling = whole if present is None else MaskedPooling.of(whole, present, margin)
+        return pooling.mark(compute_blocks(blocks, network, x, pooling), step - 1)
+
+    return reader.read(compute, image, around, margin)
 
 
 def fit_codes(sampler: FeatureSampler, settings: FeatureSettings, n_components: int) -> Codes:
@@ -212,8 +218,11 @@ def _sample_codes(
     scale = sampler.reader.scale
     maps = [read_blocks(sampler.reader, blocks, *tile, step) for tile in tiles]
     rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
-    values = [image[tile][::step, ::step] for image, tile in tiles]
-    return rows, np.concatenate([scaled(flatten_map(v), scale) for v in values])
+    values = np.concatenate([flatten_map(image[tile][::step, ::step]) for image, tile in tiles])
+    missing = missing_in(values)
+    if missing is not None:
+        rows, values = rows[~missing], values[~missing]
+    return rows, scaled(values, scale)
 
 
 def fit_wide_texture(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..imaging._pixel_sampling import tiles_with_data
 from ..imaging._scaling import scaled
-from ..imaging._tiles import read_tile, sample_tiles
+from ..imaging._tiles import read_tile
 from ..training._batches import Samples
 
 CROP = 96  # side in pixels
@@ -36,9 +37,12 @@ def _random_crops(
     rng: np.random.Generator,
     index: Any,
 ) -> torch.Tensor:
-    """Draw random crops (n_crops, C, CROP, CROP) of one random image; `index` is ignored."""
-    (i, _), *_ = sample_tiles(images, CROP, 1, rng)
-    chosen = sample_tiles([images[i]], CROP, n_crops, rng)
+    """Draw random crops (n_crops, C, CROP, CROP) of one random image; `index` is ignored.
+
+    Pixels without data are NaN.
+    """
+    (i, _), *_ = tiles_with_data(images, CROP, 1, rng)
+    chosen = tiles_with_data([images[i]], CROP, n_crops, rng)
     return _tensor(np.stack([scaled(read_tile(images[i], tile, 0), scale) for _, tile in chosen]))
 
 

@@ -31,7 +31,8 @@ class DescriptionLength:
     Parameters
     ----------
     images : sequence of ndarray of shape (H, W, C)
-        Standardized, with uncorrelated channels; at least 3 x 5 pixels.
+        Standardized, with uncorrelated channels; at least 3 x 5 pixels. Pixels that are NaN, or
+        have such a neighbor, have no part.
     n_segments : int
 
     References
@@ -42,8 +43,12 @@ class DescriptionLength:
 
     def __init__(self, images: Sequence[np.ndarray], n_segments: int) -> None:
         self.n_segments = n_segments
-        self.pixels = np.concatenate([flatten_map(inner(x)) for x in images])
+        pixels = np.concatenate([flatten_map(inner(x)) for x in images])
         around = np.concatenate([neighborhoods(x) for x in images])
+        self.known = ~np.isnan(pixels[:, 0] + around.sum(1))
+        if not self.known.all():
+            pixels, around = pixels[self.known], around[self.known]
+        self.pixels = pixels
         self.design = np.column_stack([around, np.ones(len(around), around.dtype)])
 
     def independent(self, maps: Maps) -> float:
@@ -57,8 +62,9 @@ class DescriptionLength:
     def _length(
         self, maps: Maps, length: Callable[[np.ndarray], float], label_weight: float = 1
     ) -> float:
-        labels = np.concatenate([inner(m).ravel() for m in maps])
-        pixels = sum(length(np.flatnonzero(labels == j)) for j in np.unique(labels))
+        labels = np.concatenate([inner(m).ravel() for m in maps])[self.known]
+        segments = np.unique(labels[labels >= 0])
+        pixels = sum(length(np.flatnonzero(labels == j)) for j in segments)
         return (pixels + label_weight * length_of_labels(maps, self.n_segments)) / len(labels)
 
 
@@ -75,15 +81,16 @@ def neighborhoods(image: np.ndarray) -> np.ndarray:
 
 
 def length_of_labels(maps: Maps, n_segments: int) -> float:
-    """Code every label given those left, above and above right, by counts [1]_.
+    """Code every label given those left, above and above right, by counts [1]_; -1 is none.
 
     References
     ----------
     .. [1] R. Krichevsky, V. Trofimov, "The performance of universal encoding", IEEE Transactions on
        Information Theory 27, 1981.
     """
-    contexts = [(m[1:, :-2], m[:-1, 1:-1], m[:-1, 2:], m[1:, 1:-1]) for m in maps]
-    cells = [np.ravel_multi_index(c, (n_segments,) * 4).ravel() for c in contexts]
+    contexts = [np.stack((m[1:, :-2], m[:-1, 1:-1], m[:-1, 2:], m[1:, 1:-1])) for m in maps]
+    known = [c[:, (c >= 0).all(0)] for c in contexts]
+    cells = [np.ravel_multi_index(tuple(c), (n_segments,) * 4) for c in known]
     # Only cells that occur: there may be many segments.
     seen, counts = np.unique(np.concatenate(cells), return_counts=True)
     totals = np.bincount(np.unique(seen // n_segments, return_inverse=True)[1], counts)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..imaging._no_data import GAP_REACH, check_any_data, has_data, missing_in
+from ..imaging._pixel_sampling import tiles_with_data
 from ..imaging._scaling import sample_evenly, scaled
-from ..imaging._tiles import Tile, clip_tile, pad_tile, pixel_ranges, read_tile, sample_tiles, tiles
+from ..imaging._tiles import Tile, clip_tile, pad_tile, pixel_ranges, read_tile, tiles
 from ..networks._pixel_autoencoder import crop
 from ..training._execution import evaluate
+from ._masked_pooling import MaskedPooling, fill_gaps
 from ._pooling import TilePooling, pool_radius, stride_of, views_of
 from ._projection import FeaturePairs, color_axes
 
@@ -37,7 +40,7 @@ class TileReader:
 
     def read(
         self,
-        function: Callable[[Any, Tensor], Tensor],
+        function: Callable[..., Tensor],
         image: np.ndarray,
         tile: Tile,
         margin: int | None = None,
@@ -45,11 +48,19 @@ class TileReader:
         """Apply `function(network, x)` to a scaled tile and `margin` pixels around it.
 
         `function` maps x (1, C, h + 2 * margin, w + 2 * margin) to (1, F, h', w'), returned as
-        (h', w', F). The default margin is that of the network.
+        (h', w', F). The default margin is that of the network. If pixels have no data, they are
+        filled, and `function(network, x, present)` gets the mask (1, 1, H, W) of the others, too.
         """
         margin = self.network.margin if margin is None else margin
-        pixels = scaled(read_tile(image, tile, margin), self.scale)
-        x: np.ndarray = pixels.astype(self.dtype, copy=False)
+        around = GAP_REACH if getattr(image, "is_masked", False) else 0
+        pixels = read_tile(image, tile, margin + around)
+        if missing_in(pixels) is not None:
+            if not around:  # read what fills them, too
+                pixels = read_tile(image, tile, margin + GAP_REACH)
+            function = partial(_with_gaps, function=function)
+        elif around:
+            pixels = pixels[around:-around, around:-around]
+        x: np.ndarray = scaled(pixels, self.scale).astype(self.dtype, copy=False)
         # A view: channels stay last.
         maps: np.ndarray = evaluate(self.network, function, x.transpose(2, 0, 1)[None])
         return maps[0].transpose(1, 2, 0)
@@ -65,18 +76,20 @@ class TileReader:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return pooled features (h, w, F) and pixels (h, w, C) at every `step`-th pixel.
 
-        Pools the features of every `stride`-th pixel, for all views (`views_of`) of the image.
+        Pools the features of every `stride`-th pixel, for all views (`views_of`) of the image. Both
+        are NaN at pixels without data.
         """
         around = pad_tile(tile, pool_radius(sigma), image.shape)
-        pooling = TilePooling(*pixel_ranges(tile, around, step))
+        whole = TilePooling(*pixel_ranges(tile, around, step))
+        margin = self.network.margin + pool_radius(contrast_sigma)
 
-        def pooled(network: Any, x: Tensor) -> Tensor:
-            views = views_of(x, contrast_sigma)
+        def pooled(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
+            pooling = whole if present is None else MaskedPooling.of(whole, present, margin)
+            views = views_of(x, contrast_sigma, pooling.smooth)
             maps = torch.cat([network.encode(view, stride) for view in views], 1)
             pixels = pooling.pool(crop(views[0], network.margin), 0)
-            return torch.cat([pooling.pool(maps, sigma, stride), pixels], 1)
+            return pooling.mark(torch.cat([pooling.pool(maps, sigma, stride), pixels], 1))
 
-        margin = self.network.margin + pool_radius(contrast_sigma)
         maps = self.read(pooled, image, around, margin)
         features, pixels = np.split(maps, [-image.shape[2]], axis=2)
         return features, pixels
@@ -113,7 +126,7 @@ class FeatureSampler:
     def tiles(self, side: int, n_tiles: int) -> list[tuple[np.ndarray, Tile]]:
         """Draw random tiles; return pairs of image and tile."""
         side = min(side, *self.images[0].shape[:2])
-        chosen = sample_tiles(self.images, side, n_tiles, self.rng)
+        chosen = tiles_with_data(self.images, side, n_tiles, self.rng)
         return [(self.images[i], clip_tile(tile, self.images[i].shape)) for i, tile in chosen]
 
     def pairs(
@@ -129,16 +142,23 @@ class FeatureSampler:
         step = max(1, int(sigma / 2))
         side, lag = PAIR_TILE_SIDE * step, round(lag_of(sigma) / step)
         every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, side)]
-        chosen = [every[c] for c in self.rng.permutation(len(every))[:n_tiles]]
-        thin = max(1, 2 * len(chosen) * PAIR_TILE_SIDE**2 // N_PAIRS)
-        parts = []
-        for i, tile in chosen:
+        thin = max(1, 2 * min(n_tiles, len(every)) * PAIR_TILE_SIDE**2 // N_PAIRS)
+        parts: list[tuple[np.ndarray, ...]] = []
+        for i, tile in (every[c] for c in self.rng.permutation(len(every))):
+            if len(parts) == n_tiles:
+                break
+            if not has_data(images[i], tile):
+                continue
             features, pixels = self.reader.features(
                 images[i], tile, sigma, step, stride, contrast_sigma
             )
             first, second = (end[::thin] for end in neighbors(features, lag))
             own = neighbors(pixels, lag)[0][::thin]
-            parts.append((first, second, own, np.full(len(first), i)))
+            known = ~np.isnan(first[:, 0] + second[:, 0])
+            if known.any():
+                ends = (end if known.all() else end[known] for end in (first, second, own))
+                parts.append((*ends, np.full(known.sum(), i)))
+        check_any_data(len(parts) > 0)
         first, second, pixels, image = map(np.concatenate, zip(*parts, strict=True))
         return FeaturePairs(first, second, pixels, image, sigma)
 
@@ -148,6 +168,11 @@ class FeatureSampler:
         tile = slice(0, len(chosen)), slice(0, 1)
         features, pixels = (m[:, 0] for m in self.reader.features(chosen, tile, sigma=0, step=1))
         return FeaturePairs(features, features, pixels, np.zeros(len(features), int), 0.0)
+
+
+def _with_gaps(network: Any, x: Tensor, function: Callable[..., Tensor]) -> Tensor:
+    """Apply `function(network, x, present)` to images in which pixels are NaN."""
+    return function(network, *fill_gaps(x))
 
 
 def lag_of(sigma: float) -> int:

@@ -10,11 +10,15 @@ from torch.nn import functional
 
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ..training._losses import LOSSES
-from ._pooling import pool
+from ._masked_pooling import MaskedPooling, fill_crops
+from ._pooling import TilePooling
 
 
 class PatchReconstruction:
-    """Loss between patches on a grid and their reconstruction from features."""
+    """Loss between patches on a grid and their reconstruction from features.
+
+    Pixels that are NaN, which have no data, have no part in it.
+    """
 
     def __init__(self, loss: str = "mse", step: int = 4) -> None:
         self.loss = LOSSES[loss]
@@ -24,14 +28,17 @@ class PatchReconstruction:
         self, module: PixelAutoencoder, x: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return the mean loss of the patches of the batch, a scalar."""
-        return self.of_features(module, x, module.activations(x)[-1])
+        return self.of_features(module, x, module.activations(fill_crops(x)[0])[-1])
 
     def of_features(self, module: PixelAutoencoder, x: Tensor, last: Tensor) -> Tensor:
         """Return the loss given the activations of the last layer."""
         inner = crop(x, module.margin - module.patch_size // 2)
         patches = functional.unfold(inner, module.patch_size, stride=self.step)
-        reconstructed = module.decode(last[..., :: self.step, :: self.step])
-        return self.loss(reconstructed.flatten(2), patches)
+        reconstructed = module.decode(last[..., :: self.step, :: self.step]).flatten(2)
+        known = ~patches.isnan()
+        if not known.all():
+            reconstructed, patches = reconstructed[known], patches[known]
+        return self.loss(reconstructed, patches)
 
 
 class CoherentReconstruction:
@@ -50,20 +57,26 @@ class CoherentReconstruction:
         self, module: PixelAutoencoder, x: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return the loss of a batch of crops of one image, a scalar."""
-        maps = module.activations(x)
+        filled, present = fill_crops(x)
+        maps = module.activations(filled)
         drawn = torch.randint(len(self.sigmas), (), generator=generator, device=x.device)
         sigma = self.sigmas[int(drawn)]
         reconstruction = self.reconstruction.of_features(module, x, maps[-1])
-        return reconstruction - coherence(module.features(maps), sigma)
+        if present is not None:
+            present = crop(present, module.margin)
+        return reconstruction - coherence(module.features(maps), sigma, present=present)
 
 
-def coherence(features: Tensor, sigma: float, shrinkage: float = 0.02) -> Tensor:
+def coherence(
+    features: Tensor, sigma: float, shrinkage: float = 0.02, present: Tensor | None = None
+) -> Tensor:
     r"""Return the sum of squared autocorrelations of pooled features (N, F, H, W).
 
     Computes :math:`\|L^{-1} S L^{-T}\|_F^2` with :math:`L L^T = C`, where C is the covariance of
     the features after Gaussian pooling and S their covariance between pixels 2.5 sigma apart. This
     equals the sum of squared eigenvalues of min/max autocorrelation factors [1]_. It is a nonlinear
-    slow feature analysis [2]_ over space; whitening prevents a collapse of the features.
+    slow feature analysis [2]_ over space; whitening prevents a collapse of the features. Pixels
+    where `present` (N, 1, H, W) is 0, which have no data, have no part in it.
 
     References
     ----------
@@ -73,10 +86,19 @@ def coherence(features: Tensor, sigma: float, shrinkage: float = 0.02) -> Tensor
        invariances", Neural Computation 14, 2002, doi:10.1162/089976602317318938.
     """
     step = max(2, round(1.25 * sigma))  # pairs are two steps apart along both axes
-    pooled = pool(features, sigma, *(range(0, size, step) for size in features.shape[-2:]))
-    pooled = pooled - pooled.mean((0, 2, 3), keepdim=True)
+    pooling = TilePooling(*(range(0, size, step) for size in features.shape[-2:]))
+    if present is not None:
+        pooling = MaskedPooling.of(pooling, present, 0)
+    pooled = pooling.mark(pooling.pool(features, sigma))
+    mean = pooled.mean if present is None else pooled.nanmean
+    pooled = pooled - mean((0, 2, 3), keepdim=True)
     first = _rows(pooled[:, :, :-2], pooled[:, :, :, :-2])
     second = _rows(pooled[:, :, 2:], pooled[:, :, :, 2:])
+    if present is not None:
+        known = ~(first[0] + second[0]).isnan()
+        if not known.any():
+            return 0 * features.sum()
+        first, second = first[:, known], second[:, known]
     covariance = (first @ first.T + second @ second.T) / (2 * first.shape[1])
     lagged = (first @ second.T + second @ first.T) / (2 * first.shape[1])
     ridge = shrinkage * covariance.diagonal().mean() + 1e-6

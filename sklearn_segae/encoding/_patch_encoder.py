@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..imaging._no_data import missing_in
 from ..imaging._pixel_sampling import choose_pixels, gather
 from ..imaging._tiled_inference import TileCost
 from ..imaging._tiles import Tile, read_tile, widen_tile
@@ -18,7 +19,8 @@ class PatchEncoder:
     """Encode pixels by applying a transformer of rows to the square patches around them.
 
     `transformer` is fitted in place by `fit`; "passthrough" returns the patches. `patch_size` is
-    the side of the patches in pixels, odd.
+    the side of the patches in pixels, odd. Pixels of a patch without data are the mean of the
+    others.
     """
 
     def __init__(self, transformer: Any, patch_size: int) -> None:
@@ -80,8 +82,18 @@ class PatchEncoder:
         size = self.patch_size
         pixels = read_tile(image, tile, size // 2)
         windows = sliding_window_view(pixels, (size, size), (0, 1))
+        if missing_in(pixels) is not None:
+            windows = _filled(windows)
         dtype = np.float64 if image.dtype == np.float64 else np.float32
         return windows.reshape(*windows.shape[:2], -1).astype(dtype)
+
+
+def _filled(patches: np.ndarray) -> np.ndarray:
+    """Return patches (h, w, C, s, s) in which NaN is the mean of the others, or 0 without any."""
+    known = ~np.isnan(patches)
+    n_known = np.maximum(known.sum((3, 4), keepdims=True), 1)
+    means = np.nansum(patches, (3, 4), keepdims=True) / n_known
+    return np.where(known, patches, means.astype(patches.dtype))
 
 
 def fit_row_encoder(

@@ -34,11 +34,12 @@ from ..training._train import train
 from ._auto_features import N_FILTERS, SIGMAS, FeatureSelection, settings_of
 from ._backbone import LITE0, Backbone, resolve_backbone
 from ._backends import BACKENDS
-from ._codes import FEATURES, PRETRAINED, Cells, Codes, FeatureSettings, fit_codes
+from ._codes import FEATURES, PRETRAINED, Codes, FeatureSettings, fit_codes
 from ._crops import crop_samples, row_samples
 from ._feature_sampling import FeatureSampler, TileReader
+from ._masked_pooling import fill_crops
 from ._objectives import CoherentReconstruction, PatchReconstruction
-from ._pretrained import cells_of
+from ._pretrained import Cells, cell_shares, cells_of
 
 EVERYTHING = TileRequest()
 
@@ -248,7 +249,8 @@ class PixelEncoder(
         ----------
         X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
 (n_samples, n_features)
-            A stack of images, images of different sizes, or rows.
+            A stack of images, images of different sizes, or rows. Pixels of images that are NaN or
+            masked in any channel have no data: they have no part.
         y : ignored
 
         Returns
@@ -274,7 +276,7 @@ class PixelEncoder(
                 if rows
                 else self.select(images, rng, generator)
             )
-            some = samples.take(np.arange(min(len(samples), 1024) if rows else 1))
+            some, _ = fill_crops(samples.take(np.arange(min(len(samples), 1024) if rows else 1)))
 
             def learnt(net: Net, rng: np.random.Generator) -> dict[str, Any]:
                 """Return the fitted attributes for a network."""
@@ -306,8 +308,9 @@ class PixelEncoder(
         -------
         codes : array (n, H, W, n_components), list of arrays (H, W, n_components), or array \
 (n_samples, n_components)
-            In the container type of `X`, float32 (float64 for float64 rows). `out`, if given;
-            lazy if `X` is a dask array of images.
+            In the container type of `X`, float32 (float64 for float64 rows); NaN at pixels without
+            data. Near these, codes are averages over pixels with data. `out`, if given; lazy if `X`
+            is a dask array of images.
         """
         check_is_fitted(self)
         batch = check_batch(self, X, reset=False)
@@ -356,7 +359,7 @@ class PixelEncoder(
         """
         self._validate_params()
         scale = fit_channel_scale(images)
-        x = crop_samples(images, scale, 1, rng).take(np.arange(1))
+        x, _ = fill_crops(crop_samples(images, scale, 1, rng).take(np.arange(1)))
         reader = TileReader(pixel_network(x, N_FILTERS, generator), scale)
         sigmas = SIGMAS if self.pooling == "auto" else (float(self.pooling),)
         sampler = FeatureSampler(reader, images, rng)
@@ -429,7 +432,8 @@ class PixelEncoder(
         side = tile_side(to_bytes(self.max_memory), self.cost(image))
         pixels = np.asarray(image[full_tile(image.shape)])
         reader = self._reader(np.float32)
-        self._held = image, cached(block, pixels, self.scale_, reader, side)
+        maps = cached(block, pixels, self.scale_, reader, side)
+        self._held = image, Cells(maps, cell_shares(block, pixels))
         try:
             yield
         finally:

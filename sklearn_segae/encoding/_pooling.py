@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -54,13 +54,22 @@ class TilePooling(NamedTuple):
         """Interpolate maps of cells of `stride` pixels at rows and columns; see `upsample`."""
         return upsample(maps, stride, self.rows, self.columns)
 
+    def mark(self, maps: Tensor, within: int = 0) -> Tensor:
+        """Return the maps, since all pixels have data."""
+        return maps
+
     def mirror(self, x: Tensor, multiple: int) -> Tensor:
         """Extend images by reflection to a multiple of a number of rows and columns."""
-        for axis, size in zip((2, 3), x.shape[-2:], strict=True):
-            if size % multiple:
-                index = mirrored(0, -(-size // multiple) * multiple, size)
-                x = x.index_select(axis, torch.from_numpy(index).to(x.device))
-        return x
+        return extend(x, [-(-size // multiple) * multiple for size in x.shape[-2:]])
+
+
+def extend(x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Extend images (N, C, H, W) by reflection to numbers of rows and columns."""
+    for axis, (size, wanted) in enumerate(zip(x.shape[-2:], sizes, strict=True), start=2):
+        if wanted > size:
+            index = torch.from_numpy(mirrored(0, wanted, size))
+            x = x.index_select(axis, index.to(x.device))
+    return x
 
 
 def stride_of(sigma: float) -> int:
@@ -150,14 +159,19 @@ def normalize_local_contrast(x: Tensor, sigma: float, smooth: Smooth = smooth) -
 
 
 def normalized_patches(
-    network: PixelAutoencoder, x: Tensor, sigma: float, size: int, step: int
+    network: PixelAutoencoder,
+    x: Tensor,
+    sigma: float,
+    size: int,
+    step: int,
+    smooth: Smooth = smooth,
 ) -> Tensor:
     """Return the normalized brightness of the patches around every `step`-th pixel.
 
     (N, C, H + 2 * m, W + 2 * m) -> (N, size**2, ceil(H / step), ceil(W / step)), where m is the
     margin of the network plus pool_radius(sigma).
     """
-    brightness = normalize_local_contrast(x, sigma).mean(1, keepdim=True)
+    brightness = normalize_local_contrast(x, sigma, smooth).mean(1, keepdim=True)
     inner = crop(brightness, network.margin - size // 2)
     height, width = (-(-(side - size + 1) // step) for side in inner.shape[-2:])
     return functional.unfold(inner, size, stride=step).unflatten(2, (height, width))

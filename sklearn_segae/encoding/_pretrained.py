@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..imaging._no_data import check_any_data, has_data, missing_in, rows_with_data
 from ..imaging._scaling import sample_evenly
 from ..imaging._tiles import Tile, balanced_tiles, pad_tile, pixel_ranges, tiles
 from ._backbone import MEAN, SPREAD, Backbone
 from ._blocks import PretrainedBlock, StrideAxes
 from ._feature_sampling import FeatureSampler, TileReader, flatten_map
+from ._masked_pooling import shares_with_data, weighted_upsample
 from ._pooling import TilePooling, upsample
 from ._projection import fix_signs
 
@@ -94,29 +97,38 @@ def _tokens(sampler: FeatureSampler, block: PretrainedBlock) -> list[np.ndarray]
     chosen = chosen_tiles(sampler)
     n_pixels = N_TOKENS // len(chosen)
     tokens = np.concatenate([_tile_tokens(sampler, block, *t, n_pixels) for t in chosen])
+    tokens = rows_with_data(tokens)
+    check_any_data(len(tokens) > 0)
     ends = np.cumsum(block.backbone.channels)[:-1]
     return [t.astype(np.float64) for t in np.split(tokens, ends, axis=1)]
 
 
 def chosen_tiles(sampler: FeatureSampler) -> list[tuple[np.ndarray, Tile]]:
-    """Return up to `N_TILES` pairs of image and tile, of different places."""
+    """Return up to `N_TILES` pairs of image and tile with data, of different places."""
     every = [(i, t) for i in sampler.images for t in balanced_tiles(i.shape, TILE_SIDE)]
-    return [every[c] for c in sampler.rng.permutation(len(every))[:N_TILES]]
+    drawn = (every[c] for c in sampler.rng.permutation(len(every)))
+    return list(islice((pair for pair in drawn if has_data(*pair)), N_TILES))
 
 
 def _tile_tokens(
     sampler: FeatureSampler, block: PretrainedBlock, image: np.ndarray, tile: Tile, n_pixels: int
 ) -> np.ndarray:
-    """Return the features (n, F) of random pixels of a tile, those of all strides side by side."""
+    """Return the features (n, F) of random pixels of a tile, those of all strides side by side.
+
+    They are NaN at pixels without data.
+    """
     around = pad_tile(tile, block.reach, image.shape, block.grid)
     pooling = TilePooling(*pixel_ranges(tile, around))
     rows, columns = (
         torch.from_numpy(sampler.rng.integers(r.start, r.stop, n_pixels)) for r in pooling
     )
 
-    def of_pixels(network: Any, x: Tensor) -> Tensor:
+    def of_pixels(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
         pairs = zip(block.features(x, pooling), block.strides, strict=True)
-        return torch.cat([m[..., rows // s, columns // s] for m, s in pairs], 1)[..., None]
+        features = torch.cat([m[..., rows // s, columns // s] for m, s in pairs], 1)
+        if present is not None:
+            features = torch.where(present[..., rows, columns] > 0, features, torch.nan)
+        return features[..., None]
 
     return flatten_map(sampler.reader.read(of_pixels, image, around, 0))
 
@@ -140,6 +152,26 @@ def cells_of(
     return maps
 
 
+class Cells(NamedTuple):
+    """Codes (h, w, n) of the cells of an image at each stride, and shares of pixels with data.
+
+    Shares (1, 1, h, w) are None if all pixels have data.
+    """
+
+    maps: Sequence[np.ndarray]
+    shares: Sequence[Tensor] | None
+
+
+def cell_shares(block: PretrainedBlock, image: np.ndarray) -> list[Tensor] | None:
+    """Return the shares (1, 1, h, w) of pixels with data of the cells of an image, or None."""
+    missing = missing_in(image)
+    if missing is None:
+        return None
+    present = torch.from_numpy((~missing).astype(np.float32))[None, None]
+    shapes = zip(_cell_shapes(block, image.shape), block.strides, strict=True)
+    return [shares_with_data(present, shape, stride) for shape, stride in shapes]
+
+
 def _cell_shapes(block: PretrainedBlock, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """Return the numbers of rows and columns of cells at each stride, mirrored ones included."""
     height, width = (-(-size // block.grid) * block.grid for size in shape[:2])
@@ -154,7 +186,7 @@ def _tile_cells(
     pooling = TilePooling(*pixel_ranges(tile, around))
     shapes = _cell_shapes(block, (len(pooling.rows), len(pooling.columns)))
 
-    def flat_cells(network: Any, x: Tensor) -> Tensor:
+    def flat_cells(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
         parts = []
         for cells, (h, w), s in zip(block.cells(x, pooling), shapes, block.strides, strict=True):
             top, left = (r.start // s for r in pooling)
@@ -168,15 +200,13 @@ def _tile_cells(
     return [part.reshape(n, *shape).transpose(1, 2, 0) for part, n, shape in parts]
 
 
-def interpolate(
-    block: PretrainedBlock, cells: Sequence[np.ndarray], tile: Tile, step: int
-) -> np.ndarray:
-    """Return the components (h, w, n) of every `step`-th pixel of a tile of an image.
-
-    `cells` are the codes of the image at each stride.
-    """
+def interpolate(block: PretrainedBlock, cells: Cells, tile: Tile, step: int) -> np.ndarray:
+    """Return the components (h, w, n) of every `step`-th pixel of a tile of an image."""
     rows, columns = (range(part.start, part.stop, step) for part in tile)
-    maps = (torch.from_numpy(c).movedim(-1, 0)[None] for c in cells)
-    pairs = zip(maps, block.strides, strict=True)
-    parts = [upsample(m, s, rows, columns)[0].movedim(0, -1) for m, s in pairs]
-    return torch.cat(parts, -1).numpy()
+    maps = [torch.from_numpy(c).movedim(-1, 0)[None] for c in cells.maps]
+    if cells.shares is None:
+        parts = [upsample(m, s, rows, columns) for m, s in zip(maps, block.strides, strict=True)]
+    else:
+        trios = zip(maps, cells.shares, block.strides, strict=True)
+        parts = [weighted_upsample(m, share, s, rows, columns) for m, share, s in trios]
+    return torch.cat(parts, 1)[0].movedim(0, -1).numpy()

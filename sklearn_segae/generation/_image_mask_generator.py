@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._base import draw_seed, seeded_clone
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..imaging._label_maps import check_label_maps
+from ..imaging._no_data import check_complete
 from ..imaging._normalization import full_range
 from ..imaging._validation import check_images, like
 from ._augmentation import Style, draw_sources, resample
@@ -162,6 +163,7 @@ class ImageMaskGenerator(BaseEstimator):
                 f"Pass {self.patch_size + 1}."
             )
         given = check_images(X)
+        check_complete(given, type(self).__name__)
         normalized = full_range(given).apply(given)
         images = [np.asarray(image) for image in normalized]
         maps = check_label_maps(y, images)

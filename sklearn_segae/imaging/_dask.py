@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._compat import require
-from ._lazy_images import ImageWindow, check_finite
+from ._lazy_images import ImageWindow
+from ._no_data import GAP_REACH, as_read, may_have_gaps
 from ._normalization import Rule, range_tiles
 from ._tiled_inference import TileRequest, tile_side
 
@@ -48,7 +50,7 @@ def lazy_maps(
     blank = np.zeros((4, 4, images.shape[3]), images.dtype if rule is None else np.float32)
     cost = model.cost(blank)
     delayed, overlap = require("dask", "scale").delayed, require("dask.array.overlap", "scale")
-    side, halo = tile_side(max_memory, cost), cost.halo
+    side, halo = tile_side(max_memory, cost), cost.halo + GAP_REACH * may_have_gaps(images)
     chunks = [_chunks(size, own, side, halo) for size, own in zip(*_sides(images), strict=True)]
     images = images.rechunk((1, *map(tuple, chunks), images.shape[3]))
     # An axis with one chunk needs no halo; dask requires chunks longer than the halo.
@@ -102,10 +104,10 @@ def _map_chunk(
 ) -> np.ndarray:
     """Return the map of one chunk of one image, (1, h, w, C) with halo."""
     i, *places = block_id[:3]
-    check_finite(block, f"X[{i}]")
+    pixels = as_read(block[0], f"X[{i}]")
     rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
     origin = max(0, rows.start - halo), max(0, columns.start - halo)
-    image: Any = ImageWindow(block[0], origin, (starts[0][-1], starts[1][-1]))
+    image: Any = ImageWindow(pixels, origin, (starts[0][-1], starts[1][-1]))
     if rule is not None:
         image = rule.window(image, None if intervals is None else tuple(intervals[i]))
     request = TileRequest(max_memory, within=(rows, columns))
@@ -135,5 +137,6 @@ def _intervals(images: Any, rule: Rule) -> Any:
     delayed, shape = require("dask", "scale").delayed, images.shape[1:3]
     summary, interval = delayed(rule.summary), delayed(rule.interval_of)
     cuts = range_tiles(shape)
-    own = [interval([summary(image[cut], shape) for cut in cuts]) for image in images]
+    read = delayed(partial(as_read, name="X"))
+    own = [interval([summary(read(image[cut]), shape) for cut in cuts]) for image in images]
     return delayed(np.array)(own)

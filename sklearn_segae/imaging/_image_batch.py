@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ._dask import concatenate, is_dask, lazy_maps, with_channels
 from ._lazy_images import OutputSlot, RowImage
+from ._no_data import masked_like, masked_rows
 from ._normalization import Rule
 from ._tiled_inference import TileRequest
 from ._validation import check_images, is_image_list, is_rows
@@ -37,19 +38,25 @@ class ImageBatch:
 
     is_rows = False
 
-    def __init__(self, images: list[Any]) -> None:
+    def __init__(self, images: list[Any], masked: Sequence[bool] = ()) -> None:
         self.images = images
+        self.masked = masked or [False] * len(images)  # whether each was a masked array
 
     def __len__(self) -> int:
         return len(self.images)
 
     def normalized(self, rule: Rule) -> Self:
         """Return a batch of normalized images."""
-        return type(self)(rule.apply(self.images))
+        return type(self)(rule.apply(self.images), self.masked)
 
     def restore(self, maps: list[np.ndarray]) -> Any:
         """Return maps, one per image, in the container type of the input."""
         raise NotImplementedError
+
+    def mask(self, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return maps, of which those of masked arrays are masked, too."""
+        trios = zip(maps, self.images, self.masked, strict=True)
+        return [masked_like(m, image) if masked else m for m, image, masked in trios]
 
     def map(
         self,
@@ -140,7 +147,7 @@ class ImageStack(ImageBatch):
 
     def restore(self, maps: list[np.ndarray]) -> Any:
         """Stack the maps."""
-        return np.stack(maps)
+        return np.ma.stack(self.mask(maps)) if any(self.masked) else np.stack(maps)
 
     def _parts(self, out: Any) -> list[Any]:
         is_array = not isinstance(out, list | tuple)
@@ -153,7 +160,7 @@ class ImageList(ImageBatch):
 
     def restore(self, maps: list[np.ndarray]) -> Any:
         """Return the list of maps."""
-        return maps
+        return self.mask(maps)
 
     def _parts(self, out: Any) -> list[Any]:
         self._check_out(out, "a list", isinstance(out, list | tuple) and len(out) == len(self))
@@ -228,7 +235,9 @@ def image_batch(X: Any, *, n_channels: int | None = None, owner: str = "") -> Im
     images = check_images(X, n_channels=n_channels, owner=owner)
     if is_dask(X):
         return DaskBatch(X, images)
-    return ImageList(images) if is_image_list(X) else ImageStack(images)
+    if is_image_list(X):
+        return ImageList(images, [isinstance(x, np.ma.MaskedArray) for x in X])
+    return ImageStack(images, [isinstance(X, np.ma.MaskedArray)] * len(images))
 
 
 def check_batch(estimator: Any, X: Any, *, reset: bool) -> ImageBatch:
@@ -243,7 +252,7 @@ def check_batch(estimator: Any, X: Any, *, reset: bool) -> ImageBatch:
         was, now = ("rows", "images") if estimator.rows_ else ("images", "rows")
         raise ValueError(f"X holds {now}, but {owner} was fitted with {was}.")
     if rows:
-        X = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset)
+        X = validate_data(estimator, masked_rows(X), dtype=[np.float64, np.float32], reset=reset)
         return RowBatch([RowImage(X)])
     batch = image_batch(X, n_channels=None if reset else estimator.n_features_in_, owner=owner)
     if reset:

@@ -45,7 +45,7 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         raise TypeError(
             f"y={y!r:.60} is not a list of label maps. Pass one label map for every image of X."
         )
-    maps = [np.asarray(labels) for labels in y]
+    maps = [unmasked(labels) for labels in y]
     if len(maps) != len(images):
         raise ValueError(
             f"y holds {len(maps)} label maps, but X holds {len(images)} images. Pass one for every "
@@ -65,6 +65,14 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     return maps
 
 
+def unmasked(labels: Any) -> np.ndarray:
+    """Return labels as an array, in which those that are masked are -1."""
+    if not np.ma.is_masked(labels):
+        return np.asarray(labels)
+    signed = np.result_type(labels.dtype, np.int8) if labels.dtype.kind in "biu" else labels.dtype
+    return np.ma.filled(labels.astype(signed), UNLABELED)
+
+
 def as_stored(labels: np.ndarray) -> np.ndarray:
     """Return a label map in the smallest integer type that image formats support."""
     highest = labels.max()
@@ -73,34 +81,46 @@ def as_stored(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.int32)
 
 
-def merge_small_regions(labels: np.ndarray, min_size: int) -> np.ndarray:
+def merge_small_regions(
+    labels: np.ndarray, min_size: int, missing: np.ndarray | None = None
+) -> np.ndarray:
     """Give connected regions of fewer than `min_size` pixels the label of the nearest larger one.
 
-    Pixels are neighbors if they share an edge. A map of small regions only is returned unchanged.
+    Pixels are neighbors if they share an edge. A map of small regions only is returned unchanged,
+    and so are pixels in the mask `missing` (H, W), which have no data.
     """
-    small = _in_small_regions(labels, min_size)
-    if small.all():
+    present = np.ones(labels.shape, bool) if missing is None else ~missing
+    small = _in_small_regions(labels, min_size, present)
+    if small[present].all():
         return labels.copy()
     # Parts of a small region may join different regions and stay small, which is rare.
     while small.any():
-        nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
-        labels = labels[tuple(nearest)]
-        small = _in_small_regions(labels, min_size)
+        nearest = ndimage.distance_transform_edt(
+            small | ~present, return_distances=False, return_indices=True
+        )
+        labels = np.where(present, labels[tuple(nearest)], labels)
+        small = _in_small_regions(labels, min_size, present)
     return labels.copy()
 
 
-def _in_small_regions(labels: np.ndarray, min_size: int) -> np.ndarray:
+def _in_small_regions(labels: np.ndarray, min_size: int, present: np.ndarray) -> np.ndarray:
     small = np.zeros(labels.shape, bool)
-    for value in np.unique(labels):
-        regions, _ = ndimage.label(labels == value)
+    for value in np.unique(labels[present]):
+        regions, _ = ndimage.label((labels == value) & present)
         sizes = np.bincount(regions.ravel())
         small |= (regions > 0) & (sizes[regions] < min_size)
     return small
 
 
-def find_boundaries(labels: np.ndarray) -> np.ndarray:
-    """Return True where a pixel's label differs from that of the pixel below or to the right."""
+def find_boundaries(labels: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """Return True where a pixel's label differs from that of the pixel below or to the right.
+
+    If given, pixels that are not `known` (H, W) do not count.
+    """
     edge = np.zeros(labels.shape, bool)
-    edge[:-1] |= labels[:-1] != labels[1:]
-    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    below, right = labels[:-1] != labels[1:], labels[:, :-1] != labels[:, 1:]
+    if known is not None:
+        below, right = below & known[:-1] & known[1:], right & known[:, :-1] & known[:, 1:]
+    edge[:-1] |= below
+    edge[:, :-1] |= right
     return edge

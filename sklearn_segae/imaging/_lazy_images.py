@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ._no_data import as_read, floats_for, is_masked_dask, may_have_gaps, missing_in, with_nan
+
 LARGE = 2**24  # pixels; larger images are sampled instead of read completely
 AHEAD = 2**23  # bytes to read at once from an image that is processed tile by tile
 
@@ -23,16 +25,23 @@ class LazyImage:
         The dtype of slices.
     on_disk : bool
         Whether the pixels are stored outside memory.
+    is_masked : bool
+        Whether some pixels are known to have no data.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     ndim = 3
     on_disk = False
+    is_masked = False
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         """Return rows and columns (h, w, C) as an array in memory."""
         raise NotImplementedError
+
+    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
+        """Return the mask (h, w) of rows and columns without data; None if there are none."""
+        return missing_in(self[key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return the whole image."""
@@ -42,6 +51,8 @@ class LazyImage:
 class StoredImage(LazyImage):
     """One image of a memory map, or of a zarr, HDF5 or dask array.
 
+    Pixels that are NaN or masked in any channel are NaN in all.
+
     Parameters
     ----------
     source : array-like of shape (H, W) or (H, W, C), or a stack of these
@@ -49,7 +60,7 @@ class StoredImage(LazyImage):
     index : int or None, default=None
         Index of the image in a stack; None if `source` is one image.
     name : str, default="X[0]"
-        Name for error messages: NaN is found when the image is read.
+        Name for error messages: infinity is found when the image is read.
     """
 
     on_disk = True
@@ -65,10 +76,40 @@ class StoredImage(LazyImage):
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         """Read rows and columns."""
         full_key = key if self.index is None else (self.index, *key)
-        part = np.array(self.source[full_key])
+        part = self.source[full_key]
+        if is_masked_dask(part):
+            part = part.compute()
+        part = np.array(part, subok=True)
         release(self.source)
-        check_finite(part, self.name)
-        return part if part.ndim == 3 else part[..., None]
+        return as_read(part if part.ndim == 3 else part[..., None], self.name)
+
+    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
+        """Return the mask (h, w) of rows and columns without data; read only what may have some."""
+        return super().missing(key) if may_have_gaps(self.source) else None
+
+
+class MaskedImage(LazyImage):
+    """An image (H, W, C) of any dtype and the mask (H, W) of its pixels without data.
+
+    Slices are floats, and NaN there.
+    """
+
+    is_masked = True
+
+    def __init__(self, pixels: np.ndarray, mask: np.ndarray) -> None:
+        self.pixels = pixels
+        self.mask = mask
+        self.shape = pixels.shape
+        self.dtype = floats_for(pixels.dtype)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        """Return rows and columns as floats."""
+        return with_nan(self.pixels[key], self.mask[key])
+
+    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
+        """Return the mask (h, w) of rows and columns; None if there is data everywhere."""
+        mask = self.mask[key]
+        return mask if mask.any() else None
 
 
 class RowImage(LazyImage):
@@ -181,18 +222,6 @@ def release(array: Any) -> None:
     mapped = _memory_map(array)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
-
-
-def check_finite(part: np.ndarray, name: str) -> None:
-    """Raise an error if an array contains NaN or infinity."""
-    # A sum needs no copy, and is only finite if all pixels are. It may overflow: check again then.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = part.dtype.kind == "f" and not np.isfinite(part.sum())
-    if suspicious and not np.isfinite(part).all():
-        raise ValueError(
-            f"{name} contains NaN or infinity. Fill or crop those pixels first, for instance with "
-            "numpy.nan_to_num."
-        )
 
 
 def _memory_map(array: Any) -> mmap.mmap | None:

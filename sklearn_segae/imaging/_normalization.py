@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._lazy_images import LARGE, LazyImage
+from ._no_data import check_any_data, missing_at, missing_in
 from ._tiles import Tile, spread_tiles, tiles
 
 RANGE_TILE_SIDE = 1024  # side of the tiles that ranges are measured on, in pixels
@@ -43,6 +44,7 @@ class NormalizedImage(LazyImage):
         self.image = image
         self.shape = image.shape
         self.on_disk = getattr(image, "on_disk", False)
+        self.is_masked = getattr(image, "is_masked", False)
         self.low = low
         self.divisor = np.where(span > 0, span, 1)
         self.clip = clip
@@ -51,6 +53,10 @@ class NormalizedImage(LazyImage):
         """Return rows and columns, normalized."""
         scaled = (self.image[key] - self.low) / self.divisor
         return (soft_clip(scaled) if self.clip else scaled).astype(np.float32)
+
+    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
+        """Return the mask (h, w) of rows and columns without data; None if there are none."""
+        return missing_at(self.image, key)
 
 
 class Levels(NamedTuple):
@@ -191,7 +197,10 @@ def fit_normalization(images: Sequence[Any], normalize: str) -> Normalization | 
     """
     if normalize == "dataset":
         return None
-    levels = Levels(*np.stack([_levels(_medians(image)) for image in images], axis=1))
+    every = np.stack([_levels(_medians(image)) for image in images], axis=1)
+    with_data = ~np.isnan(every[0, :, 0])
+    check_any_data(with_data.any())
+    levels = Levels(*every[:, with_data])
     # The upper quartile: up to three quarters of a stack may be empty.
     signal = levels.span >= MIN_SIGNAL * np.percentile(levels.span, 75, axis=0)
     typical = _median(levels.span, signal)
@@ -232,7 +241,17 @@ def block_medians(pixels: np.ndarray, step: int = 1) -> np.ndarray:
     padded = np.pad(pixels, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge")
     blocks = padded.reshape(-(-height // BLOCK), BLOCK, -(-width // BLOCK), BLOCK, n_channels)
     chosen = blocks[::step, :, ::step].transpose(0, 2, 4, 1, 3).reshape(-1, n_channels, BLOCK**2)
+    if missing_in(pixels) is not None:
+        return _medians_with_data(chosen)
     return np.partition(chosen, BLOCK**2 // 2)[..., BLOCK**2 // 2].astype(np.float64)
+
+
+def _medians_with_data(blocks: np.ndarray) -> np.ndarray:
+    """Return the medians (n, C) of blocks (m, C, k) without NaN; of blocks of NaN, none."""
+    n_values = np.sum(~np.isnan(blocks[:, :1]), axis=2, keepdims=True)
+    sorted_values = np.sort(blocks, axis=2)  # NaN last
+    medians = np.take_along_axis(sorted_values, np.maximum(n_values - 1, 0) // 2, 2)[..., 0]
+    return medians[n_values[:, 0, 0] > 0].astype(np.float64)
 
 
 def block_step(shape: tuple[int, ...]) -> int:
@@ -254,9 +273,11 @@ def _medians(image: Any) -> list[np.ndarray]:
 
 
 def _levels(medians: Sequence[np.ndarray]) -> Levels:
-    """Return percentiles (C,) of the medians of all blocks of an image."""
-    percent = [0, TAIL, 100 - TAIL, 100]
-    return Levels(*np.percentile(np.concatenate(medians), percent, axis=0))
+    """Return percentiles (C,) of the medians of all blocks of an image; NaN if it has no data."""
+    percent, every = [0, TAIL, 100 - TAIL, 100], np.concatenate(medians)
+    if not len(every):
+        return Levels(*np.full((4, every.shape[1]), np.nan))
+    return Levels(*np.percentile(every, percent, axis=0))
 
 
 def _median(values: np.ndarray, signal: np.ndarray) -> np.ndarray:

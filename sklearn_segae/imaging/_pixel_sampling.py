@@ -6,36 +6,73 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ._tiles import TILE, Tile, image_tiles
+from ._no_data import missing_at
+from ._tiles import TILE, Tile, clip_tile, image_tiles, sample_tiles
 
+N_TRIES = 20  # to draw a tile in which most pixels have data
+LEAST_SHARE = 0.5  # of them
 BUDGET = 24 * TILE**2  # pixels of the tiles that a sample is drawn from
 
 
 def random_tiles(
     images: Sequence[np.ndarray], rng: np.random.Generator
 ) -> Iterator[tuple[int, Tile]]:
-    """Yield (image index, tile) in random order until the tiles hold `BUDGET` pixels."""
+    """Yield (image index, tile) in random order until the tiles hold `BUDGET` pixels with data."""
+    return ((i, tile) for i, tile, _ in _tiles_and_gaps(images, rng))
+
+
+def _tiles_and_gaps(
+    images: Sequence[np.ndarray], rng: np.random.Generator
+) -> Iterator[tuple[int, Tile, np.ndarray | None]]:
+    """Yield the same, with the mask (h, w) of pixels without data or None; no tiles without any."""
     every = [(i, tile) for i, image in enumerate(images) for tile in image_tiles(image)]
     left = BUDGET
     for i, tile in (every[c] for c in rng.permutation(len(every))):
         if left <= 0:
             break
-        yield i, tile
-        left -= (tile[0].stop - tile[0].start) * (tile[1].stop - tile[1].start)
+        missing = missing_at(images[i], tile)
+        n_pixels = (tile[0].stop - tile[0].start) * (tile[1].stop - tile[1].start)
+        n_left = n_pixels if missing is None else n_pixels - int(missing.sum())
+        if n_left:
+            yield i, tile, missing
+        left -= n_left
+
+
+def tiles_with_data(
+    images: Sequence[np.ndarray], side: int, n_tiles: int, rng: np.random.Generator
+) -> list[tuple[int, Tile]]:
+    """Draw tiles as `sample_tiles`; draw those of which most pixels have no data again."""
+    chosen = sample_tiles(images, side, n_tiles, rng)
+    shares = [_share_with_data(images[i], tile) for i, tile in chosen]
+    for _ in range(N_TRIES):
+        poor = [k for k, share in enumerate(shares) if share < LEAST_SHARE]
+        if not poor:
+            break
+        for k, (i, tile) in zip(poor, sample_tiles(images, side, len(poor), rng), strict=True):
+            share = _share_with_data(images[i], tile)
+            if share > shares[k]:
+                chosen[k], shares[k] = (i, tile), share
+    return chosen
+
+
+def _share_with_data(image: np.ndarray, tile: Tile) -> float:
+    missing = missing_at(image, clip_tile(tile, image.shape))
+    return 1.0 if missing is None else 1 - float(missing.mean())
 
 
 def choose_pixels(
     images: Sequence[np.ndarray], n_pixels: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Draw pixels at random, without replacement; return flat indices (m,) for every image.
+    """Draw pixels with data at random, without replacement; return flat indices for every image.
 
     They come from random tiles of at most `BUDGET` pixels, so that the cost of a sample does not
     grow with the set of images.
     """
     pools = [[np.empty(0, int)] for _ in images]
-    for i, (rows, columns) in random_tiles(images, rng):
+    for i, (rows, columns), missing in _tiles_and_gaps(images, rng):
         first = np.arange(rows.start, rows.stop)[:, None] * images[i].shape[1]
-        pools[i].append((first + np.arange(columns.start, columns.stop)).ravel())
+        pixels = first + np.arange(columns.start, columns.stop)
+        pools[i].append(pixels.ravel() if missing is None else pixels[~missing])
     return _draw([np.sort(np.concatenate(pool)) for pool in pools], n_pixels, rng)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import colorsys
+from typing import Any
 
 import numpy as np
 
-from ._label_maps import find_boundaries
+from ._label_maps import find_boundaries, unmasked
+from ._no_data import rows_with_data, with_nan
 
 # The palette of Okabe and Ito, which is safe for color-blind readers.
 PALETTE = ("0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "f0e442", "000000")
@@ -23,12 +25,29 @@ def colors(n: int) -> np.ndarray:
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
-    """Return an image of any dtype as RGB: its first three channels, or the first one as gray."""
-    channels = np.atleast_3d(image)
+    """Return an image of any dtype as RGB: its first three channels, or the first one as gray.
+
+    Pixels without data (masked or NaN) are white.
+    """
+    missing = _missing(image)
+    channels = np.atleast_3d(np.asarray(image))
+    if missing is not None and channels.dtype != np.uint8:
+        channels = with_nan(channels, missing)
     channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
     if channels.dtype != np.uint8:
         channels = (255 * stretch(channels)).astype(np.uint8)
-    return np.broadcast_to(channels, (*channels.shape[:2], 3)).copy()
+    picture = np.broadcast_to(channels, (*channels.shape[:2], 3)).copy()
+    if missing is not None:
+        picture[missing] = 255
+    return picture
+
+
+def _missing(image: np.ndarray) -> np.ndarray | None:
+    """Return the mask (H, W) of pixels that are masked or NaN in any channel, or None."""
+    missing: Any = np.ma.getmaskarray(np.atleast_3d(image)).any(2)
+    if image.dtype.kind == "f":
+        missing |= np.isnan(np.atleast_3d(np.asarray(image))).any(2)
+    return missing if missing.any() else None
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
@@ -37,16 +56,20 @@ def as_picture(image: np.ndarray) -> np.ndarray:
     One channel is shown in gray, two in magenta and green, three as RGB. More than three are
     reduced to their three principal components.
     """
-    channels = np.atleast_3d(image)
+    missing = _missing(image)
+    channels = np.atleast_3d(np.asarray(image))
+    if missing is not None and channels.shape[2] not in (1, 3):
+        channels = with_nan(channels, missing)
     n_channels = channels.shape[2]
     if n_channels == 2:
         magenta_green = stretch(channels)[..., [0, 1, 0]]
         return (255 * magenta_green).astype(np.uint8)
     if n_channels > 3:
         rows = channels.reshape(-1, n_channels).astype(np.float32)
-        _, axes = np.linalg.eigh(np.cov(rows.T))  # by increasing variance
+        _, axes = np.linalg.eigh(np.cov(rows_with_data(rows).T))  # by increasing variance
         channels = (rows @ axes[:, :-4:-1]).reshape(*channels.shape[:2], 3)
-    return to_rgb(channels)
+        return to_rgb(channels)
+    return to_rgb(image)
 
 
 def as_gray(image: np.ndarray) -> np.ndarray:
@@ -56,20 +79,27 @@ def as_gray(image: np.ndarray) -> np.ndarray:
 
 
 def stretch(channels: np.ndarray) -> np.ndarray:
-    """Map each channel linearly so that its percentiles 1 and 99 become 0 and 1, and clip it."""
+    """Map each channel linearly so that its percentiles 1 and 99 become 0 and 1, and clip it.
+
+    NaN, of pixels without data, becomes 1.
+    """
     channels = channels.astype(np.float32)
-    low, high = np.percentile(channels, (1, 99), axis=(0, 1))
-    return np.clip((channels - low) / np.where(high > low, high - low, 1), 0, 1)
+    rows = rows_with_data(channels.reshape(-1, channels.shape[2]))
+    low, high = np.percentile(rows if len(rows) else np.zeros_like(channels[0]), (1, 99), axis=0)
+    stretched = (channels - low) / np.where(high > low, high - low, 1)
+    return np.clip(np.nan_to_num(stretched, nan=1), 0, 1)
 
 
 def show_labels(labels: np.ndarray) -> np.ndarray:
-    """Return a label map in colors; -1 is white."""
+    """Return a label map in colors; -1 is white, and so are masked pixels."""
+    labels = unmasked(labels)
     white = np.full((1, 3), 255, np.uint8)
     return np.concatenate([colors(int(labels.max()) + 1), white])[labels]  # -1 is the last color
 
 
 def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:
     """Blend the colors of the labels with the image, and draw boundaries in white."""
+    labels = unmasked(labels)
     mixed = (1 - alpha) * to_rgb(image) + alpha * show_labels(labels)
     mixed[find_boundaries(labels)] = 255
     return mixed.astype(np.uint8)
@@ -78,7 +108,7 @@ def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> n
 def show_borders(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Draw the boundaries between labels in yellow over the darkened image."""
     picture = (0.6 * to_rgb(image)).astype(np.uint8)
-    picture[find_boundaries(labels)] = (255, 230, 0)
+    picture[find_boundaries(unmasked(labels))] = (255, 230, 0)
     return picture
 
 

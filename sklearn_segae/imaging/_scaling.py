@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 
 from ._lazy_images import LARGE
+from ._no_data import check_any_data, rows_with_data
 from ._tiles import spread_tiles
 
 STRIP = 2**20  # pixels to read at once
@@ -52,15 +53,16 @@ def fit_channel_scale(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def sample_evenly(images: Sequence[np.ndarray], max_pixels: int = 200_000) -> np.ndarray:
-    """Return about `max_pixels` pixels (n, C), spread evenly over all images.
+    """Return about `max_pixels` pixels (n, C) with data, spread evenly over all images.
 
     They lie on a grid, or in small evenly spread tiles of images that are too large to read.
     """
     n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
     step = max(1, round((n_pixels / max_pixels) ** 0.5))
-    return np.concatenate(
-        [part.reshape(-1, i.shape[2]) for i in images for part in _sampled(i, step)]
-    )
+    parts = [part.reshape(-1, i.shape[2]) for i in images for part in _sampled(i, step)]
+    pixels = np.concatenate([rows_with_data(part) for part in parts])
+    check_any_data(len(pixels) > 0)
+    return pixels
 
 
 def _sampled(image: np.ndarray, step: int) -> Iterator[np.ndarray]:

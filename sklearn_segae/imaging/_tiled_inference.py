@@ -10,6 +10,7 @@ import numpy as np
 
 from .._compat import out_of_memory
 from ._lazy_images import ReadAheadImage, RowImage, release
+from ._no_data import bounds_of, missing_at, spread
 from ._tiles import ROW_TILE, Tile, tiles
 
 
@@ -23,6 +24,7 @@ def map_tiles(
     """Return the map (H, W, ...) of `function(codes)`, given codes (n, F) of the pixels of a tile.
 
     It is written to `work.out` if that is given, and restricted to `work.within` if that is given.
+    Pixels without data are NaN in it, or -1 in label maps.
     """
     max_memory, out, within = work
     if getattr(image, "on_disk", False):
@@ -38,6 +40,9 @@ def map_tiles(
             slice(rows.start + top, rows.stop + top),
             slice(columns.start + left, columns.stop + left),
         )
+        missing = missing_at(image, in_image)
+        if missing is not None:
+            return _with_gaps(encode, image, in_image, function, missing)
         codes = encode(image, in_image)
         values = function(codes.reshape(-1, codes.shape[2]))
         return values.reshape(*codes.shape[:2], *values.shape[1:])
@@ -48,6 +53,32 @@ def map_tiles(
                 out = np.empty((height, width, *values.shape[2:]), values.dtype)
             write(out, tile, values)
     return out
+
+
+def _with_gaps(
+    encode: Callable[[np.ndarray, Tile], np.ndarray],
+    image: Any,
+    tile: Tile,
+    function: Callable[[np.ndarray], np.ndarray],
+    missing: np.ndarray,
+) -> np.ndarray:
+    """Return the map (h, w, ...) of a tile of which some pixels are `missing`.
+
+    Codes are computed in the smallest rectangle with all others; in one pixel if there are none,
+    for type and shape.
+    """
+    box = bounds_of(~missing) or (slice(0, 1), slice(0, 1))
+    rows, columns = (
+        slice(part.start + own.start, part.start + own.stop)
+        for part, own in zip(tile, box, strict=True)
+    )
+    codes = encode(image, (rows, columns))
+    flat, inner = codes.reshape(-1, codes.shape[2]), missing[box].ravel()
+    if missing.all():
+        values = function(np.zeros_like(flat))[:0]
+    else:
+        values = function(flat.take(np.flatnonzero(~inner), axis=0))
+    return spread(values, missing)
 
 
 def _compute_parts(
@@ -78,8 +109,8 @@ def write(out: Any, tile: Tile, values: np.ndarray) -> None:
         bounds = np.iinfo(out.dtype)
         if low < bounds.min or high > bounds.max:
             raise ValueError(
-                f"out has dtype {out.dtype}, but labels range from {low} to {high}. Pass an out of "
-                f"dtype {values.dtype}."
+                f"out has dtype {out.dtype}, but labels range from {low} to {high} (-1: noise, or "
+                f"no data). Pass an out of dtype {values.dtype}."
             )
     out[tile] = values
     release(out)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._lazy_images import LazyImage, StoredImage, check_finite, is_stored
+from ._lazy_images import LazyImage, MaskedImage, StoredImage, is_stored
+from ._no_data import find_missing
 
 # `X` may be a stack (one array) or a list of images of different sizes.
 Images = Any
@@ -44,8 +45,8 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     Returns
     -------
     images : list of ndarray of shape (H, W, C)
-        Views of the input with the same dtype. Arrays that are not in memory become `LazyImage`,
-        read and checked for NaN when sliced.
+        Views of the input with the same dtype. Those with pixels without data (NaN or masked), and
+        arrays that are not in memory, become a `LazyImage`, whose slices are NaN there.
     """
     images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(X))]
     expected = images[0].shape[2] if n_channels is None else n_channels
@@ -121,7 +122,7 @@ def _split(X: Images) -> list[Any]:
             f"X has shape {stack.shape}: is this one color image? Pass X[None] for a stack of "
             "one image, or X[..., None] if it is a stack of narrow gray images."
         )
-    if is_stored(stack):
+    if is_stored(stack) and not isinstance(stack, np.ma.MaskedArray):
         return [StoredImage(stack, i, f"X[{i}]") for i in range(stack.shape[0])]
     return list(stack)
 
@@ -140,7 +141,9 @@ def _check_image(image: Any, name: str) -> Any:
         raise ValueError(f"{name} has shape {image.shape}: an image needs at least one pixel.")
     if isinstance(image, LazyImage):
         return image
-    if is_stored(image):
+    if is_stored(image) and not isinstance(image, np.ma.MaskedArray):
         return StoredImage(image, name=name)
-    check_finite(image, name)
-    return np.asarray(image) if image.ndim == 3 else np.asarray(image)[..., None]
+    image = image if image.ndim == 3 else image[..., None]
+    missing = find_missing(image, name)
+    pixels = np.asarray(image)
+    return pixels if missing is None else MaskedImage(pixels, missing)

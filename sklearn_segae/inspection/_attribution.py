@@ -141,7 +141,7 @@ def pixel_attribution(
        doi:10.1515/9781400881970-018; of models: S. Lundberg, S.-I. Lee, "A unified approach to
        interpreting model predictions", NeurIPS 2017, arXiv:1705.07874.
     """
-    image = np.asarray(image)
+    image = np.asanyarray(image)
     labeler, seen = _inside(segmenter, image)
     target = attribution_target(labeler, seen, _region(pixel, seen.shape))
     smooth = is_differentiable(labeler)

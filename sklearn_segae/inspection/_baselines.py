@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from ..imaging._no_data import missing_in
 from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, full_tile, read_tile, some_tiles
 from ._log_odds import LogOdds
@@ -29,14 +31,20 @@ def other_windows(
     if not len(places):
         return []
     chosen = places[rng.randint(len(places), size=n)]
-    return [read_tile(seen, tile, 0) for tile in _tiles_about(chosen, odds)]
+    windows = [read_tile(seen, tile, 0) for tile in _tiles_about(chosen, odds)]
+    return [w if missing_in(w) is None else np.where(np.isnan(w), _mean(seen), w) for w in windows]
 
 
 def mean_window(odds: LogOdds, seen: np.ndarray) -> np.ndarray:
     """Return a window (H', W', C) of the mean pixel of the image."""
-    # Lazy images have no method `mean`.
-    mean = np.asarray(seen).mean((0, 1), dtype=np.float64)
-    return np.broadcast_to(mean, odds.target.window.shape)
+    return np.broadcast_to(_mean(seen), odds.target.window.shape)
+
+
+def _mean(seen: np.ndarray) -> np.ndarray:
+    """Return the mean (C,) of the pixels with data."""
+    pixels = np.asarray(seen)  # lazy images have no method `mean`
+    mean: Any = np.mean if missing_in(pixels) is None else np.nanmean
+    return mean(pixels, (0, 1), dtype=np.float64)
 
 
 def _inside_other(odds: LogOdds, seen: np.ndarray, parts: list[Tile]) -> np.ndarray:

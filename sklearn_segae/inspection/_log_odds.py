@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._pooling import TilePooling
+from ..imaging._no_data import missing_in
 from ..imaging._tiles import Tile, mirrored, pad_tile, pixel_ranges
 from ..segmentation._boundary_refinement import LEAST_EVIDENCE, BoundaryRefiner
 from ..segmentation._labeler import PixelLabeler
@@ -49,8 +50,14 @@ def attribution_target(
     inner = tuple(
         slice(t.start - p.start, t.stop - p.start) for t, p in zip(tile, place, strict=True)
     )
-    weights = region[tile].astype(np.float32)
-    return AttributionTarget(image[place], place, inner, weights / weights.sum())  # type: ignore[arg-type]
+    weights, window = region[tile].astype(np.float32), image[place]
+    if missing_in(window) is not None:
+        raise ValueError(
+            f"the labels of the region depend on rows {place[0].start} to {place[0].stop} and "
+            f"columns {place[1].start} to {place[1].stop}, where pixels have no data. Pass a "
+            "region farther from these."
+        )
+    return AttributionTarget(window, place, inner, weights / weights.sum())  # type: ignore[arg-type]
 
 
 def _receptive_tile(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:

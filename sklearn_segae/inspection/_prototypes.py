@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from ..imaging._no_data import zero_filled
 from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
@@ -97,7 +98,7 @@ def segment_prototypes(
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
     maps = _predictions(segmenter, checked, parts, size)
     chosen = []
-    for segment in np.unique(np.concatenate([np.unique(own.labels) for own in maps])):
+    for segment in np.unique(np.concatenate([np.unique(m.labels[m.known]) for m in maps])):
         scores = _scores(segmenter, maps, segment, size)
         found: list[Patch] = []
         for i in range(len(checked)):
@@ -121,6 +122,7 @@ class PartMaps(NamedTuple):
     probabilities: np.ndarray | None  # (H, W, k)
     codes: np.ndarray  # (H, W, F)
     means: np.ndarray  # mean codes of all patches, indexed by their top left pixels
+    known: np.ndarray  # (H, W), whether pixels have data
 
 
 class Patch(NamedTuple):
@@ -163,21 +165,27 @@ def _predictions(
         labels = labeler.label_map(image, request, segmenter.min_size)
         probabilities = labeler.probability_map(image, request) if has_proba else None
         codes = labeler.code_map(image, request)
-        maps.append(PartMaps(labels, probabilities, codes, _patch_means(codes, size)))
+        known, codes = ~np.isnan(codes[..., 0]), zero_filled(codes)
+        maps.append(PartMaps(labels, probabilities, codes, _patch_means(codes, size), known))
     return maps
 
 
 def _scores(segmenter: Any, maps: list[PartMaps], segment: Any, size: int) -> list[np.ndarray]:
     """Return the scores of all patches of every part, indexed by their top left pixels."""
-    own = np.concatenate([part.codes[part.labels == segment] for part in maps])
+    own = np.concatenate([part.codes[part.known & (part.labels == segment)] for part in maps])
     center, variance = own.mean(0), own.var(0) + 1e-12
     scores = []
     for part in maps:
         probability = (part.labels == segment).astype(np.float32)
         if part.probabilities is not None:
-            probability = probability * part.probabilities[..., _column(segmenter, segment)]
+            column = part.probabilities[..., _column(segmenter, segment)]
+            probability = probability * np.where(part.known, column, 0)
         distance = (part.means - center) ** 2 / variance
-        scores.append(_patch_means(probability[..., None], size)[..., 0] / (1 + distance.mean(2)))
+        score = _patch_means(probability[..., None], size)[..., 0] / (1 + distance.mean(2))
+        if not part.known.all():  # patches with data in all pixels only
+            missing = (~part.known[..., None]).astype(np.float64)
+            score[_patch_means(missing, size)[..., 0] > 0.5 / size**2] = 0
+        scores.append(score)
     return scores
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from ..encoding._feature_sampling import TileReader
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._image_batch import check_batch
+from ..imaging._no_data import missing_at
 from ..imaging._tiles import image_tiles
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ..training._losses import LOSSES
@@ -78,13 +79,22 @@ def _error_map(encoder: PixelEncoder, image: np.ndarray) -> np.ndarray:
     reader = TileReader(encoder.net_.module_, encoder.scale_)
     for tile in image_tiles(image, ERROR_TILE_SIDE):
         errors[tile] = reader.read(measure, image, tile)[..., 0]
+        missing = missing_at(image, tile)
+        if missing is not None:
+            errors[tile][missing] = np.nan
     return errors
 
 
-def _errors(module: PixelAutoencoder, x: Tensor, loss: str) -> Tensor:
-    """(N, C, h + 2 * margin, w + 2 * margin) -> (N, 1, h, w)."""
+def _errors(
+    module: PixelAutoencoder, x: Tensor, present: Tensor | None = None, *, loss: str
+) -> Tensor:
+    """(N, C, h + 2 * margin, w + 2 * margin) -> (N, 1, h, w); means over pixels with data."""
     size = module.patch_size
     reconstructed = module(x)
     patches = functional.unfold(crop(x, module.margin - size // 2), size)
     each = LOSSES[loss](reconstructed, patches.view_as(reconstructed), reduction="none")
-    return each.mean(1, keepdim=True)
+    if present is None:
+        return each.mean(1, keepdim=True)
+    known = functional.unfold(crop(present, module.margin - size // 2), size)
+    known = known.repeat(1, x.shape[1], 1).view_as(each)
+    return (each * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp_min(1)

@@ -10,14 +10,16 @@ import numpy as np
 from scipy import ndimage
 
 from ..imaging._label_maps import UNLABELED, IgnoreLabel, check_label_maps, is_labeled
-from ..imaging._validation import is_rows
+from ..imaging._no_data import missing_at
+from ..imaging._tiles import full_tile
+from ..imaging._validation import check_images, is_rows
 
 
 class Sample(NamedTuple):
     """Labeled pixels; rows are one map of shape (n_samples,)."""
 
     maps: list[np.ndarray]  # the label map of every image, -1 where unlabeled
-    masks: list[np.ndarray]  # True for pixels of the area
+    masks: list[np.ndarray]  # True for pixels of the area, which have data
     labels: np.ndarray  # (n,)
     blocks: np.ndarray  # (n,), indices from 0
 
@@ -52,6 +54,8 @@ def check_sample(X: Any, y: Any, blocks: Any, mask: Any, ignore_label: IgnoreLab
     masks = [np.ones(m.shape, bool) for m in maps]
     if mask is not None:
         masks = [m.astype(bool) for m in _maps_like("mask", mask, maps, rows)]
+    if not rows:
+        masks = [m & _with_data(image) for m, image in zip(masks, check_images(X), strict=True)]
     known = [is_labeled(m, ignore_label) & inside for m, inside in zip(maps, masks, strict=True)]
     maps = [np.where(k, m, UNLABELED) for k, m in zip(known, maps, strict=True)]
     labels = np.concatenate([m[k] for k, m in zip(known, maps, strict=True)])
@@ -67,6 +71,11 @@ def check_sample(X: Any, y: Any, blocks: Any, mask: Any, ignore_label: IgnoreLab
             "needs at least 2. Label more blocks, or pass smaller ones."
         )
     return Sample(maps, masks, labels, indices)
+
+
+def _with_data(image: Any) -> np.ndarray | bool:
+    missing = missing_at(image, full_tile(image.shape))
+    return True if missing is None else ~missing
 
 
 def predict_sample(segmenter: Any, X: Any, sample: Sample, classes: np.ndarray) -> Predictions:

@@ -20,7 +20,8 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
     Parameters
     ----------
     y_true, y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
-        Label maps of equal shapes. The boundary pixels of all maps are pooled.
+        Label maps of equal shapes. The boundary pixels of all maps are pooled. Pixels that are
+        masked in either have none.
     tolerance : float, default=2
         Maximum distance between matching boundary pixels, in pixels.
 
@@ -48,7 +49,7 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
     if not isinstance(tolerance, Real) or not tolerance >= 0:
         raise ValueError(f"tolerance={tolerance!r} is not a distance in pixels. Pass 0 or more.")
     pairs = _pairs(y_true, y_pred)
-    edges = [(find_boundaries(np.asarray(t)), find_boundaries(np.asarray(p))) for t, p in pairs]
+    edges = [_boundaries(t, p) for t, p in pairs]
     recalled = np.concatenate([_near(p, tolerance)[t] for t, p in edges])
     precise = np.concatenate([_near(t, tolerance)[p] for t, p in edges])
     if not len(recalled) and not len(precise):
@@ -68,6 +69,15 @@ def _pairs(y_true: Any, y_pred: Any) -> list[tuple[Any, Any]]:
         )
     single = not is_list(y_true) and np.ndim(y_true) == 2
     return [(y_true, y_pred)] if single else list(zip(y_true, y_pred, strict=True))
+
+
+def _boundaries(true: Any, pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boundary pixels of both maps, between pixels that are masked in neither."""
+    maps = np.asarray(true), np.asarray(pred)
+    if not (np.ma.is_masked(true) or np.ma.is_masked(pred)):
+        return find_boundaries(maps[0]), find_boundaries(maps[1])
+    known = ~(np.ma.getmaskarray(true) | np.ma.getmaskarray(pred))
+    return find_boundaries(maps[0], known), find_boundaries(maps[1], known)
 
 
 def _near(edge: np.ndarray, tolerance: float) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Contingency tables of true labels and predicted segments.
 
 Label maps are integer arrays of any shape, or lists of them (images of different sizes), whose
-pixels are pooled. Pixels whose true label is -1 (unlabeled) or in `ignore_label` are left out.
+pixels are pooled. Pixels whose true label is -1 (unlabeled) or in `ignore_label` are left out, and
+so are those that are masked in either (masked arrays of numpy), which have no data.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ..imaging._label_maps import IgnoreLabel, is_labeled, unmasked
 
 
 class Table(NamedTuple):
@@ -44,10 +45,21 @@ def labeled(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> tuple[np.nda
         check_whole_numbers(name, labels)
     if shapes(y_true) != shapes(y_pred):
         raise ValueError(unlike_shapes(y_true, y_pred))
-    counted = is_labeled(true, ignore_label)
+    counted = is_counted(y_true, y_pred, ignore_label)
     if not counted.any():
         raise ValueError(nothing_labeled(true.size, ignore_label))
     return (true, pred) if counted.all() else (true[counted], pred[counted])
+
+
+def is_counted(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> np.ndarray:
+    """Return True for the pixels of all images that are labeled and not masked."""
+    return is_labeled(flat(y_true), ignore_label) & ~flat_mask(y_pred)
+
+
+def flat_mask(y: Any) -> np.ndarray:
+    """Return True for the masked pixels of all images."""
+    maps = y if is_list(y) else [y]
+    return np.concatenate([np.ma.getmaskarray(m).ravel() for m in maps])
 
 
 def check_whole_numbers(name: str, labels: np.ndarray) -> None:
@@ -68,8 +80,10 @@ def shapes(y: Any) -> list[tuple[int, ...]]:
 
 
 def flat(y: Any) -> np.ndarray:
-    """Return the labels of the pixels of all images as one array."""
-    return np.concatenate([np.ravel(m) for m in y]) if is_list(y) else np.ravel(y)
+    """Return the labels of the pixels of all images as one array; masked ones are -1."""
+    if is_list(y):
+        return np.concatenate([np.ravel(unmasked(m)) for m in y])
+    return np.ravel(unmasked(y))
 
 
 def unique_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..imaging._label_maps import IgnoreLabel, ignored_labels
+from ..imaging._label_maps import UNLABELED, IgnoreLabel, ignored_labels
 from ._contingency import Table, contingency, flat, is_list, labeled, unique_labels
 
 
@@ -15,7 +15,8 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) 
     """Relabel predicted segments with the true labels that they overlap most.
 
     Segments are assigned to labels one to one, such that the number of agreeing pixels is largest
-    [1]_. If there are more segments than labels, the others get new labels above the highest.
+    [1]_. If there are more segments than labels, the others get new labels above the highest; -1
+    stays -1.
 
     Parameters
     ----------
@@ -46,9 +47,10 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) 
     new = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
     next_label = int(max(classes.max(), -1, *ignored_labels(ignore_label))) + 1
     for segment in unique_labels(flat(y_pred))[0].tolist():
-        if segment not in new:
+        if segment not in new and segment != UNLABELED:
             new[segment] = next_label
             next_label += 1
+    new.setdefault(UNLABELED, UNLABELED)  # noise, or pixels without data
     return [_relabel(m, new) for m in y_pred] if is_list(y_pred) else _relabel(y_pred, new)
 
 
@@ -176,5 +178,8 @@ def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
 
 
 def _relabel(labels: Any, new: dict[int, int]) -> np.ndarray:
-    values, index = unique_labels(np.ravel(labels))
-    return np.array([new[v] for v in values.tolist()])[index].reshape(np.shape(labels))
+    values, index = unique_labels(flat(labels))
+    relabeled = np.array([new[v] for v in values.tolist()])[index].reshape(np.shape(labels))
+    if isinstance(labels, np.ma.MaskedArray):
+        return np.ma.array(relabeled, mask=np.ma.getmaskarray(labels))
+    return relabeled

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ..imaging._label_maps import UNLABELED, IgnoreLabel, is_labeled, unmasked
 from ._contingency import contingency, is_list, nothing_labeled, shapes, unlike_shapes
 
 
@@ -146,10 +146,12 @@ def annotated_maps(truth: Any, labels: Any, ignore_label: IgnoreLabel) -> list[n
     if len(truth) == 0:
         raise ValueError("y_true holds no label map for an image. Pass at least one for each.")
     several = np.ndim(truth[0]) == np.ndim(labels)
-    maps = [np.asarray(m) for m in truth] if several else [np.asarray(truth)]
+    maps = [unmasked(m) for m in truth] if several else [unmasked(truth)]
     for m in maps:
         if m.shape != np.shape(labels):
             raise ValueError(unlike_shapes(m, labels))
+    if np.ma.is_masked(labels):
+        maps = [np.where(np.ma.getmaskarray(labels), UNLABELED, m) for m in maps]
     return [m for m in maps if is_labeled(m, ignore_label).any()]
 
 
@@ -171,7 +173,7 @@ def _images(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Iterator[tup
             "Pass for every image one true label map, or a list of those of its annotators."
         )
     for truth, labels in zip(y_true, y_pred, strict=True):
-        yield annotated_maps(truth, labels, ignore_label), np.asarray(labels)
+        yield annotated_maps(truth, labels, ignore_label), np.asanyarray(labels)
 
 
 def _covered(counts: csr_array) -> float:

@@ -9,8 +9,19 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ..imaging._label_maps import IgnoreLabel, is_labeled
-from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlike_shapes
+from ..imaging._label_maps import IgnoreLabel
+from ..imaging._no_data import missing_at
+from ..imaging._tiles import full_tile
+from ..imaging._validation import check_images
+from ._contingency import (
+    flat,
+    is_counted,
+    is_list,
+    labeled,
+    nothing_labeled,
+    shapes,
+    unlike_shapes,
+)
 
 # The lowest value of bounded scores and negated losses; finite for means over folds.
 WORST = -1.0
@@ -97,9 +108,7 @@ class SegmentationScorer:
         if shapes(y) != shapes(y_pred):
             raise ValueError(unlike_shapes(y, y_pred))
         pairs = zip(y, y_pred, strict=True)
-        scores = [
-            self._score(t, p) for t, p in pairs if is_labeled(flat(t), self.ignore_label).any()
-        ]
+        scores = [self._score(t, p) for t, p in pairs if is_counted(t, p, self.ignore_label).any()]
         if not scores:
             raise ValueError(nothing_labeled(flat(y).size, self.ignore_label))
         return float(np.mean(scores))
@@ -135,13 +144,28 @@ def to_number(metric: Any, score: Any) -> float:
 
 
 def labels_of(estimator: Any, X: Any) -> Any:
-    """Return the labels that an estimator predicts."""
+    """Return the labels that an estimator predicts, masked where images have no data."""
     if not hasattr(estimator, "predict"):
         raise TypeError(
             f"estimator={estimator!r:.80} has no predict, so there are no labels to score. Pass an "
             "AESegmenter, or a pipeline that ends with one."
         )
-    return estimator.predict(X)
+    labels = estimator.predict(X)
+    missing = None if holds_rows(labels) else missing_pixels(X)
+    if missing is None:
+        return labels
+    maps = [np.ma.array(m, mask=own) for m, own in zip(labels, missing, strict=True)]
+    return maps if is_list(labels) else np.ma.stack(maps)
+
+
+def missing_pixels(X: Any) -> list[np.ndarray] | None:
+    """Return the masks (H, W) of pixels of images that have no data; None if all have."""
+    images = check_images(X)
+    masks = [missing_at(image, full_tile(image.shape)) for image in images]
+    if all(mask is None for mask in masks):
+        return None
+    pairs = zip(masks, images, strict=True)
+    return [np.zeros(i.shape[:2], bool) if m is None else m for m, i in pairs]
 
 
 def check_maps(y: Any) -> None:

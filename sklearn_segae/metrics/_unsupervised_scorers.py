@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.random import sample_without_replacement
 
-from ._contingency import flat, shapes
+from ._contingency import flat, flat_mask, shapes
 from ._scorers import AVERAGES, WORST, check_maps, holds_rows, labels_of, to_number
 
 # Losses such as the Davies-Bouldin index have no upper bound, but a search needs a number.
@@ -187,7 +187,10 @@ class UnsupervisedScorer:
         return float(np.mean([self._score(estimator, X[i], labels[i]) for i in singles]))
 
     def _score(self, estimator: Any, X: Any, labels: Any) -> float:
-        chosen = self._choose(flat(labels).size)
+        with_data = np.flatnonzero(~flat_mask(labels))
+        if not len(with_data):
+            return WORST if self.sign > 0 else WORST_LOSS
+        chosen = with_data[self._choose(len(with_data))]
         few = flat(labels)[chosen]
         if (few == few[0]).all():
             return WORST if self.sign > 0 else WORST_LOSS
@@ -231,7 +234,10 @@ class StabilityScorer:
         return float(np.mean([self._agreement(*pair) for pair in pairs]))
 
     def _agreement(self, own: Any, other: Any) -> float:
-        own, other = flat(own), flat(other)
+        both = ~flat_mask(own)
+        if not both.any():
+            return WORST
+        own, other = flat(own)[both], flat(other)[both]
         if (own == own[0]).all() or (other == other[0]).all():
             return WORST
         return to_number(self.metric, self.metric(own, other))

@@ -145,7 +145,7 @@ def legend_texts(labels: Sequence[Any], display_labels: Any, prefix: str) -> lis
 def as_list(X: Any, n_channels: int | None) -> list[np.ndarray]:
     """Return a stack, a list, or one image (H, W) or (H, W, C) as a list of images."""
     if isinstance(X, list | tuple):
-        return [np.asarray(image) for image in X]
-    X = np.asarray(X)
+        return [np.asanyarray(image) for image in X]  # some may be masked
+    X = np.asanyarray(X)
     lone = X.ndim == 2 or (X.ndim == 3 and X.shape[2] == (n_channels or X.shape[2]))
     return [X] if lone else list(X)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..imaging._label_maps import unmasked
 from ..imaging._rendering import as_gray, as_picture, show_borders, show_overlay
 from ..inspection._reconstruction_error import reconstruction_error
 from ..regions._region_tree import RegionTree
@@ -67,7 +68,7 @@ class SegmentationDisplay:
         labels: Any = None,
     ) -> None:
         self.images = images
-        self.label_maps = label_maps
+        self.label_maps = [unmasked(own) for own in label_maps]
         self.display_labels = display_labels
         self.labels = labels
 
@@ -229,7 +230,7 @@ default="entropy"
         )
         self.ax_ = self.axes_[0, 0]
         # The 99th percentile, so that single pixels do not determine the scale.
-        highest = max(float(np.percentile(own, 99)) for own in self.maps)
+        highest = max(float(np.nanpercentile(np.asarray(own), 99)) for own in self.maps)
         if self.measure != "reconstruction_error":
             highest = 1.0
         for image, own, (above, below) in zip(self.images, self.maps, self.axes_.T, strict=True):
@@ -271,7 +272,7 @@ class FeatureMapDisplay:
         **options : as in `plot`
         """
         check_is_fitted(estimator)
-        (maps,) = estimator.transform([np.asarray(image)])
+        (maps,) = estimator.transform([np.asanyarray(image)])
         encoder = getattr(estimator, "encoder_", estimator)
         values = getattr(encoder, "autocorrelation_", None)
         known = values is not None and len(values) == maps.shape[2]
@@ -294,7 +295,7 @@ class FeatureMapDisplay:
         blank(self.axes_)
         for i in range(n):
             own = self.maps[..., i]
-            low, high = np.percentile(own, (1, 99))
+            low, high = np.nanpercentile(np.asarray(own), (1, 99))
             title = f"code {i}"
             if self.autocorrelation is not None:
                 title += f", autocorrelation {self.autocorrelation[i]:.2f}"
@@ -335,7 +336,7 @@ class RegionTreeDisplay:
         image : array (H, W) or (H, W, C)
         **options : as in `plot`
         """
-        image = np.asarray(image)
+        image = np.asanyarray(image)
         return cls(image, segmenter.region_tree(image)).plot(**options)
 
     def plot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..encoding._pixel_encoder import PixelEncoder
+from ..imaging._no_data import apply_to_data, missing_in
 from ..imaging._tiles import Tile, pad_tile
 from ._grid_sample import GridSample, grid_step
 
@@ -19,6 +21,7 @@ INSIDE = 1.5  # minimum distance from borders, in units of `pooling`: codes of o
 SMOOTH = 0.5  # standard deviation for smoothing log-probabilities, in units of `pooling`
 LEAST_EVIDENCE = -8.0  # minimum log-probability, limits the influence of single pixels
 SHRINKAGE = 0.2  # of the covariance within segments
+NEARLY, TINY = 1 - 1e-6, 1e-30  # total weights that differ from 1 by rounding, and the smallest
 ENOUGH = 30  # minimum number of pixels inside a segment; with fewer, all its pixels are used
 
 
@@ -67,8 +70,7 @@ class BoundaryRefiner:
 
     def gather(self, logs: np.ndarray, around: Tile, tile: Tile) -> np.ndarray:
         """Smooth log-probabilities on the grid of `around` and interpolate them to `tile`."""
-        sigma = self.sigma / self.step
-        logs = ndimage.gaussian_filter(logs, (sigma, sigma, 0), truncate=3)
+        logs = _smoothed(logs, self.sigma / self.step)
         for axis in (0, 1):
             inner = np.arange(tile[axis].start, tile[axis].stop) - around[axis].start
             logs = _interpolate(logs, inner / self.step, axis)
@@ -77,7 +79,7 @@ class BoundaryRefiner:
     def _log_probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the log-probabilities of every `step`-th pixel, without smoothing."""
         codes = self.encoder.encode_tile(image, tile, narrow=True, step=self.step)
-        logs = self.model.predict_log_proba(codes.reshape(-1, codes.shape[2]))
+        logs = apply_to_data(self.model.predict_log_proba, codes.reshape(-1, codes.shape[2]))
         logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32)
         return logs.reshape(*codes.shape[:2], -1)
 
@@ -89,6 +91,17 @@ class BoundaryRefiner:
             for part, size in zip(tile, shape[:2], strict=True)
         )
         return rows, columns
+
+
+def _smoothed(logs: np.ndarray, sigma: float) -> np.ndarray:
+    """Average over Gaussian neighborhoods, of places with data in (h, w, k); others are NaN."""
+    missing = missing_in(logs)
+    smooth = partial(ndimage.gaussian_filter, sigma=(sigma, sigma, 0), truncate=3)
+    if missing is None:
+        return smooth(logs)
+    weight = smooth((~missing[..., None]).astype(logs.dtype))
+    total = smooth(np.where(missing[..., None], 0, logs))
+    return total / np.where(weight > NEARLY, 1, np.maximum(weight, TINY))
 
 
 def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:

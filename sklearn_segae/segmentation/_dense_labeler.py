@@ -11,7 +11,6 @@ from sklearn.frozen import FrozenEstimator
 
 from .._base import FitTask
 from ..encoding._patch_encoder import PatchEncoder
-from ..imaging._label_maps import merge_small_regions
 from ..imaging._tiled_inference import TileCost, TileRequest
 from ..imaging._tiles import Tile, pad_tile
 from ._adapters import unfrozen
@@ -22,7 +21,7 @@ from ._dense_classifier import (
     tile_probabilities,
     window_cost,
 )
-from ._labeler import ANYHOW, PixelLabeler
+from ._labeler import ANYHOW, PixelLabeler, without_small_regions
 from ._targets import Targets
 
 
@@ -59,7 +58,7 @@ class DenseLabeler(PixelLabeler):
     def label_map(self, image: np.ndarray, request: TileRequest = ANYHOW, min_size: int = 0) -> Any:
         """Return the labels (H, W) of an image; merge regions smaller than `min_size`."""
         labels = self._map(self.probabilities, image, [self.classifier.likeliest], request)
-        return merge_small_regions(labels, min_size) if min_size else labels
+        return without_small_regions(labels, min_size, image, request.within)
 
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return probabilities (h, w, k) for the pixels of a tile."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
+from torch import Tensor
 
-from ..encoding._feature_sampling import TileReader
+from ..encoding._feature_sampling import TileReader, flatten_map
+from ..encoding._masked_pooling import smoothing
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._pooling import normalized_patches, pool_radius
-from ..imaging._label_maps import find_boundaries
+from ..imaging._no_data import rows_with_data, spread
 from ..imaging._pixel_sampling import random_tiles
 
 GRID = 0.25  # grid spacing in units of `pooling`
@@ -36,8 +38,8 @@ class GridSample:
         self.step = grid_step(self.pooling)
         self.tiles = [(images[i], tile) for i, tile in random_tiles(images, rng)]
         maps = [encoder.encode_tile(*t, narrow=True, step=self.step) for t in self.tiles]
-        self.shapes = [m.shape[:2] for m in maps]
-        self.codes = np.concatenate([m.reshape(-1, m.shape[2]) for m in maps])
+        self.known = [~np.isnan(m[..., 0]) for m in maps]  # places with data
+        self.codes = rows_with_data(np.concatenate([flatten_map(m) for m in maps]))
         self.wide, self.narrow = np.split(self.codes, [encoder.codes_.n_components], axis=1)
 
     def __len__(self) -> int:
@@ -47,16 +49,20 @@ class GridSample:
         """Return square patches (n_places, size**2) with normalized brightness and contrast."""
         sigma = 2 * self.pooling
         reader = TileReader(self.encoder.net_.module_, self.encoder.scale_)
-        function = partial(normalized_patches, sigma=sigma, size=size, step=self.step)
+
+        def function(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
+            return normalized_patches(network, x, sigma, size, self.step, smoothing(present))
+
         margin = reader.network.margin + pool_radius(sigma)
         maps = [reader.read(function, image, tile, margin) for image, tile in self.tiles]
-        return np.concatenate([m.reshape(-1, size**2) for m in maps])
+        pairs = zip(maps, self.known, strict=True)
+        return np.concatenate([m[known] for m, known in pairs])
 
     def away_from_borders(self, labels: np.ndarray) -> np.ndarray:
         """Return distances from borders between `labels` (n_places,), in units of `pooling`."""
-        ends = np.cumsum([height * width for height, width in self.shapes])
-        parts = np.split(labels, ends[:-1])
-        away = [_away(p.reshape(s)).ravel() for p, s in zip(parts, self.shapes, strict=True)]
+        ends = np.cumsum([known.sum() for known in self.known])
+        parts = zip(np.split(labels, ends[:-1]), self.known, strict=True)
+        away = [_away(spread(part, ~known), known)[known] for part, known in parts]
         return np.concatenate(away) * (self.step / self.pooling)
 
 
@@ -65,11 +71,18 @@ def grid_step(pooling: float) -> int:
     return max(1, int(GRID * pooling))
 
 
-def _away(labels: np.ndarray) -> np.ndarray:
-    """Return the distance to the nearest border pixel on either side; inf without borders."""
-    edge = find_boundaries(labels)
-    edge[1:] |= labels[1:] != labels[:-1]
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+def _away(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the distance to the nearest border pixel on either side; inf without borders.
+
+    Neighbors that are not `known` (h, w) have no border between them.
+    """
+    edge = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        first, second = (slice(None, -1), slice(1, None))
+        here, there = ((s, slice(None))[:: 1 - 2 * axis] for s in (first, second))
+        border = (labels[here] != labels[there]) & known[here] & known[there]
+        edge[here] |= border
+        edge[there] |= border
     if not edge.any():
         return np.full(labels.shape, np.inf)
     return ndimage.distance_transform_edt(~edge)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..imaging._no_data import zero_filled
 from ..imaging._scaling import fit_channel_scale, scaled
 from ..imaging._tiles import Tile, full_tile, tiles, widen_tile
 from ._dense_classifier import LabeledFeatures
@@ -182,7 +183,8 @@ class LabelCrops:
         features, marks = self.windows[i]
         part, (rows, columns) = _bounding_box(rows, columns, marks.shape[:2])
         grid = _grid(rows, columns, marks[part].shape[:2])
-        x = _sampled(scaled(features[part], self.scale), grid, "bilinear", "reflection")
+        values = zero_filled(scaled(features[part], self.scale))
+        x = _sampled(values, grid, "bilinear", "reflection")
         y = _sampled(marks[part] - UNKNOWN, grid, "nearest", "zeros") + UNKNOWN
         if not self.changes.n_turns:
             return torch.cat([x, y], 1)

@@ -12,9 +12,10 @@ import numpy as np
 from .._base import FitTask
 from ..encoding._tile_encoder import TileEncoder
 from ..imaging._label_maps import UNLABELED, merge_small_regions
+from ..imaging._no_data import apply_to_data, missing_at
 from ..imaging._pixel_sampling import choose_labeled, choose_pixels, gather, pick
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles
-from ..imaging._tiles import Tile
+from ..imaging._tiles import Tile, full_tile
 from ._boundary_refinement import BoundaryRefiner
 from ._clustering import count_clusters
 from ._grid_sample import GridSample
@@ -113,7 +114,8 @@ class PixelLabeler:
 
     def _find_classes(self, images: Sequence[np.ndarray], targets: Targets) -> SegmentClasses:
         maps = [self.label_map(image) for image in images]
-        segments = np.unique(np.concatenate([self.segments, *map(np.unique, maps)]))
+        found = [np.unique(_with_data(m, image)) for m, image in zip(maps, images, strict=True)]
+        segments = np.unique(np.concatenate([self.segments, *found]))
         chosen = choose_pixels(images, self.n_pixels, np.random.default_rng(0))
         codes = gather(self.encoder.encode_tile, images, chosen)
         centers = segment_centers(codes, pick(maps, chosen), segments)
@@ -130,7 +132,7 @@ class PixelLabeler:
             assign: list[Step] = [] if self.classes is None else [self.classes.of]
             steps = [lambda likely: segments[likely.argmax(1)], *assign]
             labels = self._map(self.refiner.probabilities, image, steps, request)
-        return merge_small_regions(labels, min_size) if min_size else labels
+        return without_small_regions(labels, min_size, image, request.within)
 
     def probability_map(self, image: np.ndarray, request: TileRequest = ANYHOW) -> Any:
         """Return probabilities (H, W, k) for an image, in the order of the labels."""
@@ -144,7 +146,8 @@ class PixelLabeler:
         """Return probabilities (h, w, k) for the pixels of a tile."""
         if self.refiner is None:
             codes = self._used_codes(image, tile)
-            found = self.estimator.predict_proba(codes.reshape(-1, codes.shape[2]))
+            rows = codes.reshape(-1, codes.shape[2])
+            found = apply_to_data(self.estimator.predict_proba, rows)
             found = found.reshape(*codes.shape[:2], -1)
         else:
             columns = np.searchsorted(self.segments, self.refiner.classes_)
@@ -269,6 +272,20 @@ class PixelLabeler:
     def n_found(self) -> int:
         """Number of segments of the fitted clusterer; noise (label -1) is not a segment."""
         return int(np.count_nonzero(self.segments != UNLABELED))
+
+
+def without_small_regions(labels: Any, min_size: int, image: Any, within: Tile | None) -> Any:
+    """Merge the small regions of a label map of an image, or of a tile, if `min_size` is not 0."""
+    if not min_size:
+        return labels
+    missing = missing_at(image, within or full_tile(image.shape))
+    return merge_small_regions(labels, min_size, missing)
+
+
+def _with_data(labels: np.ndarray, image: Any) -> np.ndarray:
+    """Return the labels (n,) of the pixels of an image that have data."""
+    missing = missing_at(image, full_tile(image.shape))
+    return labels.ravel() if missing is None else labels[~missing]
 
 
 def _apply(values: np.ndarray, step: Step) -> np.ndarray:

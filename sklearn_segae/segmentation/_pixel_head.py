@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .._base import Documented, all_or_nothing, seeded
+from ..imaging._no_data import masked_rows
 from ..imaging._scaling import fit_scale, scaled
 from ..networks._autoencoders import ACTIVATIONS, dense_stack
 from ..networks._initialization import DrawingFrom
@@ -116,7 +117,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         -------
         self : PixelHead
         """
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = validate_data(self, masked_rows(X), y, dtype=np.float64)
         check_classification_targets(y)
         classes, indices = np.unique(y, return_inverse=True)
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -186,7 +187,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         return self.classes_[self._logits(X).argmax(1)]
 
     def _logits(self, X: Any) -> np.ndarray:
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = validate_data(self, masked_rows(X), dtype=[np.float64, np.float32], reset=False)
         return evaluate(self.net_.module_, _call, scaled(X, self.scale_))
 
 

@@ -100,7 +100,8 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         Parameters
         ----------
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-            A stack of images, or images of different sizes.
+            A stack of images, or images of different sizes. Pixels that are NaN or masked in any
+            channel have no data: they have no part.
         y : label maps of the same sizes
             -1 is unlabeled.
         sample_weight : maps of the same sizes, default=None

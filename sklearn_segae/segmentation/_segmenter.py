@@ -27,6 +27,7 @@ from ..imaging._dask import is_dask
 from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._lazy_images import too_many
+from ..imaging._no_data import is_complete
 from ..imaging._normalization import fit_normalization
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
@@ -233,7 +234,8 @@ class AESegmenter(
         ----------
         X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
 (n_samples, n_features)
-            A stack of images, images of different sizes, or rows (pixels x bands).
+            A stack of images, images of different sizes, or rows (pixels x bands). Pixels of images
+            that are NaN or masked (masked arrays) in any channel have no data: they have no part.
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
             Required by classifiers, ignored by clusterers.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
@@ -264,7 +266,8 @@ class AESegmenter(
                 labelers = fit_labelers(self, encoder, batch.images, self._seed)
         grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
         possible = grows_trees and not too_many(batch.images)
-        self._trees = TreeBuilder(encoder, batch.images) if possible else None
+        complete = [i for i in batch.images if possible and is_complete(i)]
+        self._trees = TreeBuilder(encoder, complete) if complete else None
         self._describe_segments(batch, labelers, supervised)
         self.labeler_ = labelers[-1]
         task.finish()
@@ -299,8 +302,9 @@ class AESegmenter(
         Returns
         -------
         labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-            In the container type of `X`: segments 0 to n_segments - 1 as int32, or classes. `out`,
-            if given; lazy if `X` is a dask array.
+            In the container type of `X`: segments 0 to n_segments - 1 as int32, or classes; -1 at
+            pixels without data, which are masked if `X` is a masked array. `out`, if given; lazy if
+            `X` is a dask array.
         """
         check_is_fitted(self)
         if self.min_size and (out is not None or is_dask(X)):
@@ -325,7 +329,8 @@ class AESegmenter(
         Returns
         -------
         probabilities : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
-            In the order of the labels or of `classes_`; sums to 1.
+            In the order of the labels or of `classes_`; sums to 1. NaN at pixels without data, here
+            and in other maps of floats.
         """
         return self._map(X, "probability_map")
 
@@ -473,7 +478,7 @@ class AESegmenter(
 
         Parameters
         ----------
-        image : array (H, W) or (H, W, C), of any size
+        image : array (H, W) or (H, W, C), of any size, with data everywhere
 
         Returns
         -------
@@ -485,10 +490,15 @@ class AESegmenter(
         if self._trees is None:
             raise ValueError(
                 f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
-                f"fitted to images (in memory, if large), but scope={self.scope!r} and "
-                f"encoder={self.encoder!r}."
+                f"fitted to images (in memory, if large; one of them with data everywhere), but "
+                f"scope={self.scope!r} and encoder={self.encoder!r}."
             )
         (seen,) = self.batch([image]).images
+        if not is_complete(seen):
+            raise ValueError(
+                "image has pixels without data (masked or NaN), but region_tree needs data "
+                "everywhere. Crop it, or use predict."
+            )
         return self._trees.tree(seen, self._seed)
 
     @available_if(_can("score"))

@@ -42,7 +42,7 @@ class BlockMeans:
     """Means over the blocks of a map (H, W, k), which is written tile by tile like an array.
 
     Blocks have nearly equal sizes of about `size` pixels, and partition the image. With `step`, the
-    map holds every `step`-th pixel of the image.
+    map holds every `step`-th pixel of the image. Pixels that are NaN, without data, have no part.
     """
 
     dtype = np.dtype(np.float32)
@@ -51,10 +51,12 @@ class BlockMeans:
         self.shape = (*(-(-n // step) for n in shape[:2]), n_channels)
         edges = balanced_edges(shape, size)
         self.starts = [-(-line[:-1] // step) for line in edges]
-        self.sums = np.zeros((*map(len, self.starts), n_channels))
+        self.sums = np.zeros((*map(len, self.starts), n_channels + 1))  # last: number of pixels
 
     def __setitem__(self, tile: Tile, values: np.ndarray) -> None:
         """Add the values (h, w, k) of a tile."""
+        known = ~np.isnan(values[..., :1])
+        values = np.concatenate([np.where(known, values, 0), known], axis=2)
         where = []
         for axis, (part, starts) in enumerate(zip(tile, self.starts, strict=True)):
             first = np.searchsorted(starts, part.start, side="right") - 1
@@ -66,10 +68,9 @@ class BlockMeans:
 
     @property
     def means(self) -> np.ndarray:
-        """Means (n_blocks, k), row by row."""
-        lines = zip(self.starts, self.shape[:2], strict=True)
-        heights, widths = (np.diff(starts, append=length) for starts, length in lines)
-        return (self.sums / np.outer(heights, widths)[..., None]).reshape(-1, self.shape[2])
+        """Means (n_blocks, k), row by row; 0 of blocks without data."""
+        means = self.sums[..., :-1] / np.maximum(self.sums[..., -1:], 1)
+        return means.reshape(-1, self.shape[2])
 
 
 class Blocks(NamedTuple):
@@ -78,7 +79,7 @@ class Blocks(NamedTuple):
     place: np.ndarray  # (n, 5): image, top, left, height, width
     uncertainty: np.ndarray  # (n,), means
     codes: np.ndarray  # (n, k), means
-    labeled: np.ndarray  # (n,), whether any pixel is labeled
+    labeled: np.ndarray  # (n,), whether any pixel is labeled, or none has data
 
 
 def block_means(
@@ -123,7 +124,8 @@ def describe_blocks(
     ]
     uncertain = block_means(uncertainty[..., None], size, shape, step)[:, 0]
     known = block_means(labeled[..., None], size)[:, 0] > 0
-    return Blocks(np.array(places), uncertain, codes, known)
+    empty = block_means(~np.isnan(uncertainty[..., None]), size, shape, step)[:, 0] == 0
+    return Blocks(np.array(places), uncertain, codes, known | empty)
 
 
 def join_blocks(parts: Sequence[Blocks]) -> Blocks:
@@ -184,7 +186,7 @@ def _described(
         codes = BlockMeans(mask.shape, size, n_codes)
         segmenter.transform([image], out=[codes])
         (uncertainty,) = segmenter.uncertainty([image], measure=measure)
-        yield describe_blocks(i, uncertainty, codes.means, mask, size)
+        yield describe_blocks(i, np.asarray(uncertainty), codes.means, mask, size)
 
 
 def _labeled_masks(

@@ -10,8 +10,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from ..imaging._image_batch import ImageBatch
-from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
+from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled, unmasked
+from ..imaging._no_data import missing_at
 from ..imaging._pixel_sampling import pick
+from ..imaging._tiles import image_tiles
 
 
 class Targets(NamedTuple):
@@ -53,6 +55,8 @@ def check_targets(
     maps = _row_labels(batch, y) if batch.is_rows else check_label_maps(y, batch.images)
     known = [is_labeled(m, ignore_label) for m in maps]
     unlabeled = [~is_labeled(m) for m in maps]
+    for image, *masks in zip(batch.images, known, unlabeled, strict=True):
+        _leave_out_missing(image, masks)
     weights = None if sample_weight is None else _check_weights(sample_weight, batch.is_rows, maps)
     if weights is not None:
         known, unlabeled = (
@@ -61,15 +65,25 @@ def check_targets(
         )
     if not any(k.any() for k in known):
         raise ValueError(
-            f"y has no labeled pixel: all are -1 (unlabeled) or "
+            f"y has no labeled pixel with data: all are -1 (unlabeled) or "
             f"ignore_label={ignore_label}{' or of zero weight' * (weights is not None)}. Label "
             "some pixels of every class."
         )
     return Targets(maps, known, unlabeled, weights)
 
 
+def _leave_out_missing(image: Any, masks: Sequence[np.ndarray]) -> None:
+    """Set masks (H, W) to False where an image has no data; read only tiles where one is True."""
+    for tile in image_tiles(image):
+        if any(mask[tile].any() for mask in masks):
+            missing = missing_at(image, tile)
+            if missing is not None:
+                for mask in masks:
+                    mask[tile] &= ~missing
+
+
 def _row_labels(batch: ImageBatch, y: Any) -> list[np.ndarray]:
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(unmasked(y) if isinstance(y, np.ma.MaskedArray) else y, warn=True)
     check_consistent_length(batch.images[0], y)
     check_classification_targets(y)
     return [y[:, None]]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, seeded
 from ..imaging._label_maps import IgnoreLabel
+from ..imaging._no_data import zero_filled
 from ..imaging._scaling import scaled
 from ..imaging._tiles import mirrored
 from ..networks._initialization import DrawingFrom
@@ -180,7 +181,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         Parameters
         ----------
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-            A stack of images, or images of different sizes.
+            A stack of images, or images of different sizes. Pixels that are NaN or masked in any
+            channel have no data: they have no part.
         y : label maps of the same sizes
             -1 is unlabeled.
         sample_weight : maps of the same sizes, default=None
@@ -304,7 +306,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
         height, width = features.shape[:2]
         rows, columns = (mirrored(0, -(-n // self.grid) * self.grid, n) for n in (height, width))
-        x = scaled(features, self.scale_)[np.ix_(rows, columns)].astype(np.float32, copy=False)
+        x = zero_filled(scaled(features, self.scale_))[np.ix_(rows, columns)]
+        x = x.astype(np.float32, copy=False)
         found = evaluate(self.net_.module_, _probabilities, x.transpose(2, 0, 1)[None])
         return found[0, :, :height, :width].transpose(1, 2, 0)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._base import FitTask, seeded_clone
+from ..imaging._no_data import zero_filled
 from ..imaging._pixel_sampling import choose_labeled, gather
 from ..imaging._tiles import Tile
 from ._adapters import fit_weighted
@@ -55,7 +56,8 @@ def member_probabilities(member: Any, features: np.ndarray) -> np.ndarray:
     """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
     if isinstance(member, DenseClassifier):
         return member.window_probabilities(features)
-    rows = features[..., member.start : member.stop].reshape(-1, member.stop - member.start)
+    own = zero_filled(features[..., member.start : member.stop])
+    rows = own.reshape(-1, member.stop - member.start)
     return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
-from ..imaging._label_maps import as_stored
+from ..imaging._label_maps import as_stored, unmasked
 from ..imaging._lazy_images import release
 from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
@@ -27,17 +27,18 @@ Predict = Callable[[Any, Any], Any]  # (image, out or None) -> map (H, W) or (H,
 class MarkingArray:
     """A writable array that marks pixels without data, and passes on all values written to it."""
 
-    def __init__(self, target: Any, notify: Notify, image: Any, nodata: Nodata | None) -> None:
+    def __init__(self, target: Any, notify: Notify, nodata: Nodata | None) -> None:
         self.target = target
         self.notify = notify
-        self.image = image
         self.nodata = nodata
         self.shape, self.dtype = tuple(target.shape), np.dtype(target.dtype)
+        if nodata is not None and self.dtype.kind == "u":
+            self.dtype = np.dtype(np.int64)  # accepts -1
 
     def __setitem__(self, key: tuple[slice, slice], values: np.ndarray) -> None:
         """Write rows and columns."""
         if self.nodata is not None:
-            values = self.nodata.mark(values, np.asarray(self.image[key]))
+            values = self.nodata.mark(values)
         self.target[key] = values
         release(self.target)
         self.notify(values)
@@ -83,7 +84,7 @@ def write_maps(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix, dtype = path.suffix.lower(), np.dtype(dtype)
-    nodata = pages.nodata(dtype)
+    nodata = pages.nodata(dtype, images)
     tags = [*pages.geo_tags, *([] if nodata is None else [nodata_tag(nodata.in_map)])]
     is_ngff = suffix == ".zarr" and pages.source.ngff is not None and dtype.kind in "iu"
     with written_whole(path) as partial:
@@ -97,7 +98,7 @@ def write_maps(
                 if is_ngff
                 else create_map(partial, shape, dtype, tags)
             )
-            predict(images[0], MarkingArray(out, notify, images[0], nodata))
+            predict(images[0], MarkingArray(out, notify, nodata))
         else:
             maps = _maps(images, predict, dtype, notify, nodata)
             if suffix in TIFF:
@@ -124,7 +125,7 @@ def _maps(
     for image in images:
         values = np.asarray(predict(image, None))
         if nodata is not None:
-            values = nodata.mark(values, np.asarray(image))
+            values = nodata.mark(values)
         values = values.astype(dtype)
         notify(values)
         yield values
@@ -151,7 +152,8 @@ def read_labels(path: Path) -> list[np.ndarray]:
     """Read the integer label maps (H, W) of a file, one for each page."""
     if path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: JPEG changes labels. Use PNG, TIFF, npy or zarr for label maps.")
-    return [_checked(path, labels) for labels in open_pages(path, 2**62, labels=True).load()]
+    pages = open_pages(path, 2**62, labels=True)
+    return [_checked(path, unmasked(labels)) for labels in pages.load()]
 
 
 def _checked(path: Path, labels: np.ndarray) -> np.ndarray:

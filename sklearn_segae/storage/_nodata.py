@@ -1,4 +1,4 @@
-"""Pixels without data: their value in an image, and in the maps that are made of it."""
+"""Values of pixels without data in the maps that are written."""
 
 from __future__ import annotations
 
@@ -10,26 +10,20 @@ from ..imaging._label_maps import UNLABELED
 
 
 class Nodata(NamedTuple):
-    """The value of pixels without data in the channels of an image, and in a map of it."""
+    """The value of pixels without data in a map."""
 
-    value: float
     in_map: float
 
-    def where(self, image: np.ndarray) -> np.ndarray:
-        """Return True for the pixels (h, w) that have no data in any channel."""
-        found = np.isnan(image) if np.isnan(self.value) else image == self.value
-        return found.all(axis=2) if found.ndim == 3 else found
-
-    def mark(self, values: np.ndarray, image: np.ndarray) -> np.ndarray:
-        """Return a part of a map with the value of pixels without data where there are any."""
-        without = self.where(image)
-        if values.dtype.kind in "biu":
-            without |= values == UNLABELED
-        return np.where(without[..., None] if values.ndim == 3 else without, self.in_map, values)
+    def mark(self, values: np.ndarray) -> np.ndarray:
+        """Return a part of a map with this value for -1 or NaN, which stand for no data."""
+        without = np.isnan(values) if values.dtype.kind == "f" else values == UNLABELED
+        return np.where(without, self.in_map, values)
 
     def shown(self, labels: np.ndarray) -> np.ndarray:
         """Return a label map in which these pixels are unlabeled, as displays need them."""
-        return np.where(labels == self.in_map, UNLABELED, labels.astype(np.int32))
+        labels = np.asarray(labels)
+        without = (labels == self.in_map) | np.isnan(labels)
+        return np.where(without, UNLABELED, np.nan_to_num(labels)).astype(np.int32)
 
 
 def in_map(dtype: Any) -> float:

@@ -42,7 +42,8 @@ def open_image(
     -------
     image : array-like of shape (H, W) or (H, W, C), or a stack of these
         Of several pages, times, slices and so on, a stack (n, H, W[, C]). `fit` and `predict`
-        accept lists of images, and stacks.
+        accept lists of images, and stacks. Pixels that have no data by the nodata value of a TIFF
+        are NaN; those of pictures that are completely transparent are masked (a masked array).
 
     Examples
     --------

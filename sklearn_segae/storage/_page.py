@@ -65,7 +65,7 @@ class Page:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Read rows and columns, which are slices or integers."""
-        first, *rest = _full(key, self.ndim)
+        first, *rest = full_key(key, self.ndim)
         keys = (first, rest[0])
         part = self._read([k if isinstance(k, slice) else slice(k, k + 1 or None) for k in keys])
         alone = [slice(None) if isinstance(k, slice) else 0 for k in keys]
@@ -110,7 +110,7 @@ class PageStack:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Read rows and columns of one page or of several."""
-        first, *rest = _full(key, self.ndim)
+        first, *rest = full_key(key, self.ndim)
         if not isinstance(first, slice):
             return self.pages[first][tuple(rest)]
         return np.stack([page[tuple(rest)] for page in self.pages[first]])
@@ -123,7 +123,7 @@ class PageStack:
         return len(self.pages)
 
 
-def _full(key: Any, ndim: int) -> tuple[Any, ...]:
+def full_key(key: Any, ndim: int) -> tuple[Any, ...]:
     """Return a key with as many entries as there are axes."""
     key = key if isinstance(key, tuple) else (key,)
     if any(part is Ellipsis for part in key):

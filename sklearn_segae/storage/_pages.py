@@ -14,6 +14,7 @@ import numpy as np
 
 from ._axes import CHANNELS, image_axes
 from ._errors import readable
+from ._gaps import Gap, PageWithGaps, is_transparent, is_value, may_lack_data, occurs
 from ._nodata import Nodata, in_map
 from ._page import Page, PageStack
 from ._source import Source
@@ -113,16 +114,51 @@ class Pages:
         """The georeference, as the `extratags` of tifffile."""
         return self.source.geo_tags
 
-    def nodata(self, dtype: Any) -> Nodata | None:
-        """Return the values of pixels without data, in the images and in a map of some type."""
-        value = self.source.nodata
-        return None if value is None else Nodata(value, in_map(dtype))
+    def nodata(self, dtype: Any, images: Sequence[Any] = ()) -> Nodata | None:
+        """Return what pixels without data are in maps of some type; None if there are none.
 
-    def views(self, array: Any) -> list[Page]:
+        `images` are those of `load`, some of which may be masked or NaN.
+        """
+        if self.source.nodata is None and not any(map(may_lack_data, images)):
+            return None
+        return Nodata(in_map(dtype))
+
+    def views(self, array: Any) -> list[Any]:
         """Return the images of the stored array, which are read when they are sliced."""
+        pages, gaps = self._pages(array), self._gaps(array)
+        if not gaps:
+            return pages
+        return [PageWithGaps(page, own) for page, *own in zip(pages, *gaps, strict=True)]
+
+    def _gaps(self, array: Any) -> list[list[Gap]]:
+        """Return what shows which pixels of the images have no data."""
+        source, gaps = self.source, []
+        if source.nodata is not None and occurs(source.nodata, self.source.dtype):
+            pages = self._pages(array, as_stored=True)
+            gaps.append([(page, is_value(source.nodata, page.ndim == 3)) for page in pages])
+        if self._transparency is not None:
+            pages = self._pages(array, [self._transparency], as_stored=True)
+            gaps.append([(page, is_transparent) for page in pages])
+        return gaps
+
+    @property
+    def _transparency(self) -> int | None:
+        """The channel that is certain to be transparency, unless others were chosen with it."""
+        source = self.source
+        known = source.alpha_is_certain and self.axes == source.axes
+        chosen = self.channels or []
+        return source.alpha if known and source.alpha not in chosen else None
+
+    def _pages(
+        self, array: Any, channels: list[int] | None = None, as_stored: bool = False
+    ) -> list[Page]:
+        """Return the images with some channels, None for those that are used, or stored values."""
         places = product(*(range(n) for n in self._others.values()))
         indices = [dict(zip(self._others, place, strict=True)) for place in places]
-        lookup, channels = self.lookup, self._used()
+        lookup = None if as_stored else self.lookup
+        channels = self._used() if channels is None else channels
+        if as_stored and self.lookup is not None:
+            channels = None  # which are those of the palette
         if lookup is not None and lookup.ndim == 2 and channels is not None:
             lookup, channels = lookup[:, channels], None
         flips = self.source.flips
@@ -133,19 +169,32 @@ class Pages:
         with readable(self.path):
             if self.stored:
                 return list(self.views(self.source.open()))
-            return [np.ascontiguousarray(view) for view in self.views(self.source.read())]
+            return [_in_memory(view) for view in self.views(self.source.read())]
 
     def stack(self) -> Any:
         """Return one image (H, W[, C]), or a stack of them, that is read when it is sliced."""
         with readable(self.path):
             array = self.source.open()
             pages = self.views(array)
-        plain = pages[0].is_plain and self.stacked == bool(self._others) and len(self._others) < 2
+        has_gaps = isinstance(pages[0], PageWithGaps)
+        plain = (
+            not has_gaps
+            and pages[0].is_plain
+            and self.stacked == bool(self._others)
+            and len(self._others) < 2
+        )
         axes = [*self._others, *image_axes(self.axes)]
         if plain and axes == list(self.axes):
             return array
-        image = PageStack(pages) if self.stacked else pages[0]
-        return np.asarray(image) if type(array) is np.ndarray else image
+        if type(array) is np.ndarray:
+            images = [_in_memory(page) for page in pages]
+            stack = np.ma.stack if any(map(np.ma.is_masked, images)) else np.stack
+            return stack(images) if self.stacked else images[0]
+        return PageStack(pages) if self.stacked else pages[0]
+
+
+def _in_memory(view: Page | PageWithGaps) -> np.ndarray:
+    return view.masked() if isinstance(view, PageWithGaps) else np.ascontiguousarray(view)
 
 
 def open_pages(

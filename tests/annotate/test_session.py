@@ -201,3 +201,26 @@ def test_strokes_and_names_that_cannot_be(mosaics):
         AnnotationSession(images, [np.full((64, 64), 0), np.full((64, 64), 99)])
     with pytest.raises(ValueError, match="2 classes"):
         AnnotationSession(images).rename(["one"])
+
+
+def test_pixels_without_data():
+    """They have no label and no uncertainty; strokes there are not learnt, nor suggested."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros((48, 48), int)
+    truth[24:] = 1
+    image = (truth + rng.normal(0, 0.1, truth.shape)).astype(np.float32)
+    image[:, :20] = np.nan
+    strokes = np.zeros((48, 48), np.uint8)
+    strokes[5:8, 30:33], strokes[40:43, 30:33] = 1, 2
+    strokes[5:8, :10] = 2  # wrong, but without data
+    encoder = PixelEncoder(4, features="intensity", pooling=0, max_epochs=0)
+    session = AnnotationSession([image], [strokes], encoder=encoder, classifier="logistic")
+    session.encode()
+    found = session.prediction(0)
+    assert not found.labels[:, :20].any()
+    assert not found.uncertainty[:, :20].any()
+    assert (found.labels[:, 20:] == truth[:, 20:] + 1).mean() > 0.8
+    region = session.suggestion()
+    assert region.left + region.width > 20
+    labels = session.model().predict([image])[0]
+    np.testing.assert_array_equal(labels, np.where(found.labels, found.labels.astype(int), -1))

@@ -216,10 +216,10 @@ class TestFitAndPredict:
         assert not (tmp_path / "m").exists()
 
     def test_images_of_another_kind(self, segae, model, tmp_path):
-        """A wrong number of channels and NaN are errors that name the file."""
+        """A wrong number of channels and infinity are errors that name the file."""
         np.save(tmp_path / "gray.npy", np.zeros((9, 9)))
-        np.save(tmp_path / "gaps.npy", np.full((9, 9, 3), np.nan))
-        for name, word in (("gray", "1 channels"), ("gaps", "NaN")):
+        np.save(tmp_path / "gaps.npy", np.full((9, 9, 3), np.inf))
+        for name, word in (("gray", "1 channels"), ("gaps", "infinity")):
             call = ("predict", model, tmp_path / f"{name}.npy", "-o", tmp_path / "out.tif")
             code, _, err = segae(*call)
             assert (code, err.count("\n")) == (1, 1)

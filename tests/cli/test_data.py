@@ -9,6 +9,7 @@ import pytest
 import rasterio
 import tifffile
 import zarr
+from PIL import Image
 
 from sklearn_segae.metrics import matched_accuracy
 from sklearn_segae.storage import open_image
@@ -220,7 +221,7 @@ class TestNodata:
         path = write_scene(tmp_path / "a.tif", image, nodata=value)
         out, overlay = tmp_path / "labels.tif", tmp_path / "overlay.png"
         call = ("segment", path, "-o", out, "--overlay", overlay, "--max-memory", "60MiB")
-        code, said, err = segae(*call, "--json", *QUICK, "-k", "3")
+        code, said, err = segae(*call, "--json", *QUICK)
         assert (code, err) == (0, "")
         with rasterio.open(out) as file:
             labels, valid = file.read(1), file.dataset_mask() > 0
@@ -323,3 +324,38 @@ class TestSoftMaps:
         assert "--uncertainty: the estimator RidgeClassifier(" in err
         assert "has no probabilities" in err
         assert not (tmp_path / "l.tif").exists()
+
+
+class TestNoDataOfEveryFormat:
+    """Pixels without data have no part in fits, and no label."""
+
+    @pytest.mark.parametrize("kind", ["tif", "png", "npy"])
+    def test_commands(self, segae, scene, tmp_path, kind):
+        """Of a GeoTIFF, a transparent picture, and NaN: fit, predict and segment."""
+        image, truth = scene[0][..., :3].astype(np.uint8), scene[1]
+        path = tmp_path / f"a.{kind}"
+        found = []
+        for value in (0, 250):
+            image[:20] = value
+            if kind == "tif":
+                write_scene(path, image, nodata=value)
+            elif kind == "png":
+                alpha = np.full((SIDE, SIDE, 1), 255, np.uint8)
+                alpha[:20] = 0
+                Image.fromarray(np.concatenate([image, alpha], 2)).save(path)
+            else:
+                floats = image.astype(np.float32)
+                floats[:20, :, value % 3] = np.nan
+                np.save(path, floats)
+            out, model = tmp_path / f"l{value}.tif", tmp_path / f"m{value}.segae"
+            assert segae("fit", path, "-o", model, *QUICK)[0] == 0
+            assert segae("predict", model, path, "-o", out)[0] == 0
+            (labels,) = read_labels(out)
+            again = tmp_path / f"s{value}.png"
+            assert segae("segment", path, "-o", again, *QUICK)[0] == 0
+            (pictured,) = read_labels(again)
+            assert (pictured[:20] == 255).all()
+            found.append(labels)
+        np.testing.assert_array_equal(*found)
+        assert (labels[:20] == -1).all()
+        assert matched_accuracy(truth[20:], labels[20:]) > 0.95

@@ -113,14 +113,14 @@ def test_a_fit_reads_dask_arrays(mosaic):
 
 
 def test_what_cannot_be_lazy_is_refused(fitted, shapes):
-    """Clean label maps and `out`; NaN is found when it is computed; channels are counted before."""
+    """Clean label maps and `out`; infinity is found when it is computed; channels are counted."""
     lazy = da.from_array(shapes[0])
     with pytest.raises(ValueError, match=r"dask\.array\.store"):
         fitted.predict(lazy, out=np.empty(shapes[1].shape, np.int32))
     with pytest.raises(ValueError, match="fitted with 1"):
         fitted.predict(da.concatenate([lazy, lazy], axis=3))
-    with pytest.raises(ValueError, match="contains NaN"):
-        fitted.predict(da.where(lazy > 0.5, np.nan, lazy)).compute(scheduler="sync")
+    with pytest.raises(ValueError, match="contains infinity"):
+        fitted.predict(da.where(lazy > 0.5, np.inf, lazy)).compute(scheduler="sync")
     fitted.set_params(min_size=3)
     try:
         with pytest.raises(ValueError, match="Pass min_size=0"):

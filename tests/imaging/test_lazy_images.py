@@ -57,14 +57,14 @@ def test_checking_reads_nothing(rng):
     assert store.read == 0
 
 
-def test_gaps_are_found_when_they_are_read():
-    """NaN in a stored image is refused by the tile that has it, and by no other."""
+def test_infinity_is_found_when_it_is_read():
+    """It is refused in the tile that has it, and in no other."""
     stack = np.zeros((2, 30, 30))
-    stack[1, 20, 20] = np.nan
+    stack[1, 20, 20] = np.inf
     image = check_images(Store(stack))[1]
 
     assert not read_tile(image, (slice(0, 10), slice(0, 10)), 2).any()
-    with pytest.raises(ValueError, match=r"X\[1\] contains NaN"):
+    with pytest.raises(ValueError, match=r"X\[1\] contains infinity"):
         read_tile(image, (slice(15, 20), slice(15, 20)), 3)
 
 

@@ -111,14 +111,14 @@ def test_an_image_of_a_list_has_two_or_three_axes(wrong):
         check_images([GRAY, wrong])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_missing_values_are_refused(value, dtype):
-    """One NaN or infinity is found wherever it is, and the image is named."""
+def test_infinity_is_refused(value, dtype):
+    """It is found wherever it is, and the image is named."""
     X = np.zeros((3, 6, 5), dtype)
     X[1, 5, 4] = value
 
-    with pytest.raises(ValueError, match=r"X\[1\] contains NaN or infinity.*nan_to_num"):
+    with pytest.raises(ValueError, match=r"X\[1\] contains infinity.*masked_invalid"):
         check_images(X)
 
 
@@ -127,7 +127,7 @@ def test_opposite_infinities_do_not_hide_each_other():
     X = np.zeros((1, 6, 5))
     X[0, 0, :2] = np.inf, -np.inf
 
-    with pytest.raises(ValueError, match="NaN or infinity"):
+    with pytest.raises(ValueError, match="infinity"):
         check_images(X)
 
 
