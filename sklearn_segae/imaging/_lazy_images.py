@@ -71,7 +71,8 @@ class StoredImage(LazyImage):
         self.name = name
         shape = tuple(source.shape if index is None else source.shape[1:])
         self.shape = shape if len(shape) == 3 else (*shape, 1)
-        self.dtype = np.dtype(source.dtype)
+        dtype = np.dtype(source.dtype)
+        self.dtype = floats_for(dtype) if is_masked_dask(source) else dtype
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         """Read rows and columns."""
@@ -81,7 +82,8 @@ class StoredImage(LazyImage):
             part = part.compute()
         part = np.array(part, subok=True)
         release(self.source)
-        return as_read(part if part.ndim == 3 else part[..., None], self.name)
+        pixels = as_read(part if part.ndim == 3 else part[..., None], self.name)
+        return pixels.astype(self.dtype, copy=False)
 
     def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
         """Return the mask (h, w) of rows and columns without data; read only what may have some."""
