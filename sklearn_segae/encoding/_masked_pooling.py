@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -46,17 +47,18 @@ class MaskedPooling(TilePooling):
         if not sigma:
             return super().pool(maps, sigma, stride)
         weights = crop(self.present, self.margin)[..., ::stride, ::stride]
-        return _divided(super().pool(_weighted(maps, weights), sigma, stride))
+        return _average(partial(super().pool, sigma=sigma, stride=stride), maps, weights)
 
     def pool_frame(self, maps: Tensor, sigma: float, frame: int, beyond: int) -> Tensor:
         """Pool at all pixels from first to last row and column, and `beyond` pixels around them."""
         weights = crop(self.present, self.margin - frame)
-        return _divided(super().pool_frame(_weighted(maps, weights), sigma, frame, beyond))
+        average = partial(super().pool_frame, sigma=sigma, frame=frame, beyond=beyond)
+        return _average(average, maps, weights)
 
     def smooth(self, maps: Tensor, sigma: float) -> Tensor:
         """Pool at all pixels; see `smooth`."""
         weights = crop(self.present, (self.present.shape[-1] - maps.shape[-1]) // 2)
-        return _divided(super().smooth(_weighted(maps, weights), sigma))
+        return _average(partial(super().smooth, sigma=sigma), maps, weights)
 
     def upsample(self, maps: Tensor, stride: int) -> Tensor:
         """Interpolate cells of `stride` pixels, weighted by their shares of pixels with data."""
@@ -81,7 +83,8 @@ def weighted_upsample(
     maps: Tensor, shares: Tensor, stride: int, rows: range, columns: range
 ) -> Tensor:
     """Interpolate as `upsample`, with weights (1, 1, h, w) of the cells."""
-    return _divided(upsample(_weighted(maps, shares), stride, rows, columns))
+    average = partial(upsample, stride=stride, rows=rows, columns=columns)
+    return _average(average, maps, shares)
 
 
 def fill_gaps(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,8 +96,9 @@ def fill_gaps(x: Tensor) -> tuple[Tensor, Tensor]:
     present = (~x[:, :1].isnan()).to(x)
     inner, known = crop(x, GAP_REACH), crop(present, GAP_REACH)
     # Every second pixel along both axes: tiles begin at multiples of two, so it is the same one.
-    every = (range(GAP_REACH, size - GAP_REACH, STRIDE) for size in x.shape[-2:])
-    means = _divided(pool(torch.cat([x.nan_to_num(), present], 1), GAP_SIGMA, *every))
+    rows, columns = (range(GAP_REACH, size - GAP_REACH, STRIDE) for size in x.shape[-2:])
+    average = partial(pool, sigma=GAP_SIGMA, rows=rows, columns=columns)
+    means = _average(average, x.nan_to_num(), present)
     for axis in (2, 3):
         means = means.repeat_interleave(STRIDE, axis).narrow(axis, 0, inner.shape[axis])
     return torch.where(known > 0, inner, means), known
@@ -107,15 +111,10 @@ def fill_crops(x: Tensor) -> tuple[Tensor, Tensor | None]:
     return fill_gaps(functional.pad(x, [GAP_REACH] * 4, value=torch.nan))
 
 
-def _weighted(maps: Tensor, weights: Tensor) -> Tensor:
-    """Return weighted maps, followed by the weights."""
-    return torch.cat([maps * weights, weights.to(maps)], 1)
-
-
-def _divided(sums: Tensor) -> Tensor:
-    """Return averages (N, C, h, w) of weighted maps, given those of maps and weights.
+def _average(average: Callable[[Tensor], Tensor], maps: Tensor, weights: Tensor) -> Tensor:
+    """Return weighted averages of maps (N, C, H, W), by a function of plain averages.
 
     Where all pixels have data, they are those of `TilePooling`, bit for bit.
     """
-    total = sums[:, -1:]
-    return sums[:, :-1] / torch.where(total > NEARLY, 1, total.clamp_min(TINY))
+    total = average(weights.to(maps))
+    return average(maps * weights) / torch.where(total > NEARLY, 1, total.clamp_min(TINY))
