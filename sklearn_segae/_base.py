@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
@@ -77,6 +78,18 @@ def draw_seed(random_state: Any) -> int:
     if random_state is None:
         return common_seed(int(np.random.SeedSequence().generate_state(1)[0] // 2))
     return common_seed(int(check_random_state(random_state).randint(2**31 - 1)))
+
+
+def check_array_output(estimator: Any) -> None:
+    """Raise an error if `transform` of images is set to return data frames, which hold rows."""
+    own = getattr(estimator, "_sklearn_output_config", {})
+    container = own.get("transform", get_config()["transform_output"])
+    if container != "default":
+        raise ValueError(
+            f"transform_output={container!r}, but X holds images, whose codes are no rows of a "
+            f"frame. Call set_output(transform='default') of {type(estimator).__name__}, or "
+            "transform rows (n_samples, n_features)."
+        )
 
 
 SITE = "https://sklearn-segae.readthedocs.io/en/latest"

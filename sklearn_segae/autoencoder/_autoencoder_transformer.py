@@ -381,7 +381,7 @@ class AutoencoderTransformer(
                     f"{name} has shape {np.shape(sample)}, but one sample has {self.layout_.shape}."
                     f" Pass {name}[0] for the first of several."
                 )
-        start, end = self.transform(np.stack([a, b]))
+        start, end = np.asarray(self.transform(np.stack([a, b])))  # may be a frame
         share = np.linspace(0, 1, n_steps, dtype=start.dtype)[:, None]
         return self.inverse_transform((1 - share) * start + share * end)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,7 +149,12 @@ class Codes(NamedTuple):
     def _masked(self, used: np.ndarray) -> list[Block]:
         ends = np.cumsum([block.n_components for block in self.blocks])[:-1]
         parts = zip(self.blocks, np.split(used, ends), strict=True)
-        return [block.masked(own) for block, own in parts]
+        return [_masked_block(block, own.tobytes()) for block, own in parts]
+
+
+@lru_cache(maxsize=32)  # every tile has the same mask
+def _masked_block(block: Block, used: bytes) -> Block:
+    return block.masked(np.frombuffer(used, bool))
 
 
 def read_blocks(

@@ -19,7 +19,15 @@ from sklearn.base import (
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, check_memory
 
-from .._base import CallbackSupportMixin, Documented, Epochs, FitTask, all_or_nothing, seeded
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    Epochs,
+    FitTask,
+    all_or_nothing,
+    check_array_output,
+    seeded,
+)
 from ..imaging._image_batch import check_batch, image_batch
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, tile_side, to_bytes
@@ -314,6 +322,8 @@ class PixelEncoder(
         """
         check_is_fitted(self)
         batch = check_batch(self, X, reset=False)
+        if not batch.is_rows:
+            check_array_output(self)
         models, max_memory = [self] * len(batch), to_bytes(self.max_memory)
         return batch.map(models, "code_map", max_memory, out, (self._n_features_out,))
 

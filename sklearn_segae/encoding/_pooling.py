@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -189,12 +190,15 @@ def _gaussian_blocks(
         own = centers[start : start + BLOCK_SIZE]
         first, last = max(0, own.start - radius), own.stop + radius
         within = slice(-(-first // stride), min(size, -(-last // stride)))
-        yield within, _gaussian_rows(own, within, sigma, stride).to(maps)
+        pixels = range(within.start, within.stop)
+        yield within, _gaussian_rows(own, pixels, sigma, stride).to(maps)
 
 
-def _gaussian_rows(centers: range, within: slice, sigma: float, stride: int) -> Tensor:
-    """Return the matrix (len(centers), n_within) that averages pixels around the centers."""
-    offsets = stride * torch.arange(within.start, within.stop) - torch.tensor(centers)[:, None]
+@lru_cache(maxsize=128)  # small images of one size have the same few matrices
+@torch.inference_mode(False)  # they may be used in training, too
+def _gaussian_rows(centers: range, pixels: range, sigma: float, stride: int) -> Tensor:
+    """Return the matrix (len(centers), len(pixels)) that averages pixels around the centers."""
+    offsets = stride * torch.tensor(pixels) - torch.tensor(centers)[:, None]
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2) * (
         offsets.abs() <= pool_radius(sigma)
     )

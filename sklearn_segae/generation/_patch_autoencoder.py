@@ -53,7 +53,7 @@ class JointPatches(NamedTuple):
         windows = self._windows(self._stack(image, labels), half)
         rows = windows.reshape(windows.shape[0] * windows.shape[1], -1)
         centers = self._windows(labels[..., None], half)[..., 0, half, half]
-        return self.autoencoder.transform(rows), centers.ravel()
+        return np.asarray(self.autoencoder.transform(rows)), centers.ravel()
 
     def decode(self, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Return the image (H, W, C) of the decoded patches, blended where they overlap."""

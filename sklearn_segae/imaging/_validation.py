@@ -72,6 +72,14 @@ def check_array_like(value: Any, name: str) -> None:
             f"{name}={value!r:.60} holds no numbers. Pass an array; read files first, for instance "
             "with imageio.v3.imread or numpy.load."
         )
+    for part in value if isinstance(value, list | tuple) else [value]:
+        # Rows (n_samples, n_features) are read completely, whatever their number.
+        shape, n_row_axes = getattr(part, "shape", ()), 1 if part is not value else 2
+        if len(shape) > n_row_axes and any(size != size for size in shape):
+            raise ValueError(
+                f"{name} holds a dask array of unknown shape {shape}. Call its method "
+                "compute_chunk_sizes() first, which computes it once."
+            )
     if getattr(first, "requires_grad", False) or getattr(first, "is_cuda", False):
         raise TypeError(
             f"{name} is a tensor on a GPU or with gradients, which numpy cannot read. Pass "

@@ -7,13 +7,15 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ..imaging._label_maps import IgnoreLabel
+from ..imaging._label_maps import IgnoreLabel, is_labeled
 from ..imaging._no_data import missing_at
 from ..imaging._tiles import full_tile
 from ..imaging._validation import check_images
 from ._contingency import (
+    check_whole_numbers,
     flat,
     is_counted,
     is_list,
@@ -22,6 +24,7 @@ from ._contingency import (
     shapes,
     unlike_shapes,
 )
+from ._pixel_classifier import PixelClassifier
 
 # The lowest value of bounded scores and negated losses; finite for means over folds.
 WORST = -1.0
@@ -29,33 +32,35 @@ AVERAGES = StrOptions({"pooled", "image"})
 
 
 @validate_params(
-    {"metric": [callable], "average": [AVERAGES], "greater_is_better": ["boolean"]},
+    {"metric": [callable, str], "average": [AVERAGES], "greater_is_better": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
 def make_segmentation_scorer(
-    metric: Callable[..., float],
+    metric: Callable[..., float] | str,
     *,
     ignore_label: IgnoreLabel = None,
     average: str = "pooled",
     greater_is_better: bool = True,
 ) -> SegmentationScorer:
-    """Make a scorer from a metric of two flat label arrays.
+    """Make a scorer from a metric of two flat label arrays, or from a scorer of scikit-learn.
 
-    If there is a single predicted segment and the metric raises `ValueError` or returns NaN, the
-    score is -1, the lowest value of bounded scores, so that a search goes on.
+    If there is a single predicted segment and the metric (a function) raises `ValueError` or
+    returns NaN, the score is -1, the lowest value of bounded scores, so that a search goes on.
 
     Parameters
     ----------
-    metric : callable
+    metric : callable or str
         `metric(y_true, y_pred) -> float`, for instance
-        :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`.
+        :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`. A name of
+        :func:`~sklearn.metrics.get_scorer_names`, such as "f1_macro" or "neg_log_loss", is that
+        scorer of the labeled pixels.
     ignore_label : int, sequence of int or None, default=None
         True labels of pixels to leave out, in addition to -1.
     average : {"pooled", "image"}, default="pooled"
         "pooled" scores all pixels at once. "image" scores every image and returns the mean over
         the images with labeled pixels, for labels that only have a meaning within their image.
     greater_is_better : bool, default=True
-        If False, the scorer returns the negated metric.
+        If False, the scorer returns the negated metric. Names have their own sign.
 
     Returns
     -------
@@ -66,8 +71,8 @@ def make_segmentation_scorer(
     Raises
     ------
     ValueError
-        When the scorer is called, if no pixel is labeled, or if `average="image"` and `y` holds
-        labels of rows.
+        If the name is not known, or `greater_is_better` is False for a name. When the scorer is
+        called, if no pixel is labeled, or if `average="image"` and `y` holds labels of rows.
 
     Examples
     --------
@@ -75,7 +80,17 @@ def make_segmentation_scorer(
     >>> from sklearn_segae.metrics import make_segmentation_scorer
     >>> make_segmentation_scorer(adjusted_rand_score)
     make_segmentation_scorer(adjusted_rand_score)
+    >>> make_segmentation_scorer("f1_macro", ignore_label=255)
+    make_segmentation_scorer('f1_macro', ignore_label=255)
     """
+    if isinstance(metric, str):
+        get_scorer(metric)  # raises an error for unknown names
+        if not greater_is_better:
+            raise ValueError(
+                f"greater_is_better=False, but metric={metric!r} is a scorer, which has its sign. "
+                "Leave greater_is_better out, or pass a function of sklearn.metrics."
+            )
+        return NamedScorer(metric, ignore_label, average, greater_is_better)
     return SegmentationScorer(metric, ignore_label, average, greater_is_better)
 
 
@@ -84,7 +99,7 @@ class SegmentationScorer:
 
     def __init__(
         self,
-        metric: Callable[..., float],
+        metric: Any,
         ignore_label: IgnoreLabel,
         average: str,
         greater_is_better: bool,
@@ -96,11 +111,7 @@ class SegmentationScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score the label maps that the estimator predicts for `X`."""
-        if y is None:
-            raise ValueError(
-                "y=None, but this scorer needs true labels. Pass y, or use "
-                "make_unsupervised_scorer or make_stability_scorer."
-            )
+        check_given(y)
         y_pred = labels_of(estimator, X)
         if self.average == "pooled":
             return self._score(y, y_pred)
@@ -132,6 +143,50 @@ class SegmentationScorer:
         return f"make_segmentation_scorer({name}{extras})"
 
 
+class NamedScorer(SegmentationScorer):
+    """A scorer of scikit-learn, given by its name, for the labeled pixels of label maps."""
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Score the predictions of the estimator for `X`."""
+        check_given(y)
+        if self.average == "pooled":
+            return self._score_pixels(estimator, X, y)
+        check_maps(y)
+        parts = [(X[i : i + 1], y[i : i + 1]) for i in range(len(y))]
+        parts = [part for part in parts if self._counted(*part).any()]
+        if not parts:
+            raise ValueError(nothing_labeled(flat(y).size, self.ignore_label))
+        return float(np.mean([self._score_pixels(estimator, *part) for part in parts]))
+
+    def _score_pixels(self, estimator: Any, X: Any, y: Any) -> float:
+        check_predicts(estimator)
+        check_whole_numbers("y", flat(y))
+        counted = self._counted(X, y)
+        if not counted.any():
+            raise ValueError(nothing_labeled(len(counted), self.ignore_label))
+        pixels = PixelClassifier(estimator, y, counted)
+        return float(get_scorer(self.metric)(pixels, X, flat(y)[counted]))
+
+    def _counted(self, X: Any, y: Any) -> np.ndarray:
+        """Return True for the labeled pixels of all images that have data."""
+        counted = is_labeled(flat(y), self.ignore_label)
+        missing = None if holds_rows(y) else missing_pixels(X)
+        if missing is None:
+            return counted
+        if shapes(missing) != shapes(y):
+            raise ValueError(unlike_shapes(y, missing))
+        return counted & ~flat(missing)
+
+
+def check_given(y: Any) -> None:
+    """Raise an error without labels."""
+    if y is None:
+        raise ValueError(
+            "y=None, but this scorer needs true labels. Pass y, or use "
+            "make_unsupervised_scorer or make_stability_scorer."
+        )
+
+
 def to_number(metric: Any, score: Any) -> float:
     """Return the value of a metric as a float; raise an error if it is not one number."""
     if np.ndim(score) > 0 or not isinstance(score, Real | np.ndarray):
@@ -145,17 +200,22 @@ def to_number(metric: Any, score: Any) -> float:
 
 def labels_of(estimator: Any, X: Any) -> Any:
     """Return the labels that an estimator predicts, masked where images have no data."""
-    if not hasattr(estimator, "predict"):
-        raise TypeError(
-            f"estimator={estimator!r:.80} has no predict, so there are no labels to score. Pass an "
-            "AESegmenter, or a pipeline that ends with one."
-        )
+    check_predicts(estimator)
     labels = estimator.predict(X)
     missing = None if holds_rows(labels) else missing_pixels(X)
     if missing is None:
         return labels
     maps = [np.ma.array(m, mask=own) for m, own in zip(labels, missing, strict=True)]
     return maps if is_list(labels) else np.ma.stack(maps)
+
+
+def check_predicts(estimator: Any) -> None:
+    """Raise an error for estimators without labels."""
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"estimator={estimator!r:.80} has no predict, so there are no labels to score. Pass an "
+            "AESegmenter, or a pipeline that ends with one."
+        )
 
 
 def missing_pixels(X: Any) -> list[np.ndarray] | None:

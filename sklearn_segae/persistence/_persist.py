@@ -23,6 +23,7 @@ from ._onnx_segmenter import segmenter_graph, unet_graph
 from ._schema import CLASSES
 from ._serialization import Reader, Writer
 from ._skops import dump_sklearn, load_foreign
+from ._trusted import trusted_types
 
 MODEL, ARRAYS = "model.json", "arrays.safetensors"
 
@@ -87,8 +88,9 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
     weights and losses, but a new optimizer, as the file does not contain its state.
 
     The file contains no code, and loading takes at most a few times its size of memory, even for a
-    malicious file. Only objects of classes of this package, and of scikit-learn classes that skops
-    trusts, are created. Checksums detect damage, but do not authenticate the file.
+    malicious file. Only objects of classes of this package, of scikit-learn classes that skops
+    trusts, and of its splitters, metrics and scorers, are created. Checksums detect damage, but do
+    not authenticate the file.
 
     Parameters
     ----------
@@ -204,7 +206,7 @@ def _rebuild(members: dict[str, bytes], safetensors: Any, trusted: Iterable[Any]
     arrays = _read_arrays(members.pop(ARRAYS), safetensors)
     parts = [members.pop(_part_name(i)) for i in range(len(members))]
     ours = [f"{cls.__module__}.{cls.__qualname__}" for cls in CLASSES.values()]
-    reader = Reader(arrays, load_foreign(parts, ours, trusted))
+    reader = Reader(arrays, load_foreign(parts, [*ours, *trusted_types()], trusted))
     reader.read_all(model["records"])
     estimator = reader.read(model["root"])
     if not isinstance(estimator, BaseEstimator):

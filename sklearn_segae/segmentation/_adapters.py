@@ -216,7 +216,8 @@ class SoftKMeans(Clusterer):
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
         """Return probabilities (n, n_clusters) of codes (n, F)."""
-        return softmax(-0.5 * self.estimator.transform(codes) ** 2 / self.variance, axis=1)
+        distances = np.asarray(self.estimator.transform(codes))  # may be a frame, see `set_output`
+        return softmax(-0.5 * distances**2 / self.variance, axis=1)
 
     def describe(self, codes: np.ndarray) -> Self:
         """Set attributes that the fitted estimator lacks."""

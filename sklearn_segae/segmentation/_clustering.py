@@ -65,7 +65,8 @@ def mean_variance(clusterer: Any, codes: np.ndarray) -> float:
     """Return the variance of the codes around their nearest center, per dimension."""
     if hasattr(clusterer, "predict_proba") or not hasattr(clusterer, "transform"):
         return np.nan
-    return float((clusterer.transform(codes).min(1) ** 2).mean() / codes.shape[1]) or 1.0
+    distances = np.asarray(clusterer.transform(codes))  # may be a frame, see `set_output`
+    return float((distances.min(1) ** 2).mean() / codes.shape[1]) or 1.0
 
 
 N_STARTS = 20

@@ -20,7 +20,14 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    FitTask,
+    all_or_nothing,
+    check_array_output,
+    draw_seed,
+)
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
 from ..imaging._dask import is_dask
@@ -433,6 +440,9 @@ class AESegmenter(
         -------
         codes : array (n, H, W, k), list of arrays (H, W, k), or array (n_samples, k)
         """
+        check_is_fitted(self)
+        if not self.rows_:
+            check_array_output(self)
         return self._map(X, "code_map", out)
 
     def assign_classes(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -111,7 +111,8 @@ def evaluate_blocks(
     module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], blocks: Iterable[np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Yield `function(module, x)` for every block, in its precision."""
-    module.eval()  # during training, skorch sets it back at every step
+    if module.training:  # during training, skorch sets it back at every step
+        module.eval()
     some = next(module.parameters())
     where, dtype = some.device, some.dtype
     for x in blocks:

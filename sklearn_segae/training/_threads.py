@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from math import prod
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -36,9 +37,14 @@ def work_of(n_weights: int, shape: Sequence[int]) -> int:
     return n_weights * shape[0] * prod(shape[2:])
 
 
+_n_weights: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+
+
 def count_weights(module: nn.Module) -> int:
-    """Return the number of weights of a module."""
-    return sum(weights.numel() for weights in module.parameters())
+    """Return the number of weights of a module, which is counted once."""
+    if module not in _n_weights:
+        _n_weights[module] = sum(weights.numel() for weights in module.parameters())
+    return _n_weights[module]
 
 
 @contextmanager

@@ -144,3 +144,17 @@ def test_a_frame_is_pooled_like_the_pixels_inside():
 
     torch.testing.assert_close(framed, pool(maps, 1.5, range(5, 17), range(8, 14)))
     assert pooling.step == 2
+
+
+def test_matrices_of_predictions_serve_in_training():
+    """They are kept between calls, and have gradients passed through them later."""
+    maps = torch.randn(1, 2, 12, 12, dtype=torch.float64)
+    with torch.inference_mode():
+        right = pool(maps, 1.7, *everywhere(maps))
+    with torch.enable_grad():
+        learned = maps.requires_grad_()
+        found = pool(learned, 1.7, *everywhere(maps))
+        found.square().sum().backward()
+
+    np.testing.assert_array_equal(found.detach(), right)
+    assert learned.grad.abs().min() > 0

@@ -138,3 +138,31 @@ def test_chunks_are_whole_tiles(size, own, halo):
     assert sum(chunks) == size
     assert len(chunks) == 1 or min(chunks) >= max(halo, 1)
     assert all(length % 32 == 0 for length in chunks[:-1])
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_unknown_chunks_are_refused_with_the_way_out(listed, mosaic):
+    """Also in labels; rows of unknown number are read, as ever."""
+    X, y = (da.from_array(own, chunks=(1, *own.shape[1:])) for own in mosaic)
+    known, labels = X, y
+    if listed:
+        X, y = X[0], y[0]
+        known, labels = known[:1], labels[:1]
+    X, y = (own[own.max(axis=tuple(range(1, own.ndim))) > -9] for own in (X, y))
+    X, y = ([X], [y]) if listed else (X, y)
+    model = SEGMENTERS["classifier"]
+    for images, maps, name in ((X, labels, "X"), (known, y, "y")):
+        with pytest.raises(
+            ValueError, match=rf"{name} holds .*nan.* Call its method compute_chunk_"
+        ):
+            model.fit(images, maps)
+    for own in (*X, *y) if listed else (X, y):
+        own.compute_chunk_sizes()
+    assert model.fit(X, y).predict(X)[0].shape == mosaic[1][0].shape
+    rows = known.reshape(-1, known.shape[3])[:50]
+    np.testing.assert_array_equal(
+        AESegmenter(2, encoder="passthrough", random_state=0)
+        .fit(rows[rows[:, 0] > -9])
+        .predict(rows),
+        AESegmenter(2, encoder="passthrough", random_state=0).fit(rows).predict(rows),
+    )

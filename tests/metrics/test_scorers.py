@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import (
@@ -17,6 +17,7 @@ from sklearn.metrics import (
     completeness_score,
     f1_score,
     fowlkes_mallows_score,
+    get_scorer,
     hamming_loss,
     homogeneity_score,
     jaccard_score,
@@ -275,6 +276,129 @@ def test_metrics_of_scikit_learn_score_label_maps(metric):
     for at in (0.3, 0.7, 2):
         labels = Threshold(at).predict(X)
         assert scorer(Threshold(at), X, y) == pytest.approx(metric(y[known], labels[known]))
+
+
+# ---- scorers of scikit-learn, by name
+
+
+class Sloped(Threshold):
+    """A threshold with probabilities and a decision function."""
+
+    classes_ = np.array([0, 1])
+
+    def decision_function(self, X):
+        maps = [image - self.at for image in X]
+        return maps if isinstance(X, list) else np.stack(maps)
+
+    def predict_proba(self, X):
+        maps = [np.stack([1 - image, image], -1) for image in X]
+        return maps if isinstance(X, list) else np.stack(maps)
+
+
+class RowClassifier(ClassifierMixin, Sloped):
+    """The same for rows of one pixel each."""
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "f1", "f1_macro", "roc_auc", "neg_log_loss", "adjusted_rand_score"]
+)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_named_scorers_are_those_of_the_labeled_pixels(name, as_list):
+    """Labels, probabilities and decision functions are those of rows; -1 and 7 are left out."""
+    X, y = bright_images()
+    y[0] = 1 - y[0]  # the scores of perfect labels are trivial
+    y[:, 2], y[:, 3] = -1, 7
+    known = (y != -1) & (y != 7)
+    right = get_scorer(name)(RowClassifier(0.6), X[known], y[known])
+
+    scorer = make_segmentation_scorer(name, ignore_label=7)
+    X, y = (list(X), list(y)) if as_list else (X, y)
+
+    assert scorer(Sloped(0.6), X, y) == pytest.approx(right)
+    assert right not in (0, 1)
+
+
+def test_named_scorers_average_over_images():
+    """Images without labels are left out of the mean; sizes may differ."""
+    X, y = bright_images(3)
+    X, y = [*X, X[0, :4]], [*y, y[0, :4]]
+    y[1] = np.full_like(y[1], -1)
+
+    score = make_segmentation_scorer("f1_macro", average="image")(Threshold(0.7), X, y)
+
+    pairs = [(t[t >= 0], (x > 0.7)[t >= 0]) for x, t in zip(X, y, strict=True)]
+    assert score == pytest.approx(
+        np.mean([f1_score(*pairs[i], average="macro") for i in (0, 2, 3)])
+    )
+
+
+def test_named_scorers_of_rows_and_clusterers():
+    """Rows are scored as scikit-learn does; clusterers have no classes."""
+    rng = np.random.default_rng(0)
+    X = rng.random((60, 2))
+    y = (X[:, 0] > 0.5).astype(int)
+    model = DecisionTreeClassifier(max_depth=1, random_state=0).fit(X[:, 1:], y)
+
+    score = make_segmentation_scorer("f1_macro")(model, X[:, 1:], y)
+
+    assert score == get_scorer("f1_macro")(model, X[:, 1:], y)
+    images, labels = bright_images()
+    assert make_segmentation_scorer("v_measure_score")(Threshold(), images, labels) == 1
+
+
+def test_a_search_takes_a_named_scorer():
+    """Where the string alone gives NaN with a warning, the scorer ranks candidates."""
+    X, y = bright_images()
+    y[:, 2] = 0  # scikit-learn's would take -1 as a class
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        failed = cross_validate(Threshold(), X, y, scoring="f1_macro", cv=3)["test_score"]
+    scorer = pickle.loads(pickle.dumps(make_segmentation_scorer("f1_macro")))
+    found = GridSearchCV(Threshold(), {"at": [0.9, 0.5]}, scoring=scorer, cv=3).fit(X, y)
+
+    assert np.isnan(failed).all()
+    assert found.best_params_ == {"at": 0.5}
+    assert eval(repr(scorer)).__dict__ == vars(scorer)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "y", "message"),
+    [
+        ({"metric": "f1_macr"}, 0, "'f1_macr' is not a valid scoring value"),
+        ({"metric": "f1", "greater_is_better": False}, 0, "metric='f1' is a scorer, which has its"),
+        ({"metric": "f1"}, None, "y=None, but this scorer needs true labels"),
+        ({"metric": "f1"}, -1, "no labeled pixel"),
+        ({"metric": "f1", "average": "image"}, -1, "no labeled pixel"),
+        ({"metric": "f1"}, 0.5, "y holds 0.5, but labels are integers"),
+    ],
+)
+def test_what_named_scorers_cannot_score_is_refused(arguments, y, message):
+    """At once if possible, else when they are called."""
+    X, _ = bright_images()
+    with pytest.raises(ValueError, match=message):
+        make_segmentation_scorer(**arguments)(Sloped(), X, y if y is None else np.full(X.shape, y))
+
+
+@pytest.mark.parametrize("average", ["pooled", "image"])
+def test_named_scorers_leave_out_pixels_without_data(average):
+    """NaN in an image is as good as no label there."""
+    X, y = bright_images()
+    unlabeled, gaps = y.copy(), X.copy()
+    unlabeled[:, 1], gaps[:, 1] = -1, np.nan
+    unlabeled[3], gaps[3] = -1, np.nan
+    scorer = make_segmentation_scorer("f1_macro", average=average)
+
+    assert scorer(Threshold(0.7), gaps, y) == scorer(Threshold(0.7), X, unlabeled)
+
+
+def test_named_scorers_refuse_maps_of_other_sizes():
+    """Probabilities as labels: pixels would be compared with others."""
+    X, y = bright_images()
+    for name in ("f1", "neg_log_loss"):
+        with pytest.raises(ValueError, match="Pass two label maps of the same images"):
+            make_segmentation_scorer(name)(Sloped(), X, y.transpose(1, 2, 0))
 
 
 # ---- rows

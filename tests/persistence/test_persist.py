@@ -23,8 +23,11 @@ from sklearn.base import clone
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, silhouette_score
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -39,9 +42,13 @@ from sklearn_segae import (
     UNetClassifier,
 )
 from sklearn_segae.autoencoder._variants import VARIANTS
+from sklearn_segae.datasets import make_shapes
+from sklearn_segae.metrics import make_segmentation_scorer, make_unsupervised_scorer, mean_iou
+from sklearn_segae.model_selection import SingleSplit, SpatialBlockKFold, StratifiedImageKFold
 from sklearn_segae.networks import DenseAutoencoder, _efficientnet
 from sklearn_segae.persistence import load, save
 from sklearn_segae.persistence._archive import FORMAT_VERSION
+from sklearn_segae.persistence._trusted import trusted_types
 from sklearn_segae.training._net import Net
 
 QUICK = {"max_epochs": 1, "random_state": 0}
@@ -327,6 +334,74 @@ class TestScikitLearnsWays:
         joblib.dump(tiny[0], tmp_path / "model.joblib")
         again = joblib.load(tmp_path / "model.joblib")
         assert np.array_equal(again.transform(tiny[1]), tiny[0].transform(tiny[1]))
+
+
+def my_metric(y_true, y_pred):
+    """A metric that is code of the user."""
+    return np.mean(y_true == y_pred)
+
+
+class TestSearches:
+    """Splitters, metrics and scorers of scikit-learn and of this package are trusted."""
+
+    @staticmethod
+    def search(kind, scoring, cv, **options):
+        images, labels = make_shapes(4, size=12, random_state=0)
+        pixels = LogisticRegression(max_iter=300)
+        model = AESegmenter(encoder="passthrough", estimator=pixels, random_state=0)
+        found = kind(model, {"estimator__C": [0.1, 1]}, scoring=scoring, cv=cv, **options)
+        return found.fit(images, labels), images
+
+    @pytest.mark.parametrize(
+        ("scoring", "cv"),
+        [
+            (None, 2),
+            (make_segmentation_scorer(mean_iou, average="image"), KFold(2)),
+            (make_segmentation_scorer(partial(mean_iou, matched=False)), SingleSplit()),
+            (make_segmentation_scorer("f1_macro"), StratifiedImageKFold(2)),
+            (make_segmentation_scorer(accuracy_score), ShuffleSplit(2, random_state=0)),
+            (make_unsupervised_scorer(silhouette_score, n_pixels=50), 2),
+            ({"iou": make_segmentation_scorer(mean_iou), "f": make_segmentation_scorer("f1")}, 2),
+        ],
+        ids=["none", "ours", "partial", "named", "theirs", "unsupervised", "several"],
+    )
+    def test_they_load_without_trust(self, path, scoring, cv):
+        """The best model is there, and the scorer scores the same."""
+        several = isinstance(scoring, dict)
+        if several:
+            scoring["f"] = make_segmentation_scorer("f1_macro")
+        found, images = self.search(GridSearchCV, scoring, cv, refit="iou" if several else True)
+        save(found, path)
+        again = load(path)
+        assert again.best_params_ == found.best_params_
+        np.testing.assert_array_equal(again.predict(images), found.predict(images))
+        y = found.predict(images)
+        assert again.score(images, y) == found.score(images, y)
+
+    def test_halving(self, path):
+        """A search by successive halving, with a splitter of a scene's blocks as a parameter."""
+        scorer = make_segmentation_scorer(mean_iou)
+        found, images = self.search(HalvingGridSearchCV, scorer, KFold(2), min_resources=2)
+        save(found, path)
+        np.testing.assert_array_equal(load(path).predict(images), found.predict(images))
+        splitter = SpatialBlockKFold(2, block_size=3, shape=(6, 6))
+        save(GridSearchCV(LogisticRegression(), {"C": [1]}, cv=splitter), path)
+        assert vars(load(path).cv) == vars(splitter)
+
+    def test_metrics_of_users_are_refused(self, path):
+        """They are code; the error names them, and trust loads them."""
+        found, _ = self.search(GridSearchCV, make_segmentation_scorer(my_metric), 2)
+        save(found, path)
+        with pytest.raises(ValueError, match=r"not trusted: \S*my_metric\."):
+            load(path)
+        assert load(path, trusted=[my_metric]).scoring.metric is my_metric
+
+    def test_nothing_else_is_trusted(self):
+        """No function of another module, and no display."""
+        names = trusted_types()
+        assert all(name.startswith(("sklearn.m", "sklearn_segae.m", "functools")) for name in names)
+        assert not [name for name in names if name.endswith("Display")]
+        assert "sklearn.metrics._classification.f1_score" in names
 
 
 class Custom(KMeans):

@@ -1,4 +1,4 @@
-"""Splitters for pixels, which are not independent samples, and for searches without labels."""
+"""Splitters of the pixels of a scene, and for searches without labels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from scipy.spatial import KDTree
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
-
-__all__ = ["SingleSplit", "SpatialBlockKFold"]
 
 
 class SpatialBlockKFold(BaseCrossValidator):
