@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ._axes import CHANNELS, image_axes
+from ..imaging._axes import CHANNELS, is_implausible
+from ._axes import image_axes
 from ._errors import readable
 from ._nodata import Nodata, in_map
 from ._page import Page, PageStack
@@ -133,7 +134,7 @@ class Pages:
         with readable(self.path):
             if self.stored:
                 return list(self.views(self.source.open()))
-            return [np.ascontiguousarray(view) for view in self.views(self.source.read())]
+            return [_in_memory(view) for view in self.views(self.source.read())]
 
     def stack(self) -> Any:
         """Return one image (H, W[, C]), or a stack of them, that is read when it is sliced."""
@@ -142,10 +143,21 @@ class Pages:
             pages = self.views(array)
         plain = pages[0].is_plain and self.stacked == bool(self._others) and len(self._others) < 2
         axes = [*self._others, *image_axes(self.axes)]
-        if plain and axes == list(self.axes):
+        if plain and axes == list(self.axes) and not _is_implausible(pages[0]):
             return array
         image = PageStack(pages) if self.stacked else pages[0]
-        return np.asarray(image) if type(array) is np.ndarray else image
+        in_memory = type(array) is np.ndarray and not _is_implausible(pages[0])
+        return np.asarray(image) if in_memory else image
+
+
+def _in_memory(page: Page) -> Any:
+    """Return the pixels of a page, which keep the names of their axes if these look wrong."""
+    pixels = np.ascontiguousarray(page)
+    return Page(pixels, "YXC") if _is_implausible(page) else pixels
+
+
+def _is_implausible(page: Page) -> bool:
+    return page.ndim == 3 and is_implausible(*page.shape)
 
 
 def open_pages(
