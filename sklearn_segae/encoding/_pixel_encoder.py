@@ -20,11 +20,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, check_memory
 
 from .._base import CallbackSupportMixin, Documented, Epochs, FitTask, all_or_nothing, seeded
+from ..imaging._containers import check_array_like
 from ..imaging._image_batch import check_batch, image_batch
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, tile_side, to_bytes
 from ..imaging._tiles import Tile, full_tile, pad_tile, widen_tile
-from ..imaging._validation import check_array_like
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
 from ..training._losses import LOSSES

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from ..imaging._containers import to_maps
 from ..imaging._label_maps import IgnoreLabel, is_labeled
 from ._contingency import flat, is_list, labeled, nothing_labeled, shapes, unlike_shapes
 
@@ -38,8 +39,8 @@ def make_segmentation_scorer(
     metric : callable
         `metric(y_true, y_pred) -> float`, for instance
         :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    ignore_label : int, str, sequence of these, or None, default=None
+        True labels of pixels to leave out, besides unlabeled ones (-1, NaN, None, "" or masked).
     average : {"pooled", "image"}, default="pooled"
         "pooled" scores all pixels at once. "image" scores every image and returns the mean over
         the images with labeled pixels, for labels that only have a meaning within their image.
@@ -94,6 +95,7 @@ class SegmentationScorer:
         if self.average == "pooled":
             return self._score(y, y_pred)
         check_maps(y)
+        y, y_pred = to_maps(y), to_maps(y_pred)
         if shapes(y) != shapes(y_pred):
             raise ValueError(unlike_shapes(y, y_pred))
         pairs = zip(y, y_pred, strict=True)

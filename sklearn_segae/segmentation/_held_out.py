@@ -34,7 +34,7 @@ def _fold(targets: Targets, masks: Sequence[np.ndarray]) -> tuple[Targets, Targe
     """Return targets outside and inside of masks."""
     pairs = list(zip(targets.known, masks, strict=True))
     fitted = targets._replace(known=[known & ~mask for known, mask in pairs])
-    classes = fitted.classes
+    classes = fitted.present
     inside = zip(pairs, targets.maps, strict=True)
     held_out = [known & mask & np.isin(m, classes) for (known, mask), m in inside]
     return fitted, targets._replace(known=held_out)

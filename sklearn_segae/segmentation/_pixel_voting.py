@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -51,8 +51,8 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         by cross-validation with at most three folds of whole images, or of blocks of 64 pixels if
         only one image has labels; networks are trained for 2/5 of the epochs there. Of all weights
         with nearly the highest mean IoU (.02 less), those closest to equal ones are used.
-    ignore_label : int, sequence of int or None, default=None
-        Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels in `y` to exclude from the fit. :class:`AESegmenter` has its own.
     max_memory : int or str, default="1GiB"
         Memory for `predict` besides input and output, in bytes or with a unit.
     random_state : int, RandomState instance or None, default=None
@@ -65,7 +65,7 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
     weights_ : ndarray of shape (n_estimators,)
         Weights, with a sum of 1.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels, of the type of `y`.
     n_features_in_ : int
         Number of channels.
 
@@ -86,7 +86,7 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
     _parameter_constraints: dict = {
         "estimators": [list],
         "weights": ["array-like", StrOptions({"auto"}), None],
-        "ignore_label": [Integral, "array-like", None],
+        "ignore_label": [Real, str, "array-like", None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
     }
@@ -116,7 +116,8 @@ class PixelVotingClassifier(Documented, DenseClassifier, _BaseComposition):
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes.
         y : label maps of the same sizes
-            -1 is unlabeled.
+            Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
+            unlabeled.
         sample_weight : maps of the same sizes, default=None
             Weights of the labeled pixels, >= 0.
 

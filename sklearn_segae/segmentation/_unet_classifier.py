@@ -48,8 +48,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         Probability that a feature at one stride is ignored in a training step, in [0, 1).
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
-    ignore_label : int, sequence of int or None, default=None
-        Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels in `y` to exclude from the fit. :class:`AESegmenter` has its own.
     crop_size : int, default=128
         Side of the crops in pixels, a multiple of 16.
     augmentation : {"turns", "upright", "none"}, default="turns"
@@ -68,7 +68,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels, of the type of `y`.
     {training_attributes}
     scale_ : ndarray of shape (2, `n_features_in_`)
         Mean and standard deviation of each channel, used to standardize the input of the net.
@@ -102,7 +102,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         "n_filters": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "ignore_label": [Integral, "array-like", None],
+        "ignore_label": [Real, str, "array-like", None],
         "crop_size": [Interval(Integral, 16, None, closed="left")],
         "augmentation": [StrOptions(set(AUGMENTATIONS))],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
@@ -152,7 +152,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes.
         y : label maps of the same sizes
-            -1 is unlabeled.
+            Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
+            unlabeled.
         sample_weight : maps of the same sizes, default=None
             Weights of the labeled pixels, >= 0.
 
@@ -202,7 +203,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
     def _crops(self, data: LabeledFeatures, rng: np.random.Generator) -> LabelCrops:
         """Return random crops around the labeled pixels."""
         weigh, side = partial(weigh_classes, self.class_weight), self.crop_size
-        marks = class_marks(data.targets, data.targets.classes, weigh)
+        marks = class_marks(data.targets, weigh)
         windows = labeled_windows(data.read, data.images, marks, side // 2, rng)
         scale = fit_channel_scale([w.features for w in windows])
         return LabelCrops(windows, scale, side, data.n_details, self.augmentation, rng)

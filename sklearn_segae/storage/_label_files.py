@@ -11,6 +11,12 @@ import numpy as np
 
 from .._compat import require
 from ..imaging._label_maps import as_stored
+from ..imaging._label_values import (
+    UNLABELED,
+    check_whole_numbers,
+    is_unlabeled,
+    mark_unlabeled,
+)
 from ..imaging._lazy_images import release
 from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
@@ -148,18 +154,24 @@ def _write_tiff(path: Path, maps: Iterator[np.ndarray], tags: list[tuple[Any, ..
 
 
 def read_labels(path: Path) -> list[np.ndarray]:
-    """Read the integer label maps (H, W) of a file, one for each page."""
+    """Read the integer label maps (H, W) of a file, one for each page; nodata is unlabeled."""
     if path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: JPEG changes labels. Use PNG, TIFF, npy or zarr for label maps.")
-    return [_checked(path, labels) for labels in open_pages(path, 2**62, labels=True).load()]
+    pages = open_pages(path, 2**62, labels=True)
+    maps = [_checked(path, labels) for labels in pages.load()]
+    nodata = pages.source.nodata
+    known = [np.full(m.shape, True) if nodata is None else m != nodata for m in maps]
+    return [m if k.all() else mark_unlabeled(m, k) for m, k in zip(maps, known, strict=True)]
 
 
 def _checked(path: Path, labels: np.ndarray) -> np.ndarray:
     """Return integers (H, W); raise an error for other arrays."""
     if labels.ndim == 3:
         labels = _gray(path, labels)
-    if labels.dtype.kind == "f" and (labels == np.round(labels)).all():
-        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "f":
+        unlabeled = is_unlabeled(labels)
+        check_whole_numbers(f"{path}:", labels[~unlabeled])
+        labels = np.where(unlabeled, UNLABELED, labels).astype(np.int64)
     if labels.dtype.kind not in "biu":
         raise ValueError(
             f"{path}: holds {labels.dtype}, but labels are integers. Convert it first."
