@@ -37,9 +37,10 @@ def ignored_labels(ignore_label: IgnoreLabel) -> list[Any]:
         return []
     values = [ignore_label] if np.ndim(ignore_label) == 0 else list(ignore_label)  # type: ignore
     for value in values:
-        if not isinstance(value, Real | str | np.bool_):
+        whole = isinstance(value, Real | np.bool_) and (value != value or value % 1 == 0)
+        if not (whole or isinstance(value, str)):
             raise TypeError(
-                f"ignore_label={ignore_label!r} holds {value!r}, but labels are numbers or "
+                f"ignore_label={ignore_label!r} holds {value!r}, but labels are whole numbers or "
                 "strings. Pass one, such as 255, or a list of them."
             )
     return values
