@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -89,10 +89,12 @@ def test_gray_images_with_and_without_a_channel_axis_are_the_same(estimator):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.uint8, np.uint16, np.int16, bool])
 def test_every_real_dtype_is_taken(estimator, dtype):
-    """Codes are float32 and label maps int32, whatever the images are."""
+    """Codes are float32, segments int32 and classes like those given, whatever the images are."""
     images = images_of(2, dtype)
-    maps = output(estimator.fit(images, halves(images)), images)
-    assert maps[0].dtype == (np.int32 if hasattr(estimator, "predict") else np.float32)
+    y = halves(images)
+    maps = output(estimator.fit(images, y), images)
+    labels = y[0].dtype if is_classifier(estimator) else np.int32
+    assert maps[0].dtype == (labels if hasattr(estimator, "predict") else np.float32)
 
 
 def test_a_lone_color_image_is_refused_with_the_way_out(estimator):

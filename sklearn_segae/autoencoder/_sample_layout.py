@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, validate_data
 
+from ..imaging._containers import unpack
 from ..imaging._no_data import check_complete, masked_rows
 from ..imaging._scaling import scaled
 from ..imaging._validation import check_images, is_rows
@@ -52,6 +53,7 @@ def check_samples(
     (n, T, C). `fitted` is the required layout; None accepts any, and sets `n_features_in_`. Without
     `ensure_all_finite`, NaN and infinity in rows are left to `scaled_blocks`.
     """
+    X, _ = unpack(X)
     kind = _kind(X, architecture)
     _check_state(estimator, kind, architecture, fitted)
     if is_rows(X):
@@ -154,7 +156,7 @@ def _check_stack(
         return stack, stack.shape[2]
     n_channels = None if fitted is None else estimator.n_features_in_
     images = check_images(
-        X if isinstance(X, list | tuple) else np.asanyarray(X),
+        X if isinstance(X, list | tuple) or hasattr(X, "axes_are_named") else np.asanyarray(X),
         n_channels=n_channels,
         owner=type(estimator).__name__,
     )

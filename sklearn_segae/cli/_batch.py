@@ -202,13 +202,13 @@ def _draw(path: Path, image: Any, labels: Any, nodata: Nodata | None) -> None:
 def label_type(model: Any, nodata: bool) -> Any:
     """Return the smallest integer type for all labels of a model, and for one without data."""
     if hasattr(model, "classes_"):
-        if model.classes_.dtype.kind not in "biu":
+        if model.classes_.dtype.kind not in "biuf":
             raise ValueError(
                 f"the model's classes are {model.classes_.dtype.name} ({model.classes_[0]!r}, ...)"
                 ", but label files hold integers. Fit it to integers."
             )
-        classes = model.classes_.astype(np.int64)
-        return as_stored(np.append(classes, classes.max() + nodata)).dtype
+        classes = [int(label) for label in model.classes_]
+        return as_stored(np.array([*classes, max(classes) + nodata])).dtype
     estimator = model.estimator_
     n = getattr(estimator, "n_clusters", getattr(estimator, "n_components", None))
     if not isinstance(n, int) or not hasattr(estimator, "predict"):

@@ -28,11 +28,11 @@ from .._base import (
     check_array_output,
     seeded,
 )
+from ..imaging._containers import check_array_like
 from ..imaging._image_batch import check_batch, image_batch
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, tile_side, to_bytes
 from ..imaging._tiles import Tile, full_tile, pad_tile, widen_tile
-from ..imaging._validation import check_array_like
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
 from ..training._losses import LOSSES

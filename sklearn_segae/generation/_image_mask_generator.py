@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._base import draw_seed, seeded_clone
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
-from ..imaging._label_maps import check_label_maps
+from ..imaging._containers import to_array, to_maps, unpack
+from ..imaging._label_maps import check_label_maps, is_labeled
+from ..imaging._label_values import encode_labels, mark_unlabeled
 from ..imaging._no_data import check_complete
 from ..imaging._normalization import full_range
 from ..imaging._validation import check_images, like
@@ -151,7 +153,8 @@ class ImageMaskGenerator(BaseEstimator):
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes.
         y : label maps of the same sizes
-            Integers. Labels of unlabeled or ignored pixels are treated like any other.
+            Labels of any type, as in :class:`AESegmenter`. Integers that mean unlabeled or ignored
+            are treated like any other; other unlabeled pixels are generated, too.
 
         Returns
         -------
@@ -162,11 +165,12 @@ class ImageMaskGenerator(BaseEstimator):
                 f"patch_size={self.patch_size} is odd, but patches overlap by half of their side. "
                 f"Pass {self.patch_size + 1}."
             )
+        X, y = unpack(X)[0], to_maps(y)
         given = check_images(X)
         check_complete(given, type(self).__name__)
         normalized = full_range(given).apply(given)
         images = [np.asarray(image) for image in normalized]
-        maps = check_label_maps(y, images)
+        maps, self._names = _encoded(check_label_maps(y, images))
         seed = draw_seed(self.random_state)
         autoencoder = self.autoencoder
         if autoencoder is None:
@@ -178,7 +182,8 @@ class ImageMaskGenerator(BaseEstimator):
         self._limits = min(i.min() for i in given), max(i.max() for i in given)
         self._ranges = [(image.low, image.divisor) for image in normalized]
         self._given = X, y
-        self.autoencoder_, self.classes_ = autoencoder, patches.classes
+        self.autoencoder_ = autoencoder
+        self.classes_ = patches.classes if self._names is None else self._names
         self.n_features_in_ = images[0].shape[2]
         return self
 
@@ -219,7 +224,8 @@ class ImageMaskGenerator(BaseEstimator):
         X, y : as `sample` returns them
         """
         self.fit(X, y)
-        given = list(map(np.asarray, X)), list(map(np.asarray, y))
+        X, y = unpack(X)[0], to_maps(y)
+        given = list(map(np.asarray, X)), list(map(to_array, y))
         new = self.sample(self.n_generated) if self.n_generated else ([], [])
         return like(X, [*given[0], *new[0]]), like(y, [*given[1], *new[1]])
 
@@ -236,7 +242,16 @@ class ImageMaskGenerator(BaseEstimator):
             image = image + self._patches.decode(codes, image.shape) - pair.decoded
         sources = draw_sources(pair.labels.shape, self.distortion, rng)
         image, labels = resample(image, pair.labels, sources)
-        return self._as_given(image, chosen), labels
+        return self._as_given(image, chosen), self._decoded(labels)
+
+    def _decoded(self, labels: np.ndarray) -> np.ndarray:
+        """Return a label map with the labels as given."""
+        if self._names is None:
+            return labels
+        known, values = labels >= 0, self._names[labels]
+        if any(map(np.ma.isMaskedArray, self._given[1])):
+            return np.ma.masked_array(values, ~known)
+        return values if known.all() else mark_unlabeled(values, known)
 
     def _as_given(self, image: np.ndarray, chosen: int) -> np.ndarray:
         """Return an image with the dtype, range and number of axes of the training images."""
@@ -247,3 +262,13 @@ class ImageMaskGenerator(BaseEstimator):
             image = image.round()
         image = image.astype(given.dtype)
         return image if given.ndim == 3 else image[..., 0]
+
+
+def _encoded(maps: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Return maps of integers, and the labels that these are the indices of, if they are indices.
+
+    Unlabeled pixels of encoded maps are -1.
+    """
+    if all(m.dtype.kind in "biu" and not np.ma.isMaskedArray(m) for m in maps):
+        return maps, None
+    return encode_labels(maps, [is_labeled(m) for m in maps])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
+from ._label_values import markable
 from ._lazy_images import ImageWindow
 from ._no_data import GAP_REACH, as_read, may_have_gaps
 from ._normalization import Rule, range_tiles
@@ -56,8 +57,10 @@ def lazy_maps(
     # An axis with one chunk needs no halo; dask requires chunks longer than the halo.
     depth = {axis + 1: halo if len(sizes) > 1 else 0 for axis, sizes in enumerate(chunks)}
     around = overlap.overlap(images, depth, boundary="none", allow_rechunk=False)
-    # Infer dtype and shape from a small blank image.
+    # Infer dtype and shape from a small blank image. Pixels without data need a label.
     example = getattr(model, method)(blank, TileRequest(), **options)
+    if may_have_gaps(images):
+        example = markable(example)
     axes = len(example.shape) - 2
     form: dict[str, Any] = {
         "chunks": (images.chunks[0], *images.chunks[1:3], *((n,) for n in example.shape[2:])),
@@ -75,6 +78,7 @@ def lazy_maps(
         starts=[np.cumsum([0, *sizes]).tolist() for sizes in chunks],
         halo=halo,
         max_memory=max_memory,
+        returned=example.dtype,
         **form,
     )
 
@@ -100,6 +104,7 @@ def _map_chunk(
     starts: list[list[int]],
     halo: int,
     max_memory: int,
+    returned: np.dtype,
     block_id: tuple[int, ...],
 ) -> np.ndarray:
     """Return the map of one chunk of one image, (1, h, w, C) with halo."""
@@ -111,7 +116,7 @@ def _map_chunk(
     if rule is not None:
         image = rule.window(image, None if intervals is None else tuple(intervals[i]))
     request = TileRequest(max_memory, within=(rows, columns))
-    return getattr(model, method)(image, request, **options)[None]
+    return getattr(model, method)(image, request, **options)[None].astype(returned, copy=False)
 
 
 def _sides(images: Any) -> tuple[tuple[int, int], list[int]]:

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from ._containers import unpack, wrap
 from ._dask import concatenate, is_dask, lazy_maps, with_channels
+from ._label_values import can_hold
 from ._lazy_images import OutputSlot, RowImage
-from ._no_data import masked_like, masked_rows
+from ._no_data import masked_like, masked_rows, spread
 from ._normalization import Rule
 from ._tiled_inference import TileRequest
-from ._validation import check_images, is_image_list, is_rows
+from ._validation import check_images, is_image_list, is_rows, refuse_gray_image
 
 
 class MapKind(NamedTuple):
@@ -24,6 +26,25 @@ class MapKind(NamedTuple):
 
     numbers: str
     dtype_kinds: str  # of numpy
+    labels: np.ndarray | None = None  # all that may occur
+
+    def of(self, image: Any) -> MapKind:
+        """Return the kind of the map of an image, whose pixels without data are unlabeled."""
+        if self.labels is None or not getattr(image, "is_masked", False):
+            return self
+        missing = np.arange(len(self.labels) + 1) == 0
+        return self._replace(labels=spread(self.labels, missing))
+
+    def fits(self, dtype: np.dtype) -> bool:
+        """Return whether an array of this dtype can hold a map."""
+        return (
+            dtype.kind in self.dtype_kinds if self.labels is None else can_hold(dtype, self.labels)
+        )
+
+    def __str__(self) -> str:
+        if self.labels is None:
+            return self.numbers
+        return f"a dtype that holds the labels {self.labels.tolist()!s:.60} ({self.labels.dtype})"
 
 
 LABELS = MapKind("integers", "iu")
@@ -44,6 +65,11 @@ class ImageBatch:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def plain(self) -> ImageBatch:
+        """The batch without names of axes."""
+        return self
 
     def normalized(self, rule: Rule) -> Self:
         """Return a batch of normalized images."""
@@ -105,10 +131,11 @@ class ImageBatch:
         parts = self._parts(out)
         for i, (part, image) in enumerate(zip(parts, self.images, strict=True)):
             expected = (*image.shape[:2], *tail)
-            if tuple(part.shape) != expected or np.dtype(part.dtype).kind not in kind.dtype_kinds:
+            own = kind.of(image)
+            if tuple(part.shape) != expected or not own.fits(np.dtype(part.dtype)):
                 raise ValueError(
                     f"out[{i}] has shape {tuple(part.shape)} and dtype {part.dtype}, but shape "
-                    f"{expected} and {kind.numbers} are needed."
+                    f"{expected} and {own} are needed."
                 )
         return parts
 
@@ -165,6 +192,52 @@ class ImageList(ImageBatch):
     def _parts(self, out: Any) -> list[Any]:
         self._check_out(out, "a list", isinstance(out, list | tuple) and len(out) == len(self))
         return list(out)
+
+
+class NamedBatch(ImageBatch):
+    """Images of xarray, whose maps have the same coordinates.
+
+    `batch` has their values, and `axes` is a `NamedAxes`, or a list of these or None for a list.
+    """
+
+    def __init__(self, batch: ImageBatch, axes: Any) -> None:
+        self.batch = batch
+        self.axes = axes
+
+    @property
+    def images(self) -> list[Any]:  # type: ignore[override]
+        """The images, as arrays."""
+        return self.batch.images
+
+    @property
+    def plain(self) -> ImageBatch:
+        """The batch without names."""
+        return self.batch
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def normalized(self, rule: Rule) -> Self:
+        """Return a batch of normalized images."""
+        return type(self)(self.batch.normalized(rule), self.axes)
+
+    def restore(self, maps: list[np.ndarray]) -> Any:
+        """Return maps with the coordinates of the images."""
+        return wrap(self.axes, self.batch.restore(maps))
+
+    def map(
+        self,
+        models: Sequence[Any],
+        method: str,
+        max_memory: int,
+        out: Any = None,
+        tail: tuple[int, ...] = (),
+        kind: MapKind = CODES,
+        **options: Any,
+    ) -> Any:
+        """Return maps with the coordinates of the images, or `out`."""
+        maps = self.batch.map(models, method, max_memory, out, tail, kind, **options)
+        return wrap(self.axes, maps) if out is None else out
 
 
 class DaskBatch(ImageBatch):
@@ -232,7 +305,12 @@ class DaskBatch(ImageBatch):
 
 def image_batch(X: Any, *, n_channels: int | None = None, owner: str = "") -> ImageBatch:
     """Return validated images in their container; see `check_images`."""
-    images = check_images(X, n_channels=n_channels, owner=owner)
+    X, axes = unpack(X)
+    batch = _image_batch(X, check_images(X, n_channels=n_channels, owner=owner))
+    return batch if axes is None else NamedBatch(batch, axes)
+
+
+def _image_batch(X: Any, images: list[Any]) -> ImageBatch:
     if is_dask(X):
         return DaskBatch(X, images)
     if is_image_list(X):
@@ -245,16 +323,20 @@ def check_batch(estimator: Any, X: Any, *, reset: bool) -> ImageBatch:
 
     With `reset`, as in `fit`, set `n_features_in_` and `rows_` from `X`; else compare with them.
     """
+    given, X = X, unpack(X)[0]
     rows, owner = is_rows(X), type(estimator).__name__
+    if rows:
+        refuse_gray_image(X)
     if reset:
         estimator.rows_ = rows
     elif rows != estimator.rows_:
         was, now = ("rows", "images") if estimator.rows_ else ("images", "rows")
-        raise ValueError(f"X holds {now}, but {owner} was fitted with {was}.")
+        hint = " Pass X[None] if X is one image." if rows and np.ndim(X) == 2 else ""
+        raise ValueError(f"X holds {now}, but {owner} was fitted with {was}.{hint}")
     if rows:
         X = validate_data(estimator, masked_rows(X), dtype=[np.float64, np.float32], reset=reset)
         return RowBatch([RowImage(X)])
-    batch = image_batch(X, n_channels=None if reset else estimator.n_features_in_, owner=owner)
+    batch = image_batch(given, n_channels=None if reset else estimator.n_features_in_, owner=owner)
     if reset:
         estimator.n_features_in_ = batch.images[0].shape[2]
     return batch

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from ._validation import check_array_like
+from ._containers import check_array_like, to_maps
+from ._label_values import UNLABELED, are_strings, is_unlabeled, label_array
 
-UNLABELED = -1
-IgnoreLabel = int | Sequence[int] | None  # labels to leave out, in addition to -1
+__all__ = ["UNLABELED"]
+IgnoreLabel = float | str | Sequence[Any] | None  # labels to leave out, besides unlabeled pixels
 
 
 def is_labeled(labels: np.ndarray, ignore_label: IgnoreLabel = None) -> np.ndarray:
-    """Return True where the label is neither -1 nor one of `ignore_label`."""
-    # Classes may be strings, which do not compare with -1.
-    known = np.ones(labels.shape, bool) if labels.dtype.kind in "OUS" else labels != UNLABELED
+    """Return True where a pixel is not unlabeled, and its label is not one of `ignore_label`."""
+    known = ~is_unlabeled(labels)
     for value in ignored_labels(ignore_label):
-        known &= labels != value
+        if known.any() and isinstance(value, str) != are_strings(labels):
+            kinds = ("numbers", "strings") if isinstance(value, str) else ("strings", "numbers")
+            raise ValueError(
+                f"ignore_label={ignore_label!r:.60}, but labels are {kinds[0]}, not {kinds[1]}. "
+                "Pass one of the labels, such as "
+                f"ignore_label={np.ma.getdata(labels)[known].ravel()[0].item()!r}, or None."
+            )
+        known &= np.ma.getdata(labels) != value
     return known
 
 
@@ -30,22 +37,23 @@ def ignored_labels(ignore_label: IgnoreLabel) -> list[Any]:
         return []
     values = [ignore_label] if np.ndim(ignore_label) == 0 else list(ignore_label)  # type: ignore
     for value in values:
-        if not isinstance(value, Integral | str):
+        whole = isinstance(value, Real | np.bool_) and (value != value or value % 1 == 0)
+        if not (whole or isinstance(value, str)):
             raise TypeError(
-                f"ignore_label={ignore_label!r} holds {value!r}, but labels are integers or "
+                f"ignore_label={ignore_label!r} holds {value!r}, but labels are whole numbers or "
                 "strings. Pass one, such as 255, or a list of them."
             )
     return values
 
 
 def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return `y` as a list of integer label maps (H, W) of the sizes of the images."""
+    """Return `y` as a list of label maps (H, W) of the sizes of the images; some may be masked."""
     check_array_like(y, "y")
     if not hasattr(y, "__len__"):
         raise TypeError(
             f"y={y!r:.60} is not a list of label maps. Pass one label map for every image of X."
         )
-    maps = [unmasked(labels) for labels in y]
+    maps = [label_array(labels, f"y[{i}]") for i, labels in enumerate(to_maps(y))]
     if len(maps) != len(images):
         raise ValueError(
             f"y holds {len(maps)} label maps, but X holds {len(images)} images. Pass one for every "
@@ -55,30 +63,17 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         if labels.shape != image.shape[:2]:
             raise ValueError(
                 f"y[{i}] has shape {labels.shape}, but X[{i}] has {image.shape[:2]} pixels. "
-                "A label map holds one integer for every pixel."
-            )
-        if labels.dtype.kind not in "biu":
-            raise ValueError(
-                f"y[{i}] has dtype {labels.dtype}, but label maps hold integers (-1: unlabeled). "
-                f"Pass y[{i}].astype(int)."
+                "A label map holds one label for every pixel."
             )
     return maps
 
 
-def unmasked(labels: Any) -> np.ndarray:
-    """Return labels as an array, in which those that are masked are -1."""
-    if not np.ma.is_masked(labels):
-        return np.asarray(labels)
-    signed = np.result_type(labels.dtype, np.int8) if labels.dtype.kind in "biu" else labels.dtype
-    return np.ma.filled(labels.astype(signed), UNLABELED)
-
-
 def as_stored(labels: np.ndarray) -> np.ndarray:
-    """Return a label map in the smallest integer type that image formats support."""
-    highest = labels.max()
-    if labels.min() < 0:
-        return labels.astype(np.int32)
-    return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.int32)
+    """Return a label map in the smallest integer type of image formats that holds its labels."""
+    low, high = int(labels.min()), int(labels.max())
+    types = ("u1", "u2", "i4", "u4", "i8", "u8")
+    fits = (t for t in types if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
+    return labels.astype(next(fits))
 
 
 def merge_small_regions(

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ._label_values import MARKS, markable
+
 GAP_REACH = 12  # pixels around one without data whose mean replaces it as input of a network
 
 
@@ -116,7 +118,7 @@ def masked_like(values: np.ndarray, image: Any) -> np.ma.MaskedArray:
 
 
 def apply_to_data(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Return `function(rows)` (n, ...), of rows with data; others are NaN, or -1."""
+    """Return `function(rows)` (n, ...), of rows with data; others as in `spread`."""
     missing = missing_in(rows)
     if missing is None:
         return function(rows)
@@ -144,24 +146,15 @@ def floats_for(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
 
 
-def no_data_of(dtype: np.dtype) -> float:
-    """Return what stands for pixels without data in maps of a type: NaN, or -1 for labels."""
-    if dtype.kind == "f":
-        return np.nan
-    if dtype.kind == "i":
-        return -1
-    raise ValueError(
-        f"labels have dtype {dtype}, which has no -1 for the pixels without data. Pass y of signed "
-        "integers, or crop X."
-    )
-
-
 def spread(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Return a map (h, w, ...) of the values (n, ...) of all pixels that are not `missing`."""
+    """Return a map (h, w, ...) of the values (n, ...) of all pixels that are not `missing`.
+
+    Those are NaN in maps of floats, and unlabeled in label maps, which may need another type.
+    """
     if not missing.any():
         return values.reshape(*missing.shape, *values.shape[1:])
-    shape = values.shape[1:]
-    whole = np.full((missing.size, *shape), no_data_of(values.dtype), values.dtype)
+    shape, values = values.shape[1:], markable(values)
+    whole = np.full((missing.size, *shape), MARKS[values.dtype.kind], values.dtype)
     whole[np.flatnonzero(~missing)] = values
     return whole.reshape(*missing.shape, *shape)
 

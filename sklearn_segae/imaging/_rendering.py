@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._label_maps import find_boundaries, unmasked
+from ._label_maps import find_boundaries
+from ._label_values import mark_unlabeled
 from ._no_data import rows_with_data, with_nan
 
 # The palette of Okabe and Ito, which is safe for color-blind readers.
@@ -92,14 +93,14 @@ def stretch(channels: np.ndarray) -> np.ndarray:
 
 def show_labels(labels: np.ndarray) -> np.ndarray:
     """Return a label map in colors; -1 is white, and so are masked pixels."""
-    labels = unmasked(labels)
+    labels = _unmasked(labels)
     white = np.full((1, 3), 255, np.uint8)
     return np.concatenate([colors(int(labels.max()) + 1), white])[labels]  # -1 is the last color
 
 
 def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:
     """Blend the colors of the labels with the image, and draw boundaries in white."""
-    labels = unmasked(labels)
+    labels = _unmasked(labels)
     mixed = (1 - alpha) * to_rgb(image) + alpha * show_labels(labels)
     mixed[find_boundaries(labels)] = 255
     return mixed.astype(np.uint8)
@@ -108,7 +109,7 @@ def show_overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> n
 def show_borders(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Draw the boundaries between labels in yellow over the darkened image."""
     picture = (0.6 * to_rgb(image)).astype(np.uint8)
-    picture[find_boundaries(unmasked(labels))] = (255, 230, 0)
+    picture[find_boundaries(_unmasked(labels))] = (255, 230, 0)
     return picture
 
 
@@ -123,3 +124,10 @@ def show_features(codes: np.ndarray, n_columns: int = 4, gap: int = 4) -> np.nda
         top, left = i // n_columns * (height + gap), i % n_columns * (width + gap)
         sheet[top : top + height, left : left + width] = gray[..., i]
     return to_rgb(sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap])
+
+
+def _unmasked(labels: np.ndarray) -> np.ndarray:
+    """Return a label map, in which masked pixels are -1."""
+    if not np.ma.is_masked(labels):
+        return np.asarray(labels)
+    return mark_unlabeled(labels, ~np.ma.getmaskarray(labels))

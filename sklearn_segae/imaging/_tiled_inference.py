@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._compat import out_of_memory
+from ._label_values import can_hold, is_unlabeled
 from ._lazy_images import ReadAheadImage, RowImage, release
 from ._no_data import bounds_of, missing_at, spread
 from ._tiles import ROW_TILE, Tile, tiles
@@ -24,7 +25,7 @@ def map_tiles(
     """Return the map (H, W, ...) of `function(codes)`, given codes (n, F) of the pixels of a tile.
 
     It is written to `work.out` if that is given, and restricted to `work.within` if that is given.
-    Pixels without data are NaN in it, or -1 in label maps.
+    Pixels without data are NaN in it, or unlabeled in label maps.
     """
     max_memory, out, within = work
     if getattr(image, "on_disk", False):
@@ -49,8 +50,10 @@ def map_tiles(
 
     for whole in tiles((height, width), side):
         for tile, values in _compute_parts(compute, whole):
-            if out is None:  # dtype and shape are known from the first tile
+            if out is None:  # shape is known from the first tile
                 out = np.empty((height, width, *values.shape[2:]), values.dtype)
+            if work.out is None and values.dtype != out.dtype:  # a tile has pixels without data
+                out = out.astype(np.result_type(out, values), copy=False)
             write(out, tile, values)
     return out
 
@@ -103,17 +106,22 @@ def _compute_parts(
 
 
 def write(out: Any, tile: Tile, values: np.ndarray) -> None:
-    """Write the values of a tile; raise an error if they exceed the dtype of `out`."""
-    if out.dtype != values.dtype and out.dtype.kind in "iu":
-        low, high = int(values.min()), int(values.max())
-        bounds = np.iinfo(out.dtype)
-        if low < bounds.min or high > bounds.max:
-            raise ValueError(
-                f"out has dtype {out.dtype}, but labels range from {low} to {high} (-1: noise, or "
-                f"no data). Pass an out of dtype {values.dtype}."
-            )
+    """Write the values of a tile; raise an error if labels do not fit the dtype of `out`."""
+    holds_any = out.dtype == values.dtype or out.dtype.kind in "fO"
+    if not holds_any and not can_hold(out.dtype, values):
+        raise ValueError(
+            f"out has dtype {out.dtype}, but labels are {_some(values)} of dtype {values.dtype} "
+            f"(-1, NaN, None: noise, or no data). Pass an out of dtype {values.dtype}."
+        )
     out[tile] = values
     release(out)
+
+
+def _some(labels: np.ndarray) -> str:
+    """Return some of the values of a label map, unlabeled ones first, for an error message."""
+    missing = is_unlabeled(labels)
+    marks = labels[missing][:1].tolist()
+    return f"{[*marks, *np.unique(labels[~missing]).tolist()]}"[:60]
 
 
 UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from ._axes import elongation, is_implausible
+from ._containers import check_array_like, unpack
 from ._lazy_images import LazyImage, MaskedImage, StoredImage, is_stored
 from ._no_data import find_missing
 
+CAMERA_TYPES = np.uint8, np.uint16
+CAMERA_SIDE = 64  # pixels; tables of integers may be smaller
+CAMERA_ELONGATION = 3
 # `X` may be a stack (one array) or a list of images of different sizes.
 Images = Any
 
@@ -36,7 +40,7 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     ----------
     X : array of shape (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
         A stack, or a list of images of different sizes, of any real dtype. Arrays are objects with
-        `shape`, `dtype` and slicing.
+        `shape`, `dtype` and slicing; see `_containers` for those of other libraries.
     n_channels : int, default=None
         Required number of channels; None takes that of the first image.
     owner : str, default=""
@@ -48,7 +52,7 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
         Views of the input with the same dtype. Those with pixels without data (NaN or masked), and
         arrays that are not in memory, become a `LazyImage`, whose slices are NaN there.
     """
-    images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(X))]
+    images = [_check_image(image, f"X[{i}]") for i, image in enumerate(_split(unpack(X)[0]))]
     expected = images[0].shape[2] if n_channels is None else n_channels
     for i, image in enumerate(images):
         if image.shape[2] != expected:
@@ -64,32 +68,11 @@ def check_images(X: Images, *, n_channels: int | None = None, owner: str = "") -
     return images
 
 
-def check_array_like(value: Any, name: str) -> None:
-    """Raise an error for None, paths, and tensors that numpy cannot read."""
-    first = value[0] if isinstance(value, list | tuple) and value else value
-    if first is None or isinstance(first, str | bytes | PathLike):
-        raise TypeError(
-            f"{name}={value!r:.60} holds no numbers. Pass an array; read files first, for instance "
-            "with imageio.v3.imread or numpy.load."
-        )
-    for part in value if isinstance(value, list | tuple) else [value]:
-        # Rows (n_samples, n_features) are read completely, whatever their number.
-        shape, n_row_axes = getattr(part, "shape", ()), 1 if part is not value else 2
-        if len(shape) > n_row_axes and any(size != size for size in shape):
-            raise ValueError(
-                f"{name} holds a dask array of unknown shape {shape}. Call its method "
-                "compute_chunk_sizes() first, which computes it once."
-            )
-    if getattr(first, "requires_grad", False) or getattr(first, "is_cuda", False):
-        raise TypeError(
-            f"{name} is a tensor on a GPU or with gradients, which numpy cannot read. Pass "
-            f"{name}.detach().cpu()."
-        )
-
-
 def like(X: Images, maps: list[np.ndarray]) -> Any:
     """Return maps, one per image, in the container type of `X`: a stack or a list."""
-    return maps if is_image_list(X) else np.stack(maps)
+    if is_image_list(X):
+        return maps
+    return np.ma.stack(maps) if any(map(np.ma.isMaskedArray, maps)) else np.stack(maps)
 
 
 def is_image_list(X: Any) -> bool:
@@ -130,9 +113,36 @@ def _split(X: Images) -> list[Any]:
             f"X has shape {stack.shape}: is this one color image? Pass X[None] for a stack of "
             "one image, or X[..., None] if it is a stack of narrow gray images."
         )
+    if stack.ndim == 4:
+        _check_channels(stack, "X")
     if is_stored(stack) and not isinstance(stack, np.ma.MaskedArray):
         return [StoredImage(stack, i, f"X[{i}]") for i in range(stack.shape[0])]
     return list(stack)
+
+
+def refuse_gray_image(X: Any) -> None:
+    """Raise an error if rows (n_samples, n_features) are rather a gray image of a camera."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in CAMERA_TYPES:
+        return
+    if min(X.shape) >= CAMERA_SIDE and elongation(*X.shape) <= CAMERA_ELONGATION:
+        raise ValueError(
+            f"X has shape {X.shape} and dtype {X.dtype}: is this one gray image? Pass X[None] for "
+            "a stack of one image, or X.astype(float) if its rows are samples."
+        )
+
+
+def _check_channels(array: Any, name: str) -> None:
+    """Raise an error if the last axis of an image, or of a stack, is rather one of pixels."""
+    if getattr(array, "axes_are_named", False) or not is_implausible(*array.shape[-3:]):
+        return
+    rows, columns, channels = array.shape[-3:]
+    axes, first = ("nyxc", 1) if array.ndim == 4 else ("yxc", 0)
+    raise ValueError(
+        f"{name} has shape {array.shape}, which would be {rows} x {columns} pixels with {channels} "
+        f"channels. Pass numpy.moveaxis({name}, {first}, -1) if channels come first, "
+        f"{name}.reshape(-1, {columns}, {channels}) if it holds gray slices, or "
+        f"sklearn_segae.storage.name_axes({name}, {axes!r}) if it is right so."
+    )
 
 
 def _check_image(image: Any, name: str) -> Any:
@@ -149,6 +159,8 @@ def _check_image(image: Any, name: str) -> Any:
         raise ValueError(f"{name} has shape {image.shape}: an image needs at least one pixel.")
     if isinstance(image, LazyImage):
         return image
+    if image.ndim == 3:
+        _check_channels(image, name)
     if is_stored(image) and not isinstance(image, np.ma.MaskedArray):
         return StoredImage(image, name=name)
     image = image if image.ndim == 3 else image[..., None]

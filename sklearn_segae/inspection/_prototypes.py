@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from ..imaging._containers import unpack
 from ..imaging._no_data import zero_filled
 from ..imaging._tiled_inference import TileRequest
 from ..imaging._tiles import Tile, some_tiles
@@ -93,6 +94,7 @@ def segment_prototypes(
     ((6, 8, 8, 1), array([0, 0, 1, 1, 2, 2], dtype=int32))
     """
     check_is_fitted(segmenter)
+    images, _ = unpack(images)
     checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
     _check(segmenter, checked, size)
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]

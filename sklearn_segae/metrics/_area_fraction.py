@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
+from ..imaging._containers import unpack
 from ..imaging._label_maps import IgnoreLabel
 from ._area_estimates import estimate_fractions
 from ._area_sample import Predictions, check_sample, known_classes, predict_sample
@@ -66,7 +67,7 @@ class AreaFractions:
         for i, name in enumerate(self.classes):
             bounds = f"{self.low[i]:.4f} - {self.high[i]:.4f}"
             lines.append(
-                f"{name:>5}  {self.fraction[i]:8.4f}  {bounds:^16}  {self.mapped[i]:6.4f}  "
+                f"{name!s:>5}  {self.fraction[i]:8.4f}  {bounds:^16}  {self.mapped[i]:6.4f}  "
                 f"{self.n_labels[i]:6d}"
             )
         return "\n".join(lines)
@@ -109,8 +110,8 @@ def area_fraction(
 (n_samples, n_features)
         The images whose area is of interest, or rows. Images are predicted one at a time.
     y : label maps of the same sizes, or array (n_samples,) for rows
-        Labels of some of the pixels, -1 elsewhere. These pixels are a random sample of all pixels;
-        see Notes.
+        Labels of some of the pixels; -1, NaN, None, "" or masked elsewhere. These pixels are a
+        random sample of all pixels; see Notes.
     cv : int, splitter or None, default=None
         Needed if the segmenter was fitted to the labels in `y`, since its errors are smaller there.
         Clones are then fitted to all but one of the folds of the labeled pixels, and predict this
@@ -128,8 +129,8 @@ def area_fraction(
         1, each patch is a cluster. Maps hold the index of the cluster of each pixel.
     mask : boolean maps or array like `y`, or None, default=None
         True for the pixels that belong to the area. None: all pixels.
-    ignore_label : int, sequence of int or None, default=None
-        Labels in `y` that mean "unlabeled", in addition to -1.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels in `y` that mean "unlabeled", too.
     confidence : float, default=0.95
         Confidence level of the intervals, in (0, 1).
     random_state : int, RandomState instance or None, default=0
@@ -193,6 +194,7 @@ def area_fraction(
     >>> float(truth.mean())
     0.198
     """
+    X, _ = unpack(X)
     sample = check_sample(X, y, blocks, mask, ignore_label)
     if cv is not None:
         predictions = cross_fit(segmenter, X, sample, cv, random_state)

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ..imaging._label_maps import UNLABELED, IgnoreLabel, check_label_maps, is_labeled
+from ..imaging._containers import to_array, to_maps
+from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
+from ..imaging._label_values import is_unlabeled, join_labels, label_array, mark_unlabeled
 from ..imaging._no_data import missing_at
 from ..imaging._tiles import full_tile
 from ..imaging._validation import check_images, is_rows
@@ -18,7 +20,7 @@ from ..imaging._validation import check_images, is_rows
 class Sample(NamedTuple):
     """Labeled pixels; rows are one map of shape (n_samples,)."""
 
-    maps: list[np.ndarray]  # the label map of every image, -1 where unlabeled
+    maps: list[np.ndarray]  # the label map of every image
     masks: list[np.ndarray]  # True for pixels of the area, which have data
     labels: np.ndarray  # (n,)
     blocks: np.ndarray  # (n,), indices from 0
@@ -31,7 +33,7 @@ class Sample(NamedTuple):
     @property
     def positions(self) -> np.ndarray:
         """Image, row and column (n, 3) of each labeled pixel, or the index (n, 1) of its row."""
-        where = [np.argwhere(m != UNLABELED) for m in self.maps]
+        where = [np.argwhere(is_labeled(m)) for m in self.maps]
         if self.maps[0].ndim == 1:
             return where[0]
         return np.concatenate([np.insert(w, 0, i, axis=1) for i, w in enumerate(where)])
@@ -57,12 +59,12 @@ def check_sample(X: Any, y: Any, blocks: Any, mask: Any, ignore_label: IgnoreLab
     if not rows:
         masks = [m & _with_data(image) for m, image in zip(masks, check_images(X), strict=True)]
     known = [is_labeled(m, ignore_label) & inside for m, inside in zip(maps, masks, strict=True)]
-    maps = [np.where(k, m, UNLABELED) for k, m in zip(known, maps, strict=True)]
-    labels = np.concatenate([m[k] for k, m in zip(known, maps, strict=True)])
+    labels = join_labels([np.ma.getdata(m)[k] for k, m in zip(known, maps, strict=True)])
+    maps = [mark_unlabeled(m, k) for k, m in zip(known, maps, strict=True)]
     if len(labels) < 2:
         raise ValueError(
             f"y has {len(labels)} labeled pixels, but a variance needs at least 2. Label some 100 "
-            "random pixels; -1 is unlabeled."
+            "random pixels; -1, NaN, None, '' and masked pixels are unlabeled."
         )
     indices = np.unique(_blocks(blocks, known, rows), return_inverse=True)[1]
     if indices.max() == 0:
@@ -84,7 +86,7 @@ def predict_sample(segmenter: Any, X: Any, sample: Sample, classes: np.ndarray) 
     sums = np.zeros((3, len(classes)))
     for i, probabilities in enumerate(_probability_maps(segmenter, X, sample.maps, classes)):
         predicted = np.eye(len(classes), dtype=np.float32)[probabilities.argmax(1)]
-        inside, known = (m.ravel() for m in (sample.masks[i], sample.maps[i] != UNLABELED))
+        inside, known = (m.ravel() for m in (sample.masks[i], is_labeled(sample.maps[i])))
         for total, values in zip(sums, (probabilities, probabilities**2, predicted), strict=True):
             total += values.sum(0, where=inside[:, None], dtype=float)
         kept.append(probabilities[known])
@@ -115,18 +117,18 @@ def known_classes(segmenter: Any, labels: np.ndarray) -> np.ndarray:
 
 
 def _row_labels(X: Any, y: Any) -> np.ndarray:
-    labels, n_rows = np.asarray(y), X.shape[0] if hasattr(X, "shape") else len(X)
-    if labels.shape != (n_rows,) or labels.dtype.kind not in "biu":
+    labels, n_rows = label_array(y, "y"), X.shape[0] if hasattr(X, "shape") else len(X)
+    if labels.shape != (n_rows,):
         raise ValueError(
-            f"y has shape {labels.shape} and dtype {labels.dtype}, but X holds {n_rows} rows. Pass "
-            "one integer for each, -1 where it is unlabeled."
+            f"y has shape {labels.shape}, but X holds {n_rows} rows. Pass one label for each, -1 "
+            "where it is unlabeled."
         )
     return labels
 
 
 def _maps_like(name: str, values: Any, maps: list[np.ndarray], rows: bool) -> list[np.ndarray]:
     """Return values as arrays of the same shapes as the label maps."""
-    found = [np.asarray(values)] if rows else [np.asarray(m) for m in values]
+    found = [to_array(m) for m in ([values] if rows else to_maps(values))]
     if [m.shape for m in found] != [m.shape for m in maps]:
         raise ValueError(
             f"{name} has shapes {[m.shape for m in found]}, but y has {[m.shape for m in maps]}. "
@@ -179,7 +181,8 @@ def _probability_maps(
             aligned[:, columns] = found.reshape(labels.size, -1)
         else:
             found = _only(segmenter.predict(part), labels)
-            aligned[np.arange(labels.size), np.searchsorted(classes, found.ravel())] = 1
+            known = np.flatnonzero(~is_unlabeled(found))  # others have no data
+            aligned[known, np.searchsorted(classes, found.ravel()[known])] = 1
         yield aligned
 
 

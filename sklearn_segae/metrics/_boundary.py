@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..imaging._label_maps import find_boundaries
+from ..imaging._label_values import encode_labels, is_unlabeled, label_array
 from ._contingency import is_list, shapes, unlike_shapes
 
 
@@ -19,7 +20,7 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
 
     Parameters
     ----------
-    y_true, y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
+    y_true, y_pred : array (H, W) or (n, H, W), or list of arrays (H, W)
         Label maps of equal shapes. The boundary pixels of all maps are pooled. Pixels that are
         masked in either have none.
     tolerance : float, default=2
@@ -49,7 +50,7 @@ def boundary_f1(y_true: Any, y_pred: Any, *, tolerance: float = 2) -> float:
     if not isinstance(tolerance, Real) or not tolerance >= 0:
         raise ValueError(f"tolerance={tolerance!r} is not a distance in pixels. Pass 0 or more.")
     pairs = _pairs(y_true, y_pred)
-    edges = [_boundaries(t, p) for t, p in pairs]
+    edges = [_edges(*pair) for pair in pairs]
     recalled = np.concatenate([_near(p, tolerance)[t] for t, p in edges])
     precise = np.concatenate([_near(t, tolerance)[p] for t, p in edges])
     if not len(recalled) and not len(precise):
@@ -71,13 +72,13 @@ def _pairs(y_true: Any, y_pred: Any) -> list[tuple[Any, Any]]:
     return [(y_true, y_pred)] if single else list(zip(y_true, y_pred, strict=True))
 
 
-def _boundaries(true: Any, pred: Any) -> tuple[np.ndarray, np.ndarray]:
+def _edges(y_true: Any, y_pred: Any) -> list[np.ndarray]:
     """Return the boundary pixels of both maps, between pixels that are masked in neither."""
-    maps = np.asarray(true), np.asarray(pred)
-    if not (np.ma.is_masked(true) or np.ma.is_masked(pred)):
-        return find_boundaries(maps[0]), find_boundaries(maps[1])
-    known = ~(np.ma.getmaskarray(true) | np.ma.getmaskarray(pred))
-    return find_boundaries(maps[0], known), find_boundaries(maps[1], known)
+    maps = label_array(y_true, "y_true"), label_array(y_pred, "y_pred")
+    hidden = np.ma.getmaskarray(maps[0]) | np.ma.getmaskarray(maps[1])
+    known = ~hidden if hidden.any() else None
+    regions = [encode_labels([m], [~is_unlabeled(m)])[0][0] for m in maps]
+    return [find_boundaries(labels, known) for labels in regions]
 
 
 def _near(edge: np.ndarray, tolerance: float) -> np.ndarray:

@@ -1,8 +1,7 @@
 """Contingency tables of true labels and predicted segments.
 
-Label maps are integer arrays of any shape, or lists of them (images of different sizes), whose
-pixels are pooled. Pixels whose true label is -1 (unlabeled) or in `ignore_label` are left out, and
-so are those that are masked in either (masked arrays of numpy), which have no data.
+Label maps are arrays of any shape, or lists of them (images of different sizes), whose pixels are
+pooled. Pixels that are unlabeled, masked or in `ignore_label` are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..imaging._label_maps import IgnoreLabel, is_labeled, unmasked
+from ..imaging._containers import to_maps
+from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ..imaging._label_values import (
+    UNLABELED,
+    are_strings,
+    is_unlabeled,
+    join_labels,
+    label_array,
+    unique_labels,
+)
 
 
 class Table(NamedTuple):
@@ -39,16 +47,23 @@ def contingency(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Table:
 
 
 def labeled(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> tuple[np.ndarray, np.ndarray]:
-    """Return the flat labels of the labeled pixels."""
-    true, pred = flat(y_true), flat(y_pred)
-    for name, labels in (("y_true", true), ("y_pred", pred)):
-        check_whole_numbers(name, labels)
+    """Return the flat labels of the labeled pixels that are not masked in either map."""
+    y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
     if shapes(y_true) != shapes(y_pred):
         raise ValueError(unlike_shapes(y_true, y_pred))
+    true, pred = flat(y_true), flat(y_pred)
     counted = is_counted(y_true, y_pred, ignore_label)
     if not counted.any():
         raise ValueError(nothing_labeled(true.size, ignore_label))
-    return (true, pred) if counted.all() else (true[counted], pred[counted])
+    true, pred = (np.ma.getdata(labels) for labels in (true, pred))
+    if not counted.all():
+        true, pred = true[counted], pred[counted]
+    if pred.dtype.kind in "fO" and (is_unlabeled(pred) & (pred != UNLABELED)).any():
+        raise ValueError(
+            "y_pred holds NaN or None where y_true is labeled. Pass a label for every pixel, or "
+            "mask these pixels with numpy.ma.masked_array."
+        )
+    return true, pred
 
 
 def is_counted(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> np.ndarray:
@@ -58,17 +73,22 @@ def is_counted(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> np.ndarra
 
 def flat_mask(y: Any) -> np.ndarray:
     """Return True for the masked pixels of all images."""
-    maps = y if is_list(y) else [y]
-    return np.concatenate([np.ma.getmaskarray(m).ravel() for m in maps])
+    return np.ma.getmaskarray(flat(y))
 
 
-def check_whole_numbers(name: str, labels: np.ndarray) -> None:
-    """Raise an error for labels that are not integers, such as NaN or probabilities."""
-    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
-        wrong = labels[labels != np.floor(labels)][0]
+def check_labels(y: Any, name: str) -> Any:
+    """Return a label map, a stack of them, or a list, as arrays of labels."""
+    y = to_maps(y)
+    return [label_array(m, name) for m in y] if is_list(y) else label_array(y, name)
+
+
+def check_same_kind(classes: np.ndarray, segments: np.ndarray, way_out: str) -> None:
+    """Raise an error for strings and numbers, which are never equal."""
+    if are_strings(classes) != are_strings(segments):
+        kinds = ("strings", "numbers") if are_strings(classes) else ("numbers", "strings")
         raise ValueError(
-            f"{name} holds {wrong}, but labels are integers. Pass label maps, with -1 for "
-            "unlabeled pixels."
+            f"y_true holds {kinds[0]} and y_pred {kinds[1]}, which are never equal. Pass labels of "
+            f"one kind, or {way_out} if y_pred holds clusters."
         )
 
 
@@ -80,22 +100,12 @@ def shapes(y: Any) -> list[tuple[int, ...]]:
 
 
 def flat(y: Any) -> np.ndarray:
-    """Return the labels of the pixels of all images as one array; masked ones are -1."""
-    if is_list(y):
-        return np.concatenate([np.ravel(unmasked(m)) for m in y])
-    return np.ravel(unmasked(y))
-
-
-def unique_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted unique labels, and the index of the label of every pixel."""
-    if labels.size and np.can_cast(labels.dtype, np.int64):
-        low, span = int(labels.min()), int(labels.max()) - int(labels.min())
-        if span <= 8 * labels.size:  # counting is ten times faster than sorting
-            offsets = labels.astype(np.int64) - low
-            present = np.bincount(offsets) > 0
-            values = (np.flatnonzero(present) + low).astype(labels.dtype)
-            return values, (np.cumsum(present) - 1)[offsets]
-    return np.unique(labels, return_inverse=True)
+    """Return the labels of the pixels of all images as one array, masked if any of them is."""
+    parts = [np.ravel(m) for m in y] if is_list(y) else [np.ravel(y)]
+    labels = join_labels([np.ma.getdata(part) for part in parts])
+    if not any(map(np.ma.isMaskedArray, parts)):
+        return labels
+    return np.ma.masked_array(labels, np.concatenate([np.ma.getmaskarray(p) for p in parts]))
 
 
 def is_list(y: Any) -> bool:
@@ -114,6 +124,6 @@ def unlike_shapes(y_true: Any, y_pred: Any) -> str:
 def nothing_labeled(n_pixels: int, ignore_label: IgnoreLabel) -> str:
     """Return the error message for maps without labeled pixels."""
     return (
-        f"y_true has no labeled pixel: all {n_pixels} are -1 or ignore_label={ignore_label}. Pass "
-        "labels of at least one pixel."
+        f"y_true has no labeled pixel: all {n_pixels} are unlabeled (-1, NaN, None, '' or masked) "
+        f"or ignore_label={ignore_label}. Pass labels of at least one pixel."
     )

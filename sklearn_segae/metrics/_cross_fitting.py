@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from ..imaging._label_maps import UNLABELED
+from ..imaging._label_maps import is_labeled
+from ..imaging._label_values import mark_unlabeled
 from ._area_sample import Predictions, Sample, predict_sample
 
 
@@ -76,8 +77,10 @@ def _folds_of_blocks(sample: Sample, n_folds: int, random_state: Any) -> np.ndar
 
 def _without(maps: list[np.ndarray], held_out: np.ndarray) -> Any:
     """Return label maps without the labels that are held out; of rows, an array."""
-    kept = [m.copy() for m in maps]
-    ends = np.cumsum([(m != UNLABELED).sum() for m in maps])[:-1]
-    for m, out in zip(kept, np.split(held_out, ends), strict=True):
-        m[tuple(np.argwhere(m != UNLABELED)[out].T)] = UNLABELED
+    masks = [is_labeled(m) for m in maps]
+    for mask, out in zip(
+        masks, np.split(held_out, np.cumsum([k.sum() for k in masks])[:-1]), strict=True
+    ):
+        mask[mask] = ~out
+    kept = [mark_unlabeled(m, mask) for m, mask in zip(maps, masks, strict=True)]
     return kept[0] if kept[0].ndim == 1 else kept

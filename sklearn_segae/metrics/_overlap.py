@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..imaging._label_maps import UNLABELED, IgnoreLabel, ignored_labels
-from ._contingency import Table, contingency, flat, is_list, labeled, unique_labels
+from ..imaging._label_maps import IgnoreLabel, ignored_labels
+from ..imaging._label_values import UNLABELED, are_strings, is_unlabeled, unique_labels
+from ._contingency import Table, check_labels, check_same_kind, contingency, flat, is_list, labeled
 
 
 def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> Any:
@@ -20,10 +21,11 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) 
 
     Parameters
     ----------
-    y_true, y_pred : array or list of arrays of int
-        Label maps of equal shapes.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    y_true, y_pred : array or list of arrays
+        Label maps of equal shapes: integers, whole floats, booleans or strings. Pixels that are
+        masked in either map, or have no true label (-1, NaN, None or ""), are left out.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Further true labels of pixels to leave out.
 
     Returns
     -------
@@ -45,13 +47,14 @@ def match_labels(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) 
     classes, segments, counts = contingency(y_true, y_pred, ignore_label)
     rows, columns = linear_sum_assignment(counts.toarray(), maximize=True)
     new = dict(zip(segments[columns].tolist(), classes[rows].tolist(), strict=True))
-    next_label = int(max(classes.max(), -1, *ignored_labels(ignore_label))) + 1
-    for segment in unique_labels(flat(y_pred))[0].tolist():
-        if segment not in new and segment != UNLABELED:
-            new[segment] = next_label
-            next_label += 1
-    new.setdefault(UNLABELED, UNLABELED)  # noise, or pixels without data
-    return [_relabel(m, new) for m in y_pred] if is_list(y_pred) else _relabel(y_pred, new)
+    y_pred = check_labels(y_pred, "y_pred")
+    others = np.setdiff1d(unique_labels(_values(flat(y_pred)))[0], segments[columns])
+    others = others[~is_unlabeled(others)]  # are noise, or pixels without data
+    new |= zip(others.tolist(), _new_labels(classes, len(others), ignore_label), strict=True)
+    mark = "" if are_strings(classes) else UNLABELED
+    maps = y_pred if is_list(y_pred) else [y_pred]
+    matched = [_relabel(m, new, mark) for m in maps]
+    return matched if is_list(y_pred) else matched[0]
 
 
 def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> float:
@@ -77,6 +80,7 @@ def pixel_accuracy(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None
     0.666...
     """
     true, pred = labeled(y_true, y_pred, ignore_label)
+    check_same_kind(true, pred, "use matched_accuracy")
     return float(np.mean(true == pred))
 
 
@@ -173,13 +177,32 @@ def _mean_overlap(table: Table, overlap: np.ndarray, matched: bool) -> float:
     if matched:
         rows, columns = linear_sum_assignment(overlap, maximize=True)
     else:
+        check_same_kind(table.classes, table.segments, "matched=True")
         _, rows, columns = np.intersect1d(table.classes, table.segments, return_indices=True)
     return float(overlap[rows, columns].sum() / len(table.classes))
 
 
-def _relabel(labels: Any, new: dict[int, int]) -> np.ndarray:
-    values, index = unique_labels(flat(labels))
-    relabeled = np.array([new[v] for v in values.tolist()])[index].reshape(np.shape(labels))
-    if isinstance(labels, np.ma.MaskedArray):
-        return np.ma.array(relabeled, mask=np.ma.getmaskarray(labels))
-    return relabeled
+def _new_labels(classes: np.ndarray, n: int, ignore_label: IgnoreLabel) -> range:
+    """Return `n` labels above the highest one."""
+    if n and are_strings(classes):
+        raise ValueError(
+            f"y_pred has {n} more segments than y_true labels, which would get new labels above "
+            "the highest one, but labels are strings. Pass "
+            "numpy.unique(y_true, return_inverse=True)[1] instead of y_true."
+        )
+    highest = -1 if are_strings(classes) else max(classes.max(), -1, *ignored_labels(ignore_label))
+    return range(int(highest) + 1, int(highest) + 1 + n)
+
+
+def _values(labels: np.ndarray) -> np.ndarray:
+    """Return labels without their mask, and "" in place of None, which cannot be sorted."""
+    values = np.ma.getdata(labels)
+    return np.where(is_unlabeled(values), "", values) if values.dtype.kind == "O" else values
+
+
+def _relabel(labels: np.ndarray, new: dict[Any, Any], mark: Any) -> np.ndarray:
+    """Return a map with new labels, and a mark for values without one."""
+    values, index = unique_labels(_values(labels).ravel())
+    found = np.array([new.get(v, mark) for v in values.tolist()])[index].reshape(labels.shape)
+    masked = np.ma.isMaskedArray(labels)
+    return np.ma.masked_array(found, np.ma.getmaskarray(labels)) if masked else found

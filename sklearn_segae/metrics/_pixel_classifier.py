@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
-from ._contingency import flat, shapes, unlike_shapes
+from ..imaging._containers import to_maps
+from ._contingency import check_labels, flat, shapes, unlike_shapes
 
 
 def _can(method: str) -> Callable[[Any], bool]:
@@ -37,11 +38,12 @@ class PixelClassifier(ClassifierMixin, BaseEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """Classes of the segmenter; of clusterers, the true labels."""
-        return getattr(self.segmenter, "classes_", np.unique(flat(self.y)[self.counted]))
+        labels = np.ma.getdata(flat(self.y))[self.counted]
+        return getattr(self.segmenter, "classes_", np.unique(labels))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the labels (n,) of the pixels."""
-        return self._rows(self.segmenter.predict(X))[:, 0]
+        return self._rows(check_labels(self.segmenter.predict(X), "y_pred"))[:, 0]
 
     @available_if(_can("predict_proba"))
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -59,7 +61,7 @@ class PixelClassifier(ClassifierMixin, BaseEstimator):
         true, given = shapes(self.y), shapes(values)
         if true != [s[: len(t)] for s, t in zip(given, true, strict=False)]:
             raise ValueError(unlike_shapes(self.y, values))
-        return flat(values).reshape(len(self.counted), -1)[self.counted]
+        return np.ma.getdata(flat(to_maps(values))).reshape(len(self.counted), -1)[self.counted]
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

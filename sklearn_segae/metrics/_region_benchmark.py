@@ -90,8 +90,8 @@ def region_benchmark(
         The segmentations of every image at all scales, the same number for each image, such as
         `[tree.cut(n_segments=k) for k in (2, 4, 8, 16)]`. With a generator, only the maps of one
         image are in memory at a time.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    ignore_label : int, str, sequence of these, or None, default=None
+        True labels of pixels to leave out, besides unlabeled ones (-1, NaN, None, "" or masked).
 
     Returns
     -------

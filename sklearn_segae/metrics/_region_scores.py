@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..imaging._label_maps import UNLABELED, IgnoreLabel, is_labeled, unmasked
+from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ..imaging._label_values import label_array
 from ._contingency import contingency, is_list, nothing_labeled, shapes, unlike_shapes
 
 
@@ -36,8 +37,8 @@ def covering(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> f
         A label map for every image of `y_pred`, or a list of maps by several annotators.
     y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
         Predicted label maps. The values of the labels do not matter.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    ignore_label : int, str, sequence of these, or None, default=None
+        True labels of pixels to leave out, besides unlabeled ones (-1, NaN, None, "" or masked).
 
     Returns
     -------
@@ -146,12 +147,13 @@ def annotated_maps(truth: Any, labels: Any, ignore_label: IgnoreLabel) -> list[n
     if len(truth) == 0:
         raise ValueError("y_true holds no label map for an image. Pass at least one for each.")
     several = np.ndim(truth[0]) == np.ndim(labels)
-    maps = [unmasked(m) for m in truth] if several else [unmasked(truth)]
+    maps = [label_array(m, "y_true") for m in (truth if several else [truth])]
     for m in maps:
         if m.shape != np.shape(labels):
             raise ValueError(unlike_shapes(m, labels))
     if np.ma.is_masked(labels):
-        maps = [np.where(np.ma.getmaskarray(labels), UNLABELED, m) for m in maps]
+        hidden = np.ma.getmaskarray(labels)
+        maps = [np.ma.masked_array(m, np.ma.getmaskarray(m) | hidden) for m in maps]
     return [m for m in maps if is_labeled(m, ignore_label).any()]
 
 
@@ -173,7 +175,7 @@ def _images(y_true: Any, y_pred: Any, ignore_label: IgnoreLabel) -> Iterator[tup
             "Pass for every image one true label map, or a list of those of its annotators."
         )
     for truth, labels in zip(y_true, y_pred, strict=True):
-        yield annotated_maps(truth, labels, ignore_label), np.asanyarray(labels)
+        yield annotated_maps(truth, labels, ignore_label), label_array(labels, "y_pred")
 
 
 def _covered(counts: csr_array) -> float:

@@ -10,12 +10,13 @@ import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from ..imaging._containers import to_array, to_maps, unpack
 from ..imaging._label_maps import IgnoreLabel, is_labeled
 from ..imaging._no_data import missing_at
 from ..imaging._tiles import full_tile
 from ..imaging._validation import check_images
 from ._contingency import (
-    check_whole_numbers,
+    check_labels,
     flat,
     is_counted,
     is_list,
@@ -54,8 +55,8 @@ def make_segmentation_scorer(
         :func:`~sklearn.metrics.adjusted_rand_score` or :func:`mean_iou`. A name of
         :func:`~sklearn.metrics.get_scorer_names`, such as "f1_macro" or "neg_log_loss", is that
         scorer of the labeled pixels.
-    ignore_label : int, sequence of int or None, default=None
-        True labels of pixels to leave out, in addition to -1.
+    ignore_label : int, str, sequence of these, or None, default=None
+        True labels of pixels to leave out, besides unlabeled ones (-1, NaN, None, "" or masked).
     average : {"pooled", "image"}, default="pooled"
         "pooled" scores all pixels at once. "image" scores every image and returns the mean over
         the images with labeled pixels, for labels that only have a meaning within their image.
@@ -116,6 +117,7 @@ class SegmentationScorer:
         if self.average == "pooled":
             return self._score(y, y_pred)
         check_maps(y)
+        y, y_pred = to_maps(y), to_maps(y_pred)
         if shapes(y) != shapes(y_pred):
             raise ValueError(unlike_shapes(y, y_pred))
         pairs = zip(y, y_pred, strict=True)
@@ -149,9 +151,11 @@ class NamedScorer(SegmentationScorer):
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score the predictions of the estimator for `X`."""
         check_given(y)
+        y = check_labels(y, "y")
         if self.average == "pooled":
             return self._score_pixels(estimator, X, y)
         check_maps(y)
+        X, _ = unpack(X)
         parts = [(X[i : i + 1], y[i : i + 1]) for i in range(len(y))]
         parts = [part for part in parts if self._counted(*part).any()]
         if not parts:
@@ -160,12 +164,11 @@ class NamedScorer(SegmentationScorer):
 
     def _score_pixels(self, estimator: Any, X: Any, y: Any) -> float:
         check_predicts(estimator)
-        check_whole_numbers("y", flat(y))
         counted = self._counted(X, y)
         if not counted.any():
             raise ValueError(nothing_labeled(len(counted), self.ignore_label))
         pixels = PixelClassifier(estimator, y, counted)
-        return float(get_scorer(self.metric)(pixels, X, flat(y)[counted]))
+        return float(get_scorer(self.metric)(pixels, X, np.ma.getdata(flat(y))[counted]))
 
     def _counted(self, X: Any, y: Any) -> np.ndarray:
         """Return True for the labeled pixels of all images that have data."""
@@ -201,11 +204,11 @@ def to_number(metric: Any, score: Any) -> float:
 def labels_of(estimator: Any, X: Any) -> Any:
     """Return the labels that an estimator predicts, masked where images have no data."""
     check_predicts(estimator)
-    labels = estimator.predict(X)
+    labels = to_maps(estimator.predict(X))
     missing = None if holds_rows(labels) else missing_pixels(X)
     if missing is None:
         return labels
-    maps = [np.ma.array(m, mask=own) for m, own in zip(labels, missing, strict=True)]
+    maps = [np.ma.array(to_array(m), mask=own) for m, own in zip(labels, missing, strict=True)]
     return maps if is_list(labels) else np.ma.stack(maps)
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.random import sample_without_replacement
 
+from ..imaging._containers import unpack
 from ._contingency import flat, flat_mask, shapes
 from ._scorers import AVERAGES, WORST, check_maps, holds_rows, labels_of, to_number
 
@@ -179,6 +180,7 @@ class UnsupervisedScorer:
                 f"estimator={estimator!r} has no transform, so there are no codes to score. Pass "
                 "an AESegmenter, or any estimator with transform and predict."
             )
+        X, _ = unpack(X)
         labels = labels_of(estimator, X)
         if self.average == "pooled":
             return self._score(estimator, X, labels)

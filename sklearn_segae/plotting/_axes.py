@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
+from ..imaging._containers import unpack
 from ..imaging._rendering import PALETTE, as_picture, colors
 
 PANEL = 2.6  # width of a panel in inches
@@ -144,6 +145,7 @@ def legend_texts(labels: Sequence[Any], display_labels: Any, prefix: str) -> lis
 
 def as_list(X: Any, n_channels: int | None) -> list[np.ndarray]:
     """Return a stack, a list, or one image (H, W) or (H, W, C) as a list of images."""
+    X, _ = unpack(X)
     if isinstance(X, list | tuple):
         return [np.asanyarray(image) for image in X]  # some may be masked
     X = np.asanyarray(X)

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..imaging._label_maps import unmasked
+from ..imaging._containers import to_maps, unpack
+from ..imaging._label_values import encode_labels, is_unlabeled, label_array
 from ..imaging._rendering import as_gray, as_picture, show_borders, show_overlay
 from ..inspection._reconstruction_error import reconstruction_error
 from ..regions._region_tree import RegionTree
@@ -68,7 +69,7 @@ class SegmentationDisplay:
         labels: Any = None,
     ) -> None:
         self.images = images
-        self.label_maps = [unmasked(own) for own in label_maps]
+        self.label_maps = label_maps
         self.display_labels = display_labels
         self.labels = labels
 
@@ -107,7 +108,8 @@ class SegmentationDisplay:
         display_labels, **options : as in `from_estimator`
         """
         one = isinstance(labels, np.ndarray) and labels.ndim == 2
-        images, maps = ([X], [labels]) if one else (list(X), list(labels))
+        images, maps = ([X], [labels]) if one else (list(unpack(X)[0]), list(to_maps(labels)))
+        maps = [label_array(m, f"labels[{i}]") for i, m in enumerate(maps)]
         return cls(images, maps, display_labels=display_labels).plot(**options)
 
     def plot(
@@ -149,8 +151,9 @@ class SegmentationDisplay:
         labels = self._known_labels()
         blank(self.axes_)
         for i, (image, own) in enumerate(zip(self.images, self.label_maps, strict=True)):
-            index = np.searchsorted(labels, np.where(own < 0, labels[0], own))
-            index = np.where(own < 0, -1, index)
+            known = ~is_unlabeled(own)
+            index = np.full(own.shape, -1)
+            index[known] = np.searchsorted(labels, np.ma.getdata(own)[known])
             below = as_picture(image) if color else as_gray(image)
             picture = show_overlay(below, index, alpha)
             draw_picture(self.axes_.ravel()[i], picture, titles[i] if titles else "")
@@ -166,8 +169,7 @@ class SegmentationDisplay:
     def _known_labels(self) -> np.ndarray:
         if self.labels is not None:
             return np.unique(self.labels)
-        found = np.unique(np.concatenate([np.unique(own) for own in self.label_maps]))
-        found = found[found >= 0]
+        _, found = encode_labels(self.label_maps, [~is_unlabeled(m) for m in self.label_maps])
         return found if len(found) else np.zeros(1, int)
 
 

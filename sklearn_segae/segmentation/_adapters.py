@@ -18,6 +18,7 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import has_fit_parameter
 
+from ..imaging._label_values import unique_labels
 from ._clustering import choose_optimum, mean_variance, with_segments
 from ._gaussian_mixture import ShrunkMixture, in_use
 from ._grid_sample import GridSample
@@ -98,11 +99,45 @@ class Classifier(Adapter):
         self.estimator = unfrozen(self.estimator)
         return self
 
+    def predict(self, codes: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of codes (n, F), of the type of the fitted ones."""
+        return np.asarray(self.estimator.predict(codes)).astype(self.classes_.dtype, copy=False)
 
-class SelfTraining(Classifier):
-    """Adapter of self-training classifiers."""
+
+class SemiSupervised(Classifier):
+    """Adapter of classifiers that also use unlabeled rows, whose label is -1.
+
+    Labels of types without -1, such as strings, are encoded: `names` are the labels.
+    """
 
     uses_unlabeled = True
+    names: np.ndarray | None
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Possible labels, sorted."""
+        classes = self.estimator.classes_
+        return classes if self.names is None else self.names[classes]
+
+    def fit(self, codes: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Self:
+        """Fit to codes (n, F), the first of which have labels; the others are unlabeled."""
+        plain = y.dtype.kind == "i" or isinstance(self.estimator, FrozenEstimator)
+        self.names, y = (None, y) if plain else unique_labels(y)
+        unlabeled = np.full(len(codes) - len(y), -1)
+        return super().fit(codes, np.concatenate([y, unlabeled.astype(y.dtype)]), weight)
+
+    def predict(self, codes: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of codes (n, F), of the type of the fitted ones."""
+        labels = self.predict_encoded(codes)
+        return labels if self.names is None else self.names[labels]
+
+    def predict_encoded(self, codes: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of codes (n, F) as the estimator has them."""
+        return self.estimator.predict(codes)
+
+
+class SelfTraining(SemiSupervised):
+    """Adapter of self-training classifiers."""
 
     @staticmethod
     def handles(estimator: Any) -> bool:
@@ -110,20 +145,19 @@ class SelfTraining(Classifier):
         return isinstance(estimator, SelfTrainingClassifier)
 
 
-class BlockwiseGraph(Classifier):
+class BlockwiseGraph(SemiSupervised):
     """Adapter of label propagation; predicts in blocks, since every row meets all fitted rows."""
 
     n_most = N_QUADRATIC
-    uses_unlabeled = True
 
     @staticmethod
     def handles(estimator: Any) -> bool:
         """Return whether this class adapts an estimator."""
         return isinstance(estimator, LabelPropagation | LabelSpreading)
 
-    def predict(self, codes: np.ndarray) -> np.ndarray:
-        """Return labels (n,) of codes (n, F); integers as int32."""
-        return as_labels(_in_blocks(self.estimator.predict, codes))
+    def predict_encoded(self, codes: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of codes (n, F) as the estimator has them."""
+        return _in_blocks(self.estimator.predict, codes)
 
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
         """Return probabilities (n, n_classes) of codes (n, F)."""

@@ -89,14 +89,16 @@ class DenseClassifier(ClassifierMixin):
         Parameters
         ----------
         X : as in `fit`; images may have any size
-        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
-            Output for label maps, written tile by tile.
+        out : writable array-like (n, H, W), or list of arrays (H, W), default=None
+            Output for label maps, written tile by tile, of a type that holds all classes.
 
         Returns
         -------
         labels : array (n, H, W) or list of arrays (H, W)
+            Of the type of `classes_`.
         """
-        return self._map(X, "label_map", out, LABELS)
+        check_is_fitted(self)
+        return self._map(X, "label_map", out, LABELS._replace(labels=self.classes_))
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probabilities of the classes at each pixel.
@@ -132,9 +134,8 @@ class DenseClassifier(ClassifierMixin):
         return float(np.average(found == truth, weights=weight))
 
     def likeliest(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return classes (n,) of probabilities (n, n_classes); integers as int32."""
-        labels = self.classes_[probabilities.argmax(1)]
-        return labels.astype(np.int32) if labels.dtype.kind in "biu" else labels
+        """Return classes (n,) of probabilities (n, n_classes)."""
+        return self.classes_[probabilities.argmax(1)]
 
     def probability_map(self, image: Any, request: TileRequest) -> Any:
         """Return probabilities (H, W, n_classes) of an image."""

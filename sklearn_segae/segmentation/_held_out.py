@@ -45,14 +45,14 @@ def folds(
     else:
         fold_of = [_random_blocks(k.shape, n_folds, rng) for k in targets.known]
     every = (_fold(targets, [own == k for own in fold_of]) for k in range(n_folds))
-    return [(fit, out) for fit, out in every if fit.classes.size > 1 and out.classes.size]
+    return [(fit, out) for fit, out in every if fit.present.size > 1 and out.present.size]
 
 
 def _fold(targets: Targets, masks: Sequence[np.ndarray]) -> tuple[Targets, Targets]:
     """Return targets outside and inside of masks."""
     pairs = list(zip(targets.known, masks, strict=True))
     fitted = targets._replace(known=[known & ~mask for known, mask in pairs])
-    classes = fitted.classes
+    classes = fitted.present
     inside = zip(pairs, targets.maps, strict=True)
     held_out = [known & mask & np.isin(m, classes) for (known, mask), m in inside]
     return fitted, targets._replace(known=held_out)

@@ -99,17 +99,17 @@ def _parts(shape: tuple[int, ...], margin: int) -> list[Tile]:
 
 
 def class_marks(
-    targets: Targets, classes: np.ndarray, weigh: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    targets: Targets, weigh: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> list[np.ndarray]:
     """Return maps (H, W, 2) of class index or `UNKNOWN`, and of weights with mean 1.
 
-    `weigh(y, weight)` returns the factors (n,) of the classes.
+    `weigh(y, weight)` returns the factors (n,) of the classes of labels `y`.
     """
     weights = targets.weights or [np.ones(known.shape) for known in targets.known]
-    y = np.concatenate([m[k] for m, k in zip(targets.maps, targets.known, strict=True)])
+    index = np.concatenate([m[k] for m, k in zip(targets.maps, targets.known, strict=True)])
     own = np.concatenate([w[k] for w, k in zip(weights, targets.known, strict=True)])
-    own = own * weigh(y, own)
-    values = np.column_stack([np.searchsorted(classes, y), own / own.mean()])
+    own = own * weigh(targets.names[index], own)
+    values = np.column_stack([np.searchsorted(targets.present, index), own / own.mean()])
     ends = np.cumsum([known.sum() for known in targets.known])[:-1]
     maps = []
     for known, part in zip(targets.known, np.split(values, ends), strict=True):

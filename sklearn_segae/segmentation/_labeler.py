@@ -102,7 +102,6 @@ class PixelLabeler:
         if uses_unlabeled:
             more = self._unlabeled(images, targets, len(y))
             codes = np.concatenate([codes, more])
-            y = np.concatenate([y, np.full(len(more), -1, y.dtype)])
         self.estimator.fit(codes, y, weight)
         return self._fit_refiner(self._survey(images))
 
@@ -267,6 +266,11 @@ class PixelLabeler:
     def segments(self) -> np.ndarray:
         """Possible labels of the estimator, sorted."""
         return self.estimator.classes_
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Possible values of label maps."""
+        return self.segments if self.classes is None else self.classes.classes
 
     @property
     def n_found(self) -> int:

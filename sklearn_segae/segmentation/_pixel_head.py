@@ -117,6 +117,11 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         -------
         self : PixelHead
         """
+        if np.ma.is_masked(y):
+            raise ValueError(
+                f"y is masked in {np.ma.count_masked(y)} rows, but a label is needed for every "
+                "row. Pass X[~y.mask] and y.compressed()."
+            )
         X, y = validate_data(self, masked_rows(X), y, dtype=np.float64)
         check_classification_targets(y)
         classes, indices = np.unique(y, return_inverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -37,8 +37,8 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         of whole images, or of blocks of 64 pixels if only one image has labels; networks are
         trained for 2/5 of the epochs there. Of all weights with nearly the highest mean IoU
         (.02 less), those closest to equal ones are used.
-    ignore_label : int, sequence of int or None, default=None
-        Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels in `y` to exclude from the fit. :class:`AESegmenter` has its own.
     max_memory : int or str, default="1GiB"
         Memory for `predict` besides input and output, in bytes or with a unit.
     random_state : int, RandomState instance or None, default=None
@@ -51,7 +51,7 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
     weights_ : ndarray of shape (n_members,)
         Weights, with a sum of 1.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels, of the type of `y`.
     n_features_in_ : int
         Number of channels.
 
@@ -72,7 +72,7 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
     _parameter_constraints: dict = {
         "estimators": [list],
         "weights": ["array-like", StrOptions({"auto"}), None],
-        "ignore_label": [Integral, "array-like", None],
+        "ignore_label": [Real, str, "array-like", None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
     }
@@ -103,7 +103,8 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
             A stack of images, or images of different sizes. Pixels that are NaN or masked in any
             channel have no data: they have no part.
         y : label maps of the same sizes
-            -1 is unlabeled.
+            Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
+            unlabeled.
         sample_weight : maps of the same sizes, default=None
             Weights of the labeled pixels, >= 0.
 

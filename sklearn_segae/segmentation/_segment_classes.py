@@ -46,8 +46,6 @@ def assign_classes(
     values, y = np.unique(y, return_inverse=True)
     votes = np.zeros((len(segments), len(values)))
     np.add.at(votes, (np.searchsorted(segments, labels), y), 1 if weight is None else weight)
-    if values.dtype.kind in "bu":  # have no -1, for pixels without data
-        values = values.astype(np.int32)
     named = votes.any(1)
     apart = ((centers[:, None] - centers[named]) ** 2).sum(2)
     nearest = np.flatnonzero(named)[apart.argmin(1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -30,12 +30,14 @@ from .._base import (
 )
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
+from ..imaging._containers import unpack, wrap
 from ..imaging._dask import is_dask
 from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_batch
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._lazy_images import too_many
 from ..imaging._no_data import is_complete
 from ..imaging._normalization import fit_normalization
+from ..imaging._pixel_sampling import pick
 from ..imaging._tiled_inference import TileRequest, to_bytes
 from ..regions._region_tree import RegionTree
 from ..regions._tree_builder import TreeBuilder
@@ -118,9 +120,9 @@ class AESegmenter(
         with features "texture" and `pooling` > 0. "auto": if possible, except for classifiers.
     min_size : int, default=0
         Connected regions with fewer pixels are merged with a neighboring region.
-    ignore_label : int, sequence of int or None, default=None
-        Labels in `y` to exclude from the fit, such as 0 or 255. Pixels with label -1 are
-        unlabeled; only semi-supervised estimators use them.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels in `y` to exclude from the fit, such as 0 or 255. Unlabeled pixels (-1, NaN, None,
+        empty strings, masked) are only used by semi-supervised estimators.
     memory : str, joblib.Memory or None, default=None
         Cache of fitted encoders: a search over `n_segments` or `estimator__*` trains each encoder
         once. Needs a fixed `random_state`. Also a cache of the pretrained codes of images; see
@@ -149,7 +151,7 @@ class AESegmenter(
         Label maps of the fitted images, int32; segments, not classes. Clusterers only. Not set
         for images on disk with more than 16 million pixels; use `predict`.
     classes_ : ndarray
-        Labels in `y`; classifiers, and clusterers after `assign_classes`.
+        Sorted labels in `y`, of its type; classifiers, and clusterers after `assign_classes`.
     segment_classes_ : ndarray of shape (`n_segments_`,)
         The class of each segment, after `assign_classes`; first that of noise, if there is any.
     normalize_ : {"image", "dataset"}
@@ -192,7 +194,7 @@ class AESegmenter(
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
         "min_size": [Interval(Integral, 0, None, closed="left")],
-        "ignore_label": [Integral, "array-like", None],
+        "ignore_label": [Real, str, "array-like", None],
         "memory": [str, HasMethods(["cache"]), None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
@@ -244,7 +246,8 @@ class AESegmenter(
             A stack of images, images of different sizes, or rows (pixels x bands). Pixels of images
             that are NaN or masked (masked arrays) in any channel have no data: they have no part.
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
-            Required by classifiers, ignored by clusterers.
+            Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
+            unlabeled. Required by classifiers, ignored by clusterers.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
             Weights of the labeled pixels, >= 0; for classifiers with `sample_weight`.
 
@@ -294,7 +297,10 @@ class AESegmenter(
         labels : as `predict` returns them
         """
         self.fit(X, y)
-        return self.labels_ if hasattr(self, "labels_") else self.predict(X)
+        if not hasattr(self, "labels_"):
+            return self.predict(X)
+        _, axes = unpack(X)
+        return self.labels_ if axes is None else wrap(axes, self.labels_)
 
     def predict(self, X: Any, out: Any = None) -> Any:
         """Segment images.
@@ -303,15 +309,18 @@ class AESegmenter(
         ----------
         X : as in `fit`; images may have any size
             Images on disk (memory maps, zarr, HDF5) are read tile by tile.
-        out : writable array-like (n, H, W) of integers, or list of arrays (H, W), default=None
-            Output for label maps of images, written tile by tile. Needs `min_size=0`.
+        out : writable array-like (n, H, W), or list of arrays (H, W), default=None
+            Output for label maps of images, written tile by tile, of a type that holds all labels.
+            Needs `min_size=0`.
 
         Returns
         -------
         labels : array (n, H, W), list of arrays (H, W), or array (n_samples,)
-            In the container type of `X`: segments 0 to n_segments - 1 as int32, or classes; -1 at
-            pixels without data, which are masked if `X` is a masked array. `out`, if given; lazy if
-            `X` is a dask array.
+            In the container type of `X`: segments 0 to n_segments - 1 as int32, or classes of the
+            type of those in `y`. Pixels without data are -1, or NaN, "" or None for classes of
+            floats, strings or objects; only images with such pixels (and dask arrays that may have
+            some) have int64 instead of unsigned and boolean classes, and objects instead of uint64.
+            Masked if `X` is a masked array. `out`, if given; lazy if `X` is a dask array.
         """
         check_is_fitted(self)
         if self.min_size and (out is not None or is_dask(X)):
@@ -319,7 +328,8 @@ class AESegmenter(
                 f"min_size={self.min_size} needs a whole label map, but this one is computed tile "
                 "by tile. Pass min_size=0, or an X in memory and no out."
             )
-        return self._map(X, "label_map", out, LABELS, min_size=0 if self.rows_ else self.min_size)
+        min_size = 0 if self.rows_ else self.min_size
+        return self._map(X, "label_map", out, LABELS, min_size=min_size)
 
     @available_if(_can("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
@@ -405,7 +415,7 @@ class AESegmenter(
         n_regions : int, default=5
             Number of regions, at most that of unlabeled blocks.
         y : label maps of the same sizes, default=None
-            Labels so far, -1 or `ignore_label` for unlabeled pixels. Blocks with a labeled pixel
+            Labels so far; unlabeled pixels as in `fit`. Blocks with a labeled pixel
             are not suggested. None: no pixel is labeled.
         size : int, default=16
             Approximate side of the regions in pixels. Smaller images are one region.
@@ -457,7 +467,7 @@ class AESegmenter(
         X : as in `fit`
             Images with labeled pixels; any images, not only fitted ones.
         y : label maps of the same sizes, or array (n_samples,) for rows
-            Pixels with label -1 or an `ignore_label` are ignored.
+            Types and unlabeled pixels as in `fit`; pixels with an `ignore_label` are ignored.
         sample_weight : maps of the same sizes, or array (n_samples,) for rows, default=None
             Weights of the labeled pixels, >= 0.
 
@@ -529,8 +539,8 @@ class AESegmenter(
         if is_classifier(self.estimator_):
             targets = check_targets(batch, y, self.ignore_label, self.estimator)
             maps = map(self._label_map, labelers, batch.images)
-            trios = zip(maps, targets.maps, targets.known, strict=True)
-            return float(np.mean(np.concatenate([(m == true)[k] for m, true, k in trios])))
+            chosen = [np.flatnonzero(known) for known in targets.known]
+            return float(np.mean(pick(list(maps), chosen) == targets.pick(chosen)[0]))
         if self.scope == "dataset":
             return self.labeler_.score(batch.images)
         pairs = zip(labelers, batch.images, strict=True)
@@ -553,7 +563,7 @@ class AESegmenter(
         if self.labeler_.classes is not None:
             return np.unique(self.segment_classes_)
         if is_classifier(self.estimator_):
-            return self.estimator_.classes_
+            return self.labeler_.segments
         raise AttributeError("classes_ is for classifiers. Call assign_classes first.")
 
     @property
@@ -596,6 +606,9 @@ class AESegmenter(
         batch = self.batch(X)
         tail = () if kind is LABELS else (self._n_features_out,)
         models, max_memory = self.labelers(batch), to_bytes(self.max_memory)
+        if kind is LABELS:
+            labels = np.unique(np.concatenate([model.labels for model in models]))
+            kind = kind._replace(labels=labels)
         return batch.map(models, method, max_memory, out, tail, kind, **options)
 
     def _label_map(self, labeler: PixelLabeler, image: np.ndarray) -> np.ndarray:
@@ -616,7 +629,7 @@ class AESegmenter(
         self.n_segments_ = numbers if self.scope == "image" else numbers[0]
         if not too_many(batch.images):
             maps = map(self._label_map, labelers, batch.images)
-            self.labels_ = batch.restore(list(maps))
+            self.labels_ = batch.plain.restore(list(maps))
 
     @property
     def _adapter(self) -> Any:

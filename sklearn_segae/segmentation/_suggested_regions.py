@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..imaging._containers import unpack
 from ..imaging._dask import is_dask
 from ..imaging._image_batch import check_batch
 from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
@@ -162,6 +163,7 @@ def suggest_regions(
 ) -> list[SuggestedRegion]:
     """Return regions of the images `X` to label next; see `AESegmenter.suggest_regions`."""
     _check_request(segmenter, n_regions, size)
+    X, _ = unpack(X)
     images = check_batch(segmenter, X, reset=False).images
     labeled = _labeled_masks(y, images, segmenter.ignore_label)
     parts = _described(segmenter, X, labeled, size, measure)

@@ -9,34 +9,43 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from ..imaging._containers import to_array, to_maps
 from ..imaging._image_batch import ImageBatch
-from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled, unmasked
+from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
+from ..imaging._label_values import encode_labels, is_unlabeled, label_array
 from ..imaging._no_data import missing_at
 from ..imaging._pixel_sampling import pick
 from ..imaging._tiles import image_tiles
 
 
 class Targets(NamedTuple):
-    """Label maps, masks and optional weights, (H, W) each.
+    """Maps of class indices, masks and optional weights, (H, W) each.
 
-    Pixels that are neither `known` nor `unlabeled` are not used.
+    Indices are those of `names`, the labels as given, and -1 where labels are not used. Pixels that
+    are neither `known` nor `unlabeled` are not used.
     """
 
     maps: list[np.ndarray]
     known: list[np.ndarray]
     unlabeled: list[np.ndarray]
+    names: np.ndarray
     weights: list[np.ndarray] | None = None
+
+    @property
+    def present(self) -> np.ndarray:
+        """Sorted indices of the classes of the known pixels."""
+        pairs = zip(self.maps, self.known, strict=True)
+        return np.unique(np.concatenate([m[k] for m, k in pairs]))
 
     @property
     def classes(self) -> np.ndarray:
         """Sorted labels of the known pixels."""
-        pairs = zip(self.maps, self.known, strict=True)
-        return np.unique(np.concatenate([m[k] for m, k in pairs]))
+        return self.names[self.present]
 
     def pick(self, chosen: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
         """Return labels and weights of pixels, given by flat indices for each map."""
         weights = None if self.weights is None else pick(self.weights, chosen)
-        return pick(self.maps, chosen), weights
+        return self.names[pick(self.maps, chosen)], weights
 
 
 def check_targets(
@@ -50,7 +59,7 @@ def check_targets(
     if y is None:
         raise ValueError(
             f"estimator={estimator!r} is a classifier: fit requires y to be passed, but the target "
-            "y is None. Pass label maps (-1: unlabeled), or a clusterer."
+            "y is None. Pass label maps (-1 or NaN: unlabeled), or a clusterer."
         )
     maps = _row_labels(batch, y) if batch.is_rows else check_label_maps(y, batch.images)
     known = [is_labeled(m, ignore_label) for m in maps]
@@ -65,11 +74,12 @@ def check_targets(
         )
     if not any(k.any() for k in known):
         raise ValueError(
-            f"y has no labeled pixel with data: all are -1 (unlabeled) or "
+            f"y has no labeled pixel with data: all are unlabeled (-1, NaN, None, '' or masked) or "
             f"ignore_label={ignore_label}{' or of zero weight' * (weights is not None)}. Label "
             "some pixels of every class."
         )
-    return Targets(maps, known, unlabeled, weights)
+    encoded, names = encode_labels(maps, known)
+    return Targets(encoded, known, unlabeled, names, weights)
 
 
 def _leave_out_missing(image: Any, masks: Sequence[np.ndarray]) -> None:
@@ -83,16 +93,19 @@ def _leave_out_missing(image: Any, masks: Sequence[np.ndarray]) -> None:
 
 
 def _row_labels(batch: ImageBatch, y: Any) -> list[np.ndarray]:
-    y = column_or_1d(unmasked(y) if isinstance(y, np.ma.MaskedArray) else y, warn=True)
-    check_consistent_length(batch.images[0], y)
-    check_classification_targets(y)
-    return [y[:, None]]
+    mask = np.ma.getmaskarray(y).ravel() if np.ma.isMaskedArray(y) else np.ma.nomask
+    labels: np.ndarray = np.ma.masked_array(column_or_1d(y, warn=True), mask)
+    check_consistent_length(batch.images[0], labels)
+    if labels.dtype.kind == "O":
+        labels = label_array(labels, "y")
+    check_classification_targets(np.ma.getdata(labels)[~is_unlabeled(labels)])
+    return [labels[:, None]]
 
 
 def _check_weights(sample_weight: Any, rows: bool, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return a weight map for each label map."""
-    every = [sample_weight] if rows else list(sample_weight)
-    weights = [np.asarray(w, dtype=np.float64) for w in every]
+    every = [sample_weight] if rows else to_maps(sample_weight)
+    weights = [to_array(w).astype(np.float64) for w in every]
     if rows:
         weights = [w.reshape(-1, 1) for w in weights]
     shapes, needed = [w.shape for w in weights], [m.shape for m in maps]

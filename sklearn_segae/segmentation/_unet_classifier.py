@@ -61,8 +61,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         never ignored, so that without codes of an encoder it has no effect.
     class_weight : {"balanced"}, dict or None, default=None
         Weights of the classes, as in :class:`~sklearn.linear_model.LogisticRegression`.
-    ignore_label : int, sequence of int or None, default=None
-        Labels in `y` to exclude from the fit, besides -1. :class:`AESegmenter` has its own.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels in `y` to exclude from the fit. :class:`AESegmenter` has its own.
     crop_size : int, default=128
         Side of the crops in pixels, a multiple of 16.
     augmentation : {"turns", "upright", "none"}, default="turns"
@@ -89,7 +89,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels, of the type of `y`.
     {training_attributes}
     validation_loss_curve_ : list of float
         Loss of held-out labels after every epoch; empty without `early_stopping`.
@@ -125,7 +125,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         "n_filters": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "ignore_label": [Integral, "array-like", None],
+        "ignore_label": [Real, str, "array-like", None],
         "crop_size": [Interval(Integral, 16, None, closed="left")],
         "augmentation": [StrOptions(set(AUGMENTATIONS))],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
@@ -184,7 +184,8 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
             A stack of images, or images of different sizes. Pixels that are NaN or masked in any
             channel have no data: they have no part.
         y : label maps of the same sizes
-            -1 is unlabeled.
+            Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
+            unlabeled.
         sample_weight : maps of the same sizes, default=None
             Weights of the labeled pixels, >= 0.
 
@@ -269,9 +270,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         self, data: LabeledFeatures, rng: np.random.Generator, scale: np.ndarray | None
     ) -> tuple[LabelCrops, Batches | None]:
         """Return random crops around labeled pixels, and a batch of those held out."""
-        marks = class_marks(
-            data.targets, data.targets.classes, partial(weigh_classes, self.class_weight)
-        )
+        marks = class_marks(data.targets, partial(weigh_classes, self.class_weight))
         draw = partial(
             random_crops, data, side=self.crop_size, augmentation=self.augmentation, rng=rng
         )

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._base import FitTask
+from ..imaging._pixel_sampling import pick
 from ._dense_classifier import LabeledFeatures
 from ._held_out import folds
 from ._targets import Targets
@@ -45,11 +46,11 @@ def _out_of_fold(
     task: FitTask,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities (n_members, n_classes, n) and classes (n,) of held-out pixels."""
-    classes, part = data.targets.classes, data._replace(targets=fitted)
+    classes, part = data.targets.present, data._replace(targets=fitted)
     chosen = [np.flatnonzero(known) for known in held_out.known]
-    y = np.searchsorted(classes, held_out.pick(chosen)[0])
+    y = np.searchsorted(classes, pick(held_out.maps, chosen))
     found = np.zeros((len(members), len(classes), len(y)))
-    columns = np.searchsorted(classes, fitted.classes)
+    columns = np.searchsorted(classes, fitted.present)
     for own, member in zip(found, members, strict=True):
         shorter = fit_member(_shortened(member), part, seed, task)
         reraise_interrupt([shorter])

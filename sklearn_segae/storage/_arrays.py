@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
-from ._axes import from_names
+from ..imaging._axes import from_names
 from ._errors import UnreadableError
 from ._formats import INSIDE, is_zarr
 from ._source import Source

@@ -1,35 +1,14 @@
-"""The axes of arrays: named by files, by users, or by their number where that is plausible.
-
-A letter stands for an axis: Y rows, X columns, C or S channels, and others, such as T, Z and Q,
-for what a file holds many of (pages).
-"""
+"""The axes of arrays in files: named by files, by users, or by their number where plausible."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-CHANNELS = "SC"  # as tifffile: samples of a pixel, and channels
+from ..imaging._axes import CHANNELS, FEW, elongation, is_implausible
+
 UNNAMED = {2: "YX", 3: "YXC", 4: "QYXC"}
 UNNAMED_LABELS = {2: "YX", 3: "QYX"}
-FEW = 8  # channels that are plausible for images of any size
-NAMES = {  # in xarray, CF conventions, HDF5 and vigra
-    "Y": ("y", "lat", "latitude", "northing", "row", "rows", "height"),
-    "X": ("x", "lon", "longitude", "easting", "column", "columns", "col", "width"),
-    "C": ("c", "s", "channel", "channels", "band", "bands", "sample", "samples", "wavelength"),
-    "T": ("t", "time"),
-    "Z": ("z", "depth", "level"),
-}
-LETTERS = {name: letter for letter, names in NAMES.items() for name in names}
-
-
-def from_names(names: Iterable[str | None]) -> str:
-    """Return the letters of named axes; "" if rows and columns are not among them."""
-    letters = ""
-    for name in names:
-        letter = LETTERS.get(str(name).lower(), "")
-        letters += letter if letter and letter not in letters else unused(letters)
-    return letters if "Y" in letters and "X" in letters else ""
 
 
 def image_axes(axes: str) -> list[str]:
@@ -41,12 +20,7 @@ def image_axes(axes: str) -> list[str]:
     return ["Y", "X", *channels[-1:]]
 
 
-def unused(letters: str) -> str:
-    """Return a letter for an axis of pages without a name."""
-    return next(letter for letter in "QPRUVW" if letter not in letters)
-
-
-def from_user(path: Path, shape: Sequence[int], axes: str) -> str:
+def from_user(path: Path | str, shape: Sequence[int], axes: str) -> str:
     """Return the axes that a user has named, such as "cyx"; raise an error if they do not fit."""
     letters = str(axes).upper()
     bad = not letters.isalpha() or len(set(letters)) < len(letters)
@@ -70,7 +44,7 @@ def from_shape(path: Path, shape: Sequence[int], labels: bool = False) -> str:
         known = "one label map (H, W), or (n, H, W)" if labels else "one image (H, W[, C]) or more"
         example = f" Name its axes: {_way_out('tzcyx'[-len(shape) :])}." if len(shape) == 5 else ""
         raise ValueError(f"{path}: has shape {tuple(shape)}, but {known} is needed.{example}")
-    if "C" in axes and _implausible(*shape[-3:]):
+    if "C" in axes and is_implausible(*shape[-3:]):
         rows, columns, channels = shape[-3:]
         first, last = ("tcyx", "tyxc") if len(shape) == 4 else ("cyx", "yxc")
         raise ValueError(
@@ -81,34 +55,18 @@ def from_shape(path: Path, shape: Sequence[int], labels: bool = False) -> str:
     return axes
 
 
-def _implausible(rows: int, columns: int, channels: int) -> bool:
-    """Return whether the last axis of (H, W, C) is rather one of pixels.
-
-    There are more channels than rows (or as many as columns), and the last two axes are closer to
-    a square than the first two. Hyperspectral scenes of usual sizes pass.
-    """
-    if channels <= FEW or 0 in (rows, columns):
-        return False
-    many = channels > rows or channels == columns
-    return many and _elongation(columns, channels) < _elongation(rows, columns)
-
-
 def check_pages(path: Path, axes: str, shape: Sequence[int]) -> None:
     """Raise an error for pages without a name that are rather rows, of a file (H, W, C)."""
     if axes not in ("QYX", "IYX"):
         return
     pages, rows, columns = shape
     narrow = columns <= 4 * FEW and columns < min(pages, rows) / 4
-    if narrow and _elongation(pages, rows) < _elongation(rows, columns):
+    if narrow and elongation(pages, rows) < elongation(rows, columns):
         raise ValueError(
             f"{path}: has shape {tuple(shape)}, which would be {pages} pages of {rows} x {columns} "
             f"pixels. Name its axes: {_way_out('yxc')} if the last one has channels, "
             f"{_way_out('tyx')} if not."
         )
-
-
-def _elongation(a: int, b: int) -> float:
-    return max(a, b) / min(a, b)
 
 
 def _way_out(axes: str) -> str:

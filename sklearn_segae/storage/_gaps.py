@@ -23,6 +23,8 @@ class PageWithGaps:
         Further values of its pixels, and which of these mean that there is no data.
     """
 
+    axes_are_named = True  # as those of its page
+
     def __init__(self, page: Page, gaps: Sequence[Gap]) -> None:
         self.page = page
         self.gaps = gaps

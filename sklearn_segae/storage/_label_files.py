@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from .._compat import require
-from ..imaging._label_maps import as_stored, unmasked
+from ..imaging._label_maps import as_stored
+from ..imaging._label_values import (
+    UNLABELED,
+    check_whole_numbers,
+    is_unlabeled,
+    mark_unlabeled,
+)
 from ..imaging._lazy_images import release
 from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
@@ -149,23 +155,28 @@ def _write_tiff(path: Path, maps: Iterator[np.ndarray], tags: list[tuple[Any, ..
 
 
 def read_labels(path: Path) -> list[np.ndarray]:
-    """Read the integer label maps (H, W) of a file, one for each page."""
+    """Read the integer label maps (H, W) of a file, one for each page; nodata is unlabeled."""
     if path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: JPEG changes labels. Use PNG, TIFF, npy or zarr for label maps.")
     pages = open_pages(path, 2**62, labels=True)
-    return [_checked(path, unmasked(labels)) for labels in pages.load()]
+    return [_checked(path, labels) for labels in pages.load()]
 
 
 def _checked(path: Path, labels: np.ndarray) -> np.ndarray:
     """Return integers (H, W); raise an error for other arrays."""
     if labels.ndim == 3:
         labels = _gray(path, labels)
-    if labels.dtype.kind == "f" and (labels == np.round(labels)).all():
-        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "f":
+        unlabeled = is_unlabeled(labels)
+        check_whole_numbers(f"{path}:", labels[~unlabeled])
+        labels = np.where(unlabeled, UNLABELED, labels).astype(np.int64)
     if labels.dtype.kind not in "biu":
         raise ValueError(
             f"{path}: holds {labels.dtype}, but labels are integers. Convert it first."
         )
+    if np.ma.is_masked(labels):
+        return mark_unlabeled(labels, ~np.ma.getmaskarray(labels))
+    labels = np.asarray(labels)
     return labels.astype(np.uint8) if labels.dtype.kind == "b" else labels
 
 

@@ -29,6 +29,8 @@ class Page:
         Whether rows and columns are in reversed order.
     """
 
+    axes_are_named = True  # so that estimators do not ask whether they are plausible
+
     def __init__(
         self,
         array: Any,
@@ -101,6 +103,8 @@ class Page:
 
 class PageStack:
     """Images of one size as a stack (n, H, W[, C]), read when it is sliced."""
+
+    axes_are_named = True
 
     def __init__(self, pages: Sequence[Page]) -> None:
         self.pages = pages

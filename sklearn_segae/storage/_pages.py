@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ._axes import CHANNELS, image_axes
+from ..imaging._axes import CHANNELS, is_implausible
+from ._axes import image_axes
 from ._errors import readable
 from ._gaps import Gap, PageWithGaps, is_transparent, is_value, may_lack_data, occurs
 from ._nodata import Nodata, in_map
@@ -184,17 +185,25 @@ class Pages:
             and len(self._others) < 2
         )
         axes = [*self._others, *image_axes(self.axes)]
-        if plain and axes == list(self.axes):
+        if plain and axes == list(self.axes) and not _is_implausible(pages[0]):
             return array
-        if type(array) is np.ndarray:
-            images = [_in_memory(page) for page in pages]
-            stack = np.ma.stack if any(map(np.ma.is_masked, images)) else np.stack
-            return stack(images) if self.stacked else images[0]
-        return PageStack(pages) if self.stacked else pages[0]
+        if type(array) is not np.ndarray or _is_implausible(pages[0]):
+            return PageStack(pages) if self.stacked else pages[0]
+        images = [_in_memory(page) for page in pages]
+        stack = np.ma.stack if any(map(np.ma.is_masked, images)) else np.stack
+        return stack(images) if self.stacked else images[0]
 
 
-def _in_memory(view: Page | PageWithGaps) -> np.ndarray:
-    return view.masked() if isinstance(view, PageWithGaps) else np.ascontiguousarray(view)
+def _in_memory(view: Page | PageWithGaps) -> Any:
+    """Return the pixels of a page, which keep the names of their axes if these look wrong."""
+    if isinstance(view, PageWithGaps):
+        return view if _is_implausible(view) else view.masked()
+    pixels = np.ascontiguousarray(view)
+    return Page(pixels, "YXC") if _is_implausible(view) else pixels
+
+
+def _is_implausible(page: Page | PageWithGaps) -> bool:
+    return page.ndim == 3 and is_implausible(*page.shape)
 
 
 def open_pages(

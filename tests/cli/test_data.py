@@ -359,3 +359,48 @@ class TestNoDataOfEveryFormat:
         np.testing.assert_array_equal(*found)
         assert (labels[:20] == -1).all()
         assert matched_accuracy(truth[20:], labels[20:]) > 0.95
+
+
+class TestLabels:
+    """Label files of other programs."""
+
+    @pytest.mark.parametrize("form", ["NaN", "nodata", "uint32"])
+    def test_label_files_of_other_programs(self, segae, scene, tmp_path, form):
+        """Floats with NaN, a declared value of pixels without data, and large labels."""
+        image, truth = scene
+        write_scene(tmp_path / "a.tif", image)
+        labels = np.where(truth == 1, 2**32 - 2, 7) if form == "uint32" else truth + 1.0
+        dtype, options = (np.uint32, {}) if form == "uint32" else (np.float32, {})
+        if form != "uint32":
+            labels[:, 20:40] = np.nan if form == "NaN" else -9999
+        if form == "nodata":
+            options = {"nodata": -9999}
+        write_scene(tmp_path / "y.tif", labels[..., None].astype(dtype), **options)
+        code, _, err = segae(
+            *(
+                "fit",
+                tmp_path / "a.tif",
+                "--labels",
+                tmp_path / "y.tif",
+                "-o",
+                tmp_path / "m.segae",
+            ),
+            *("--estimator", "logistic", "--features", "intensity", "--pooling", "0"),
+            *("--set", "encoder__max_epochs=0", "--set", "encoder__n_filters=4"),
+        )
+        assert (code, err) == (0, "")
+        out = tmp_path / "out.tif"
+        assert segae("predict", tmp_path / "m.segae", tmp_path / "a.tif", "-o", out)[0] == 0
+        expected = labels if form == "uint32" else truth + 1
+        np.testing.assert_array_equal(read_labels(out)[0], expected)
+
+    def test_named_axes_that_look_wrong(self, segae, tmp_path, rng):
+        """A narrow strip is used as it is, once its axes are named."""
+        strip = rng.normal(size=(20, 60, 50)).astype(np.float32)
+        strip[:, 30:] += 9
+        np.save(tmp_path / "a.npy", strip)
+        out = tmp_path / "labels.tif"
+        assert segae("segment", tmp_path / "a.npy", "-o", out, *QUICK)[0] == 1
+        code, _, err = segae("segment", tmp_path / "a.npy", "--axes", "yxc", "-o", out, *QUICK)
+        assert (code, err) == (0, "")
+        assert matched_accuracy(np.indices((20, 60))[1] // 30, read_labels(out)[0]) == 1

@@ -184,3 +184,21 @@ def test_misfits_are_refused(two):
         generator().sample()
     with pytest.raises(ValueError, match="n_samples=0"):
         generator().fit(images, labels).sample(0)
+
+
+@pytest.mark.parametrize("kind", ["strings", "masked"])
+def test_labels_of_other_types_are_generated(two, kind):
+    """New label maps are those of integers, with other names; masked pixels stay masked."""
+    images, labels = two
+    names = np.array(["ground", "disc", "square"])
+    y = names[labels] if kind == "strings" else np.ma.masked_array(labels, labels == 0)
+    fitted = generator().fit(images, y)
+    _, new = fitted.sample(2)
+    assert fitted.classes_.tolist() == (sorted(names) if kind == "strings" else [1, 2])
+    assert new.dtype == y.dtype
+    assert new.shape == labels.shape
+    if kind == "masked":
+        assert new.mask.any()
+        assert set(np.unique(new.compressed())) <= {1, 2}
+    both = fitted.fit_resample(images, y)[1]
+    assert both.dtype == y.dtype

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sklearn_segae.imaging._image_batch import image_batch
-from sklearn_segae.imaging._label_maps import merge_small_regions, unmasked
+from sklearn_segae.imaging._label_maps import merge_small_regions
 from sklearn_segae.imaging._lazy_images import MaskedImage
-from sklearn_segae.imaging._no_data import missing_at, no_data_of
+from sklearn_segae.imaging._no_data import missing_at, spread
 from sklearn_segae.imaging._normalization import fit_normalization
 from sklearn_segae.imaging._pixel_sampling import choose_pixels, random_tiles, tiles_with_data
 from sklearn_segae.imaging._rendering import as_picture, show_labels
@@ -150,19 +150,25 @@ def test_regions_next_to_no_data_are_merged_with_others():
     np.testing.assert_array_equal(merged, np.where(labels == -1, -1, 0))
 
 
-def test_masked_labels_are_unlabeled():
-    """Of every type of integers, also of those without -1."""
-    for dtype in (np.uint8, np.uint16, np.int64, bool):
-        labels = np.ma.array(np.array([1, 0, 1], dtype), mask=[False, False, True])
-        np.testing.assert_array_equal(unmasked(labels), [1, 0, -1])
-
-
-def test_no_data_is_nan_or_minus_one():
-    """Labels without -1 are an error that says so."""
-    assert np.isnan(no_data_of(np.dtype(np.float32)))
-    assert no_data_of(np.dtype(np.int16)) == -1
-    with pytest.raises(ValueError, match="dtype uint8, which has no -1"):
-        no_data_of(np.dtype(np.uint8))
+@pytest.mark.parametrize(
+    ("value", "dtype", "mark", "returned"),
+    [
+        (3, np.float32, np.nan, np.float32),
+        (3, np.int16, -1, np.int16),
+        (200, np.uint8, -1, np.int64),
+        (True, bool, -1, np.int64),
+        (2**63, np.uint64, None, object),
+        ("sea", "<U4", "", "<U4"),
+        ("sea", object, None, object),
+    ],
+)
+def test_values_of_pixels_without_data(value, dtype, mark, returned):
+    """They are what means unlabeled, in a type that has it only where there are such pixels."""
+    values, missing = np.array([value], dtype), np.array([[True, False]])
+    whole = spread(values, missing)
+    assert whole.dtype == returned
+    np.testing.assert_array_equal(whole, np.array([[mark, value]], returned))
+    assert spread(values, missing[:, 1:]).dtype == dtype
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 5])

@@ -269,7 +269,7 @@ def test_turned_label_maps_are_refused(function):
 @pytest.mark.parametrize("y_true", [np.full((2, 3), -1), np.full((2, 3), 9)])
 def test_nothing_labeled_is_refused(function, y_true):
     """Where no pixel counts there is no score; the error says what was left out."""
-    with pytest.raises(ValueError, match="y_true has no labeled pixel: all 6 are -1 or ignore"):
+    with pytest.raises(ValueError, match="y_true has no labeled pixel: all 6 are unlabeled"):
         function(y_true, np.zeros((2, 3), int), ignore_label=9)
 
 

@@ -145,5 +145,5 @@ def test_what_does_not_fit_is_refused():
         region_benchmark(y_true[:2], y_scales)
     with pytest.raises(ValueError, match="shape"):
         region_benchmark(y_true[::-1], y_scales)
-    with pytest.raises(ValueError, match="no labeled pixel: all 200 are -1"):
+    with pytest.raises(ValueError, match="no labeled pixel: all 200 are unlabeled"):
         region_benchmark([np.full((10, 20), -1)], [[np.zeros((10, 20), int)] * 2])

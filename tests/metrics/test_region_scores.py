@@ -190,7 +190,7 @@ def test_images_without_a_label_count_nowhere(score):
     truth, labels = np.array([[0, 0, 1]]), np.array([[0, 1, 1]])
 
     assert score([truth, truth * 0 - 1], [labels, labels]) == score(truth, labels)
-    with pytest.raises(ValueError, match="y_true has no labeled pixel: all 6 are -1 or ignore"):
+    with pytest.raises(ValueError, match="y_true has no labeled pixel: all 6 are unlabeled"):
         score([truth * 0 - 1] * 2, [labels, labels])
 
 

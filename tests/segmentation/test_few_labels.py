@@ -53,7 +53,7 @@ def test_any_classifier_will_do(quadrants, scribbles, estimator):
     segmenter = AESegmenter(estimator=estimator, **RAW).fit(images, scribbles)
     assert segmenter.classes_.tolist() == [10, 11, 12, 13]
     predicted = segmenter.predict(images)
-    assert predicted.dtype == np.int32
+    assert predicted.dtype == scribbles.dtype
     assert accuracy_score(labels[1].ravel(), predicted[1].ravel()) > 0.9
     np.testing.assert_allclose(segmenter.predict_proba(images).sum(-1), 1, atol=1e-5)
 

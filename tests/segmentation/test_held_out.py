@@ -9,7 +9,7 @@ from sklearn_segae.segmentation._targets import Targets
 
 def targets(maps):
     known = [m >= 0 for m in maps]
-    return Targets(maps, known, [~k for k in known])
+    return Targets(maps, known, [~k for k in known], np.arange(6))
 
 
 @pytest.mark.parametrize(("n_images", "n_folds"), [(2, 2), (3, 3), (7, 3)])

@@ -17,7 +17,7 @@ from sklearn_segae.segmentation._targets import Targets
 def targets(maps):
     """Return the labels of all pixels that are not negative."""
     known = [m >= 0 for m in maps]
-    return Targets(maps, known, [~k for k in known])
+    return Targets(maps, known, [~k for k in known], np.arange(6))
 
 
 NET = UNetClassifier(4, crop_size=32, max_epochs=1)
