@@ -17,7 +17,7 @@ from ._containers import to_array
 UNLABELED = -1
 MARKS = {"i": UNLABELED, "f": np.nan, "U": "", "O": None}  # of unlabeled pixels, by kind of dtype
 # Kinds of dtypes that may hold labels of a kind.
-HOLDERS = {"b": "biu", "i": "iu", "u": "iu", "f": "iuf", "U": "UO", "O": "UO"}
+HOLDERS = {"b": "biu", "i": "iu", "u": "iuO", "f": "iuf", "U": "UO", "O": "UO"}
 
 
 def label_array(labels: Any, name: str) -> np.ndarray:

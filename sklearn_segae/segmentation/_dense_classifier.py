@@ -95,7 +95,7 @@ class DenseClassifier(ClassifierMixin):
         Returns
         -------
         labels : array (n, H, W) or list of arrays (H, W)
-            Of the type of `classes_`.
+            Of the type of `classes_`; pixels without data as in :meth:`AESegmenter.predict`.
         """
         check_is_fitted(self)
         return self._map(X, "label_map", out, LABELS._replace(labels=self.classes_))

@@ -371,7 +371,7 @@ def test_a_search_takes_a_named_scorer():
         ({"metric": "f1"}, None, "y=None, but this scorer needs true labels"),
         ({"metric": "f1"}, -1, "no labeled pixel"),
         ({"metric": "f1", "average": "image"}, -1, "no labeled pixel"),
-        ({"metric": "f1"}, 0.5, "y holds 0.5, but labels are integers"),
+        ({"metric": "f1"}, 0.5, "y holds 0.5, but labels are whole"),
     ],
 )
 def test_what_named_scorers_cannot_score_is_refused(arguments, y, message):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_segae import AESegmenter, PixelEncoder, PixelVotingClassifier, UNetClassifier
 from sklearn_segae.datasets import make_shapes
@@ -113,6 +114,46 @@ def test_out_has_minus_one_and_nan(shapes):
     np.testing.assert_array_equal(model.predict(images, out=bytes_), model.predict(images))
     with pytest.raises(ValueError, match=r"dtype uint8, but .* holds the labels \[-1, 0, 1, 2\]"):
         model.predict(nan, out=bytes_)
+
+
+@pytest.mark.parametrize(
+    ("classes", "mark", "returned"),
+    [
+        (np.array([0, 200, 255], np.uint8), -1, np.int64),
+        (np.array([False, True, True]), -1, np.int64),
+        (np.array([0, 1, 2**63], np.uint64), None, object),
+        (np.array([3, 4, 5], np.int8), -1, np.int8),
+        (np.array([3, 4, 5], np.float32), np.nan, np.float32),
+        (np.array(["sea", "land", "sand"]), "", "<U4"),
+        (np.array(["sea", "land", "sand"], object), None, object),
+    ],
+    ids=["uint8", "bool", "uint64", "int8", "float32", "str", "object"],
+)
+def test_classes_of_every_type(shapes, tmp_path, classes, mark, returned):
+    """Only images with pixels without data change the type, in memory, on disk and in dask."""
+    da = pytest.importorskip("dask.array")
+    images, truth = shapes
+    nan = images.copy()
+    nan[1, HOLES] = np.nan
+    model = AESegmenter(encoder="passthrough", estimator=LogisticRegression(), random_state=0)
+    model.fit(images, classes[truth % 3])
+    whole, labels = model.predict(images), model.predict(nan)
+    assert (whole.dtype, labels.dtype) == (classes.dtype, returned)
+    assert [m.dtype for m in model.predict(list(nan))] == [classes.dtype, returned]
+    whole = whole.astype(returned)
+    whole[1, HOLES] = mark
+    np.testing.assert_array_equal(labels, whole)
+    lazy = model.predict(da.from_array(nan, chunks=(1, 40, 40, 1)))
+    np.save(tmp_path / "a.npy", nan)
+    stored, out = np.load(tmp_path / "a.npy", mmap_mode="r"), np.empty(nan.shape[:3], returned)
+    for other in (lazy.compute(scheduler="sync"), model.predict(stored)):
+        assert other.dtype == returned
+        np.testing.assert_array_equal(other, whole)
+    for X in (nan, stored):
+        np.testing.assert_array_equal(model.predict(X, out=out), whole)
+        if returned != classes.dtype:
+            with pytest.raises(ValueError, match=r"has .*dtype (uint|bool)"):
+                model.predict(X, out=np.empty(nan.shape[:3], classes.dtype))
 
 
 def test_lazy_images(shapes, tmp_path):
