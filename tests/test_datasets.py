@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from sklearn_segae import datasets
-from sklearn_segae.datasets import KINDS, LAYOUTS, make_mosaic, make_scenes, make_shapes
+from sklearn_segae.datasets import (
+    KINDS,
+    LAYOUTS,
+    make_mixtures,
+    make_mosaic,
+    make_scenes,
+    make_shapes,
+)
 
 MAKERS = [make_mosaic, make_scenes, make_shapes]
 
@@ -324,3 +331,58 @@ def test_scenes_that_cannot_be_are_refused(options, error, message):
     """The error names the parameter, its value and what is possible."""
     with pytest.raises(error, match=message):
         make_scenes(**options)
+
+
+@pytest.mark.parametrize("snr", [10, 30, np.inf])
+def test_mixtures_have_the_noise_that_was_asked_for(snr):
+    """In decibels of the mean square of what is without noise."""
+    cube, abundances, endmembers = make_mixtures((30, 40), snr=snr, random_state=0)
+    mixed = abundances @ endmembers
+    noise = np.mean((cube - mixed) ** 2)
+    assert cube.shape == (30, 40, 100)
+    assert noise == pytest.approx(np.mean(mixed**2) / 10 ** (snr / 10), rel=0.05, abs=1e-12)
+
+
+@pytest.mark.parametrize("concentration", [0.3, 1, 3])
+def test_abundances_have_the_dirichlet_distribution(concentration):
+    """The variance is that of the beta distribution, its marginal; the sum is 1."""
+    draws = [
+        make_mixtures(48, n_components=3, concentration=concentration, random_state=seed)[1]
+        for seed in range(5)
+    ]
+    shares = np.stack(draws)
+    np.testing.assert_allclose(shares.sum(-1), 1)
+    assert shares.min() >= 0
+    expected = (1 / 3) * (2 / 3) / (3 * concentration + 1)
+    assert np.mean((shares - 1 / 3) ** 2) == pytest.approx(expected, rel=0.2)
+
+
+def test_mixtures_are_smooth_in_space_and_over_bands():
+    """Neighbors are more alike than others, as in scenes and in spectra."""
+    _, abundances, endmembers = make_mixtures(48, random_state=0)
+    assert np.abs(np.diff(abundances, axis=0)).mean() < 0.3 * abundances.std()
+    assert np.abs(np.diff(endmembers, axis=1)).mean() < 0.3 * endmembers.std()
+    np.testing.assert_allclose(endmembers.min(1), 0.05)
+    np.testing.assert_allclose(endmembers.max(1), 0.95)
+
+
+def test_the_seed_of_mixtures_decides_on_everything():
+    """The same seed makes the same cube, another one another."""
+    first, second, other = (make_mixtures(16, random_state=seed)[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": 0}, "n_components"),
+        ({"concentration": 0}, "concentration"),
+        ({"size": 0}, "size"),
+        ({"n_bands": 0}, "n_bands"),
+    ],
+)
+def test_bad_mixtures_are_refused(parameters, message):
+    """By scikit-learn's scalar checks, which name the argument."""
+    with pytest.raises(ValueError, match=message):
+        make_mixtures(**parameters)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # A block is left out by a comment right above it: <!-- skip: reason -->; a page whose blocks take
-# long is marked by <!-- slow: reason --> anywhere.
+# long is marked by <!-- slow: reason -->, one that needs a library by <!-- needs: name -->.
 BLOCK = re.compile(r"(?:<!-- skip: (?P<reason>.+?) -->\n)?```python\n(?P<code>.*?)```", re.DOTALL)
 BUILT = {"_build", "auto_examples", "reference", "notebooks", "_static", "_templates"}
 
@@ -37,6 +37,8 @@ def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatc
     """All blocks of a page in one session, as a reader would paste them."""
     import matplotlib.pyplot as plt
 
+    for library in re.findall("<!-- needs: (.+?) -->", page.read_text()):
+        pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     plt.switch_backend("agg")
     session = {"__name__": "__main__"}

@@ -18,7 +18,7 @@ from sklearn_segae import (
     PixelHead,
     UNetClassifier,
 )
-from sklearn_segae.autoencoder._variants import VARIANTS
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_IMAGES, VARIANTS_OF_ROWS
 from sklearn_segae.networks import DenseAutoencoder
 
 
@@ -45,7 +45,7 @@ def encoder(pooling=1, **options):
 
 
 IMAGES = {
-    **{v: autoencoder(variant=v) for v in VARIANTS},
+    **{v: autoencoder(variant=v) for v in VARIANTS_OF_IMAGES},
     "own module": autoencoder(architecture=lambda shape, n: Flat(shape, n)),
     "pixels": encoder("auto", random_state=0),
     "segmenter": AESegmenter(3, encoder=encoder(), random_state=0),
@@ -54,7 +54,7 @@ IMAGES = {
     ),
 }
 ROWS = {
-    **{f"{v} rows": autoencoder(variant=v) for v in VARIANTS if v != "augmented"},
+    **{f"{v} rows": autoencoder(variant=v) for v in VARIANTS_OF_ROWS},
     "own module of rows": autoencoder(architecture=Dropped, variant="denoising"),
     "spectra": encoder(random_state=0),
     "head": PixelHead((4,), max_epochs=5, random_state=0),

@@ -20,10 +20,11 @@ from sklearn.utils.validation import _check_sample_weight, check_array, check_is
 
 from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed, seeded
 from ..imaging._scaling import fit_scale, unscaled
-from ..networks._autoencoders import ACTIVATIONS, decode
+from ..networks._autoencoders import ACTIVATIONS, decode, has_linear_decoder
 from ..networks._initialization import DrawingFrom
+from ..networks._unmixing_autoencoder import UnmixingAutoencoder
 from ..training._batches import Samples
-from ..training._execution import evaluate, evaluate_blocks
+from ..training._execution import dtype_of, evaluate, evaluate_blocks
 from ..training._losses import LOSSES, Loss
 from ..training._net import Net
 from ..training._parameters import loss_curve, publish_training, training_parameters, trains_net
@@ -39,7 +40,8 @@ from ._sample_layout import (
     scaled_blocks,
     taker,
 )
-from ._variants import VARIANTS, VARIANTS_OF_ROWS, Plain, Variational, build_variant
+from ._unmixing import check_unmixing, in_double, is_signed, scaled_zero
+from ._variants import VARIANTS, VARIANTS_OF_ROWS, Plain, Unmixing, Variational, build_variant
 
 
 @trains_net
@@ -74,7 +76,7 @@ class AutoencoderTransformer(
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "identity"}, default="relu"
         Of the hidden layers. The code is linear.
     variant : {"plain", "denoising", "augmented", "masked", "sparse", "contractive", \
-"variational"}, default="plain"
+"variational", "unmixing"}, default="plain"
         Kind of autoencoder, see Notes. Validation and scores use clean inputs, so that variants can
         be compared. For "variational", a module of your own needs `posterior`, which returns means
         and log-variances.
@@ -89,10 +91,10 @@ class AutoencoderTransformer(
         Scaling of features (rows) or channels (images, signals). "common" and "standard" subtract
         means; "common" divides all features by one number, so that errors have the weights of PCA,
         "standard" each by its standard deviation, for features of different units. "auto" is
-        "common" if no varying feature has more than ten times the median range and fewer than a
-        tenth have less than a tenth of it, else "standard". "minmax" maps every feature to [0, 1];
-        with it or cross-entropy the decoder ends in a logistic layer. `inverse_transform` returns
-        values in the units of the input.
+        "common" for "unmixing", or if no varying feature has more than ten times the median range
+        and fewer than a tenth have less than a tenth of it, else "standard". "minmax" maps every
+        feature to [0, 1]; with it or cross-entropy the decoder ends in a logistic layer.
+        `inverse_transform` returns values in the units of the input.
     {training_parameters}
 
     Attributes
@@ -100,6 +102,14 @@ class AutoencoderTransformer(
     {training_attributes}
     validation_loss_curve_ : list of float
         Mean loss of the held-out samples of every epoch; empty if there are none.
+    components_ : ndarray of shape (`n_components_`, n_features) or (`n_components_`, \
+`*image_shape_`)
+        Effect of each component on the reconstruction, as in PCA, in the units of the data; for
+        "unmixing" the endmembers. Only if the decoder is linear: for "unmixing", or with
+        `hidden_layer_sizes=()` and without a logistic output.
+    offset_ : ndarray of shape (n_features,) or `image_shape_`
+        Constant of a linear decoder, which reconstructs `transform(X) @ components_ + offset_`; 0
+        for "unmixing".
     kl_ : float
         Mean divergence of the codes from the standard normal, in nats; "variational" only.
     scale_ : ndarray of shape (2, `n_features_in_`)
@@ -134,14 +144,25 @@ class AutoencoderTransformer(
                                                        the encoder's Jacobian
     "variational" from a draw near the code, which     weight of the divergence   1
                   stays near a standard normal         from it (beta)
+    "unmixing"    as a mixture of few endmembers, in   weight of the log volume   0.25
+                  the smallest simplex around the rows
     ============= ==================================== ========================== ====
 
-    Sources are [2]_ (denoising, masked), [3]_, [4]_, [5]_ (variational) and [6]_ (augmented).
+    Sources are [2]_ (denoising, masked), [3]_, [4]_, [5]_ (variational), [6]_ (augmented) and [7]_
+    (unmixing).
     Noise is in units of the scaled input. With `scaling` "minmax" or None, "auto" is 0.15 for
     "denoising", and 0.1 for "variational" (1 for cross-entropy). "augmented" needs a stack of
     images; strength 1 rotates by up to 34 degrees, resizes by up to 1.5, shears by up to 37 degrees
     and shifts by up to an eighth of a side. Hidden inputs are 0, the mean where it is subtracted.
     Codes of "sparse" have zeros also after training; codes of "variational" are the means.
+
+    "unmixing" is for spectra as rows. Codes are abundances: >= 0, with a sum of 1. The decoder adds
+    up endmembers, `components_`, which are >= 0, unless negative values of `X` have more than 5 %
+    of its sum of squares, as in centered spectra. Endmembers are initialized by the simplex of
+    minimum volume [8]_, which starts at spectra chosen by successive projections (vertex component
+    analysis without random directions), and need not be among the spectra. The volume is weighted
+    for noise of equal variance in all bands. n_features bands determine at most n_features + 1
+    endmembers; the abundances of others are 0. Weights are float64 in training.
 
     References
     ----------
@@ -154,6 +175,10 @@ class AutoencoderTransformer(
        extraction", ICML 2011.
     .. [5] D. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014, arXiv:1312.6114.
     .. [6] X. Guo et al., "Deep embedded clustering with data augmentation", ACML 2018.
+    .. [7] B. Palsson et al., "Hyperspectral unmixing using a neural network autoencoder", IEEE
+       Access 6, 2018, doi:10.1109/ACCESS.2018.2818280.
+    .. [8] J. Bioucas-Dias, "A variable splitting augmented Lagrangian approach to linear spectral
+       unmixing", WHISPERS 2009, doi:10.1109/WHISPERS.2009.5289072.
 
     Examples
     --------
@@ -167,6 +192,15 @@ class AutoencoderTransformer(
     (1797, 64)
     >>> autoencoder.stop_reason_
     'max_epochs'
+
+    Abundances and endmembers of a hyperspectral cube:
+
+    >>> from sklearn_segae.datasets import make_mixtures
+    >>> cube, _, _ = make_mixtures(32, n_components=3, random_state=0)
+    >>> unmixing = AutoencoderTransformer(3, variant="unmixing", max_epochs=5, random_state=0)
+    >>> abundances = unmixing.fit_transform(cube.reshape(-1, 100)).reshape(32, 32, 3)
+    >>> unmixing.components_.shape
+    (3, 100)
     """
 
     n_features_in_: int
@@ -341,9 +375,8 @@ class AutoencoderTransformer(
             raise ValueError(
                 f"n_samples={n_samples!r}, but a whole number of samples, at least 1, is drawn."
             )
-        return self.inverse_transform(
-            draw_codes(self.latent_sample_, n_samples, draw_seed(self.random_state))
-        )
+        codes = draw_codes(self.latent_sample_, n_samples, draw_seed(self.random_state))
+        return self.inverse_transform(self.variant_.valid_codes(codes))
 
     def interpolate(self, a: Any, b: Any, n_steps: int = 10) -> np.ndarray:
         """Interpolate between two samples in the space of codes.
@@ -419,6 +452,30 @@ class AutoencoderTransformer(
         return -np.concatenate(list(self._evaluate(self._losses, judged)))
 
     @property
+    def components_(self) -> np.ndarray:
+        """Effect of each component on the reconstruction, if the decoder is linear."""
+        check_is_fitted(self)
+        self._check_linear("components_")
+        return self.inverse_transform(np.eye(self.n_components_)) - self.offset_
+
+    # Not `mean_`: HyperSpy 2.5 would add it to the data, though nobody has subtracted it.
+    @property
+    def offset_(self) -> np.ndarray:
+        """Reconstruction of a code of zeros, if the decoder is linear; 0 for "unmixing"."""
+        check_is_fitted(self)
+        self._check_linear("offset_")
+        if isinstance(self.variant_, Unmixing):  # the decoder takes sums of 1 for granted
+            return np.zeros(self.layout_.shape)
+        return self.inverse_transform(np.zeros((1, self.n_components_)))[0]
+
+    def _check_linear(self, name: str) -> None:
+        if not has_linear_decoder(self.net_.module_):
+            raise AttributeError(
+                f"{name} needs a linear decoder, but that of this AutoencoderTransformer is not. "
+                "Pass hidden_layer_sizes=(), without a logistic output, or variant='unmixing'."
+            )
+
+    @property
     def image_shape_(self) -> tuple[int, ...] | None:
         """Shape of one image or signal; None for rows."""
         return None if self.layout_.kind == "rows" else self.layout_.shape
@@ -446,8 +503,7 @@ class AutoencoderTransformer(
         **options: Any,
     ) -> Self:
         variant = self._build_variant(layout, continued)
-        scale = self.scale_ if continued else fit_scale(X, self.scaling, weight)
-        samples = _samples(X, scale, variant.loss.refuse, weight)
+        scale = self.scale_ if continued else fit_scale(X, self._scaling, weight)
         learnt = {"layout_": layout, "variant_": variant, "scale_": scale}
         if not continued:
             learnt["n_components_"] = self.n_components
@@ -455,8 +511,10 @@ class AutoencoderTransformer(
             # A copy, so that the estimator does not change if training fails.
             net = copy.deepcopy(self.net_) if continued else None
             rng, generator = generators
+            module = net.module_ if net else self._build(X, layout, scale, generator)
+            samples = _samples(X, scale, variant.loss.refuse, weight, dtype_of(module))
             net = train(
-                net.module_ if net else self._build(layout, generator),
+                module,
                 samples,
                 variant,
                 rng=rng,
@@ -486,8 +544,19 @@ class AutoencoderTransformer(
         publish_training(self, net)
         return self
 
-    def _build(self, layout: Layout, generator: torch.Generator) -> torch.nn.Module:
+    def _build(
+        self, X: Any, layout: Layout, scale: np.ndarray, generator: torch.Generator
+    ) -> torch.nn.Module:
         with DrawingFrom(generator):
+            if self.variant == "unmixing":
+                module = UnmixingAutoencoder(
+                    layout.shape[0],
+                    self.n_components,
+                    tuple(self.hidden_layer_sizes),
+                    self.activation,
+                    None if is_signed(X) else scaled_zero(scale),
+                )
+                return in_double(module, self.device, self.precision)
             return build_module(
                 self.architecture,
                 layout,
@@ -504,14 +573,21 @@ class AutoencoderTransformer(
                 f"variant={self.variant!r} distorts images, but X holds {layout.kind}. Pass a "
                 "stack of images (n, H, W) or (n, H, W, C), or another variant."
             )
+        if self.variant == "unmixing":
+            check_unmixing(layout, self.architecture, self.loss, self.scaling)
         loss = Loss(self.loss)
         variant = build_variant(self.variant, self.variant_strength, loss, self.scaling)
-        if continued and isinstance(variant, Variational) != isinstance(self.variant_, Variational):
+        if continued and variant.network != self.variant_.network:
             raise ValueError(
                 f"variant={self.variant!r} cannot go on with a net of another kind. Pass "
                 "warm_start=False, or begin with a clone."
             )
         return variant
+
+    @property
+    def _scaling(self) -> str | None:
+        # The bands of a spectrum share a unit, even if few have strong peaks.
+        return "common" if (self.variant, self.scaling) == ("unmixing", "auto") else self.scaling
 
     @property
     def _n_features_out(self) -> int:
@@ -545,8 +621,12 @@ class AutoencoderTransformer(
 
 
 def _samples(
-    X: Any, scale: np.ndarray, check: Callable[[np.ndarray], None], weight: np.ndarray | None
+    X: Any,
+    scale: np.ndarray,
+    check: Callable[[np.ndarray], None],
+    weight: np.ndarray | None,
+    dtype: torch.dtype,
 ) -> Samples:
     take = taker(X, scale, check)
-    weights = None if weight is None else torch.from_numpy(weight.astype(np.float32))
-    return Samples(lambda index: torch.from_numpy(take(index)), X.shape[0], weights)
+    weights = None if weight is None else torch.from_numpy(weight).to(dtype)
+    return Samples(lambda index: torch.from_numpy(take(index)).to(dtype), X.shape[0], weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -49,6 +50,7 @@ def draw_maps(images: Tensor, strength: float, generator: Generator = None) -> T
     return torch.stack([torch.stack(to_right, 1), torch.stack(to_down, 1)], 1)
 
 
+TINY = 1e-9  # variance, relative to that of scaled features, below which a width counts as 0
 GRID = 8  # cells along each side of the grid of masks
 
 
@@ -68,9 +70,15 @@ class Plain:
        networks", Science 313, 2006, doi:10.1126/science.1127647.
     """
 
+    network = "plain"  # training can only continue with a variant of the same network
+
     def __init__(self, loss: Loss, strength: float = 0) -> None:
         self.loss = loss
         self.strength = strength
+
+    def valid_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Return the nearest codes that the encoder could give."""
+        return codes
 
     def encode(self, module: Any, x: Tensor) -> Tensor:
         """Return the codes of `transform`, without randomness."""
@@ -225,6 +233,8 @@ class Variational(Plain):
        variational framework", ICLR 2017.
     """
 
+    network = "variational"
+
     def __call__(
         self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
     ) -> Tensor:
@@ -240,7 +250,43 @@ class Variational(Plain):
         return divergence(*module.posterior(x))
 
 
-VARIANTS_OF_ROWS: dict[str, type[Plain]] = {
+class Unmixing(Plain):
+    """Unmix spectra: codes are abundances, and the decoder adds up endmembers [1]_.
+
+    Of all simplices around the spectra, training prefers that of the smallest volume [2]_, since
+    there may be no pure pixels. The loss is minus the log-likelihood of abundances that are uniform
+    on the simplex, up to constants, with the mean squared error as variance of the noise;
+    `strength` is the weight of the log volume. With 1/4 the most likely abundances of noisy pixels
+    give unbiased facets (`networks._simplex`).
+
+    References
+    ----------
+    .. [1] B. Palsson et al., "Hyperspectral unmixing using a neural network autoencoder", IEEE
+       Access 6, 2018, doi:10.1109/ACCESS.2018.2818280.
+    .. [2] L. Miao, H. Qi, "Endmember extraction from highly mixed data using minimum volume
+       constrained nonnegative matrix factorization", IEEE TGRS 45, 2007,
+       doi:10.1109/TGRS.2006.888466.
+    """
+
+    network = "unmixing"
+
+    def valid_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Return abundances: >= 0, with a sum of 1."""
+        positive = np.maximum(codes, 0)
+        return positive / positive.sum(1, keepdims=True)
+
+    def __call__(
+        self, module: Any, x: Tensor, weight: Tensor | None = None, generator: Generator = None
+    ) -> Tensor:
+        """Return the loss, plus the log of the squared volume in units of the noise."""
+        codes = self.encode(module, x)
+        loss = self.loss(module.decode(codes), x, weight)
+        noise = loss.detach()
+        pure = module.decode(torch.eye(codes.shape[1], dtype=x.dtype, device=x.device))
+        return loss + self.strength * noise / x.shape[1] * log_gram(pure, noise)
+
+
+VARIANTS_OF_SIGNALS: dict[str, type[Plain]] = {
     "contractive": Contractive,
     "denoising": Denoising,
     "masked": Masked,
@@ -248,7 +294,9 @@ VARIANTS_OF_ROWS: dict[str, type[Plain]] = {
     "sparse": Sparse,
     "variational": Variational,
 }
-VARIANTS = VARIANTS_OF_ROWS | {"augmented": Augmented}  # for images only
+VARIANTS_OF_ROWS = VARIANTS_OF_SIGNALS | {"unmixing": Unmixing}
+VARIANTS_OF_IMAGES = VARIANTS_OF_SIGNALS | {"augmented": Augmented}
+VARIANTS = VARIANTS_OF_ROWS | VARIANTS_OF_IMAGES
 
 # For standardized inputs. On digits, the effective strengths of lowest reconstruction error.
 AUTOMATIC = {
@@ -258,6 +306,7 @@ AUTOMATIC = {
     "masked": 0.25,
     "plain": 0,
     "sparse": 0.5,
+    "unmixing": 0.25,
     "variational": 1,
 }
 # Data in [0, 1] have about 0.3 of that standard deviation, and 0.1 of the variance: with a weight
@@ -303,6 +352,18 @@ def squared_jacobian_norms(codes: Tensor, x: Tensor, generator: Generator = None
     u = normal_like(codes, generator)
     (projected,) = torch.autograd.grad((codes * u).sum(), x, create_graph=True)
     return projected.square().flatten(1).sum(1)
+
+
+def log_gram(points: Tensor, noise: Tensor) -> Tensor:
+    """Return the log of the squared volume of a simplex of points (k, n), up to a constant.
+
+    Noise, a variance, is added to the squared widths, which may be 0.
+    """
+    k = len(points)
+    centered = points - points.mean(0)
+    identity = torch.eye(k, dtype=points.dtype, device=points.device)
+    # Centered points have no width along the vector of ones; 1/k fills it.
+    return torch.logdet(centered @ centered.T + 1 / k + (noise + TINY) * identity)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -42,6 +42,11 @@ def reconstruct(module: Any, x: Tensor) -> Tensor:
     return module(x)
 
 
+def has_linear_decoder(module: Any) -> bool:
+    """Return whether `decode` of one of our modules is known to be an affine map."""
+    return bool(getattr(module, "linear_decoder", False))
+
+
 class DenseAutoencoder(nn.Module):
     """Autoencoder of rows with fully connected layers; the decoder mirrors the encoder.
 
@@ -97,6 +102,12 @@ class DenseAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
     @property
+    def linear_decoder(self) -> bool:
+        """Whether the decoder is an affine map."""
+        layers = [*self.decoder, self.output]
+        return all(isinstance(layer, nn.Linear | nn.Identity) for layer in layers)
+
+    @property
     def ends(self) -> list[nn.Module]:
         """The output layers of encoder and decoder."""
         return [self.encoder[-1], self.decoder[-1]]
@@ -140,6 +151,11 @@ class LinearShortcut(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the samples."""
         return self.decode(self.encode(x))
+
+    @property
+    def linear_decoder(self) -> bool:
+        """Whether the decoder is an affine map."""
+        return has_linear_decoder(self.layers)
 
     @torch.no_grad()
     def initialize_from(self, x: Tensor) -> None:
@@ -196,6 +212,11 @@ class FlattenedAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct the samples."""
         return self.decode(self.encode(x))
+
+    @property
+    def linear_decoder(self) -> bool:
+        """Whether the decoder is an affine map."""
+        return self.rows.linear_decoder
 
     @property
     def ends(self) -> list[nn.Module]:

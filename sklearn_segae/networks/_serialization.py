@@ -20,6 +20,7 @@ from ._autoencoders import (
 )
 from ._pixel_autoencoder import PixelAutoencoder
 from ._unet import UNet
+from ._unmixing_autoencoder import UnmixingAutoencoder
 
 Description = dict[str, Any]
 
@@ -160,6 +161,16 @@ def _build_shortcut(layers: Any, shape: Any, n_components: Any) -> nn.Module:
     return LinearShortcut(_build(layers), shape, n_components)
 
 
+def _describe_unmixing(module: Any) -> Description:
+    stack = None if module.layers is None else _describe_stack(module.layers)
+    return {
+        "n_features": int(module.linear.in_features),
+        "n_components": int(module.linear.out_features),
+        "hidden_layer_sizes": stack["sizes"][1:-1] if stack else [],
+        "activation": stack["activation"] if stack else "relu",
+    }
+
+
 def _describe_pixels(module: Any) -> Description:
     return {
         "n_channels": int(module.sizes[0]),
@@ -208,5 +219,6 @@ KINDS = {
     "PixelAutoencoder": Kind(PixelAutoencoder, _describe_pixels, _build_pixels),
     "Sequential": Kind(nn.Sequential, _describe_stack, dense_stack),
     "LinearShortcut": Kind(LinearShortcut, _describe_shortcut, _build_shortcut),
+    "UnmixingAutoencoder": Kind(UnmixingAutoencoder, _describe_unmixing, UnmixingAutoencoder),
     "UNet": Kind(UNet, _describe_unet, _build_unet),
 }

@@ -250,5 +250,5 @@ def _has_channels(layout: Layout) -> bool:
 
 
 def on_cpu(module: Any) -> Any:
-    """Return a copy of a module on the CPU, for prediction."""
-    return copy.deepcopy(module).cpu().eval().requires_grad_(False)
+    """Return a copy of a module on the CPU, float32, for prediction."""
+    return copy.deepcopy(module).cpu().float().eval().requires_grad_(False)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Samples:
-    """Samples of one array as float32 tensors.
+    """Samples of one array as tensors of the dtype of the module.
 
     `take(index)` reads many samples at once. Item-wise access makes skorch's default loop 2 to 3
     times slower than a plain one on small nets.

@@ -99,6 +99,11 @@ class Cast:
             return mean.float(), log_variance.float()
 
 
+def dtype_of(module: nn.Module) -> torch.dtype:
+    """Return the dtype of the weights, float32 for a module without any."""
+    return next((p.dtype for p in module.parameters()), torch.float32)
+
+
 def evaluate(
     module: nn.Module, function: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray
 ) -> np.ndarray:
@@ -121,4 +126,4 @@ def evaluate_blocks(
         # Not around `yield`, after which the caller computes.
         with threads_for(work_of(count_weights(module), x.shape)):
             result = function(module, torch.from_numpy(x).to(where, dtype)).cpu().numpy()
-        yield result
+        yield result.astype(x.dtype, copy=False)  # the module may be of float64

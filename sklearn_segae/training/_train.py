@@ -90,8 +90,13 @@ def _new_net(
     """Return a net of the module, which may be initialized from some samples."""
     device = resolve_device(device)
     if hasattr(module, "initialize_from"):
+        index = spread_evenly(len(training), N_LOOKED_AT)
+        takes_weights = getattr(module, "weighted_initialization", False)
+        weights = training.weights if takes_weights else None
         with DrawingFrom(generator):
-            module.initialize_from(training.take(spread_evenly(len(training), N_LOOKED_AT)))
+            module.initialize_from(
+                training.take(index), *([] if weights is None else [weights[index]])
+            )
     net = Net(
         module.to(device),
         criterion=partial(_as_criterion, objective),

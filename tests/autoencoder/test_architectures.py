@@ -11,7 +11,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae.autoencoder._variants import VARIANTS, VARIANTS_OF_ROWS
+from sklearn_segae.autoencoder._variants import (
+    VARIANTS_OF_IMAGES,
+    VARIANTS_OF_ROWS,
+    VARIANTS_OF_SIGNALS,
+)
 from sklearn_segae.networks import DenseAutoencoder
 from sklearn_segae.networks._autoencoders import LinearShortcut
 
@@ -64,7 +68,7 @@ class TooLong(Linear):
         return super().decode(codes).repeat(1, 2)
 
 
-@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_SIGNALS)
 @pytest.mark.parametrize("shape", [(30,), (1,), (17, 1), (16, 3), (1, 2)])
 def test_signals_of_any_length_come_back(rng, shape, variant):
     """(n, T) and (n, T, C) -> codes -> the exact shape."""
@@ -78,7 +82,7 @@ def test_signals_of_any_length_come_back(rng, shape, variant):
 
 
 @pytest.mark.parametrize("architecture", ["conv", "dense"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_IMAGES)
 @pytest.mark.parametrize("shape", [(28, 28, 1), (7, 1), (64, 64, 3), (1, 1), (5, 4, 2)])
 def test_images_of_any_size_come_back(rng, shape, variant, architecture):
     """(n, H, W) and (n, H, W, C) -> codes -> the exact shape, odd sides and lines included."""
@@ -206,7 +210,7 @@ def test_modules_take_options_through_partial(rows):
     np.testing.assert_allclose(codes[1], 3 * codes[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
+@pytest.mark.parametrize("variant", VARIANTS_OF_SIGNALS)
 def test_a_module_of_ones_own_takes_every_variant(rows, variant):
     """With a posterior, the variational one, too."""
     ae = small(architecture=VariationalLinear, variant=variant).fit(rows)

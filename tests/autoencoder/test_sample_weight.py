@@ -39,7 +39,7 @@ def test_weights_are_repetitions(rows, weight, variant, scaling, container):
 @pytest.mark.parametrize("variant", VARIANTS_OF_ROWS)
 def test_every_variant_minds_weights(rows, variant):
     """Weights move the codes."""
-    ae = linear(variant=variant)
+    ae = linear(variant=variant, n_components=2)
     codes = ae.fit(rows).transform(rows)
     weighted = ae.fit(rows, sample_weight=np.linspace(0, 1, 300)).transform(rows)
     assert np.abs(weighted - codes).max() > 1e-3

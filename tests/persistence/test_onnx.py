@@ -85,6 +85,7 @@ def test_rows_of_pixels(rows, path):
     [
         ((7,), {}),
         ((7,), {"variant": "sparse"}),
+        ((7,), {"variant": "unmixing"}),
         ((7,), {"variant": "variational", "scaling": "minmax"}),
         ((9, 10), {}),
         ((9, 10, 2), {"activation": "gelu"}),

@@ -41,7 +41,7 @@ from sklearn_segae import (
     PixelVotingClassifier,
     UNetClassifier,
 )
-from sklearn_segae.autoencoder._variants import VARIANTS
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_IMAGES
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import make_segmentation_scorer, make_unsupervised_scorer, mean_iou
 from sklearn_segae.model_selection import SingleSplit, SpatialBlockKFold, StratifiedImageKFold
@@ -85,7 +85,7 @@ def same_parameters(estimator, again):
 
 
 class TestAutoencoders:
-    @pytest.mark.parametrize("variant", sorted(VARIANTS))
+    @pytest.mark.parametrize("variant", sorted(VARIANTS_OF_IMAGES))
     @pytest.mark.parametrize("architecture", ["dense", "conv"])
     def test_images_give_the_same_bits(self, rng, path, variant, architecture):
         """Codes, reconstructions, scores and draws of a loaded model are those of the saved one."""

@@ -8,7 +8,7 @@ from scipy import sparse
 from torch import nn
 
 from sklearn_segae import AutoencoderTransformer
-from sklearn_segae.autoencoder._variants import VARIANTS_OF_ROWS, Plain
+from sklearn_segae.autoencoder._variants import VARIANTS_OF_SIGNALS, Plain
 from sklearn_segae.networks import DenseAutoencoder
 from sklearn_segae.training._execution import cast
 from sklearn_segae.training._losses import Loss
@@ -40,7 +40,8 @@ def on_both(X, **parameters):
     return [small(device=device, **parameters).fit(X) for device in ("pretend:0", "cpu")]
 
 
-RUNS = [(v, a) for v in VARIANTS_OF_ROWS for a in SHAPES] + [("augmented", "conv")]
+RUNS = [(v, a) for v in VARIANTS_OF_SIGNALS for a in SHAPES]
+RUNS += [("augmented", "conv"), ("unmixing", "dense")]
 
 
 @pytest.mark.parametrize(("variant", "architecture"), RUNS)
