@@ -11,7 +11,9 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
+from ..imaging._containers import to_maps
 from ..imaging._label_maps import IgnoreLabel, is_labeled
+from ..imaging._label_values import join_labels, label_array
 
 
 class StratifiedImageKFold(BaseCrossValidator):
@@ -25,8 +27,8 @@ class StratifiedImageKFold(BaseCrossValidator):
     ----------
     n_splits : int, default=5
         Number of folds, at least 2 and at most the number of images.
-    ignore_label : int, sequence of int or None, default=None
-        Labels that are not classes, such as 255, in addition to -1.
+    ignore_label : int, str, sequence of these, or None, default=None
+        Labels that are not classes, such as 255, besides unlabeled pixels.
     random_state : int, RandomState instance or None, default=None
         Determines the fold of an image if several need it equally.
 
@@ -70,7 +72,7 @@ class StratifiedImageKFold(BaseCrossValidator):
         X : array (n, H, W[, C]) or list of arrays
             The images; only their number is used.
         y : array (n, H, W) or list of arrays (H, W)
-            Label maps, with -1 for unlabeled pixels.
+            Label maps; unlabeled pixels as in :meth:`AESegmenter.fit`.
         groups : ignored
             Present for the interface.
 
@@ -89,7 +91,8 @@ class StratifiedImageKFold(BaseCrossValidator):
 
     def _present(self, X: Any, y: Any) -> np.ndarray:
         """Return True for the classes that an image has, (n_images, n_classes)."""
-        maps = [] if y is None else [np.asarray(labels) for labels in y]
+        given = [] if y is None else to_maps(y)
+        maps = [label_array(labels, f"y[{i}]") for i, labels in enumerate(given)]
         if not maps or any(labels.ndim < 2 for labels in maps):
             raise ValueError(
                 "y holds no label maps, but images are stratified by their classes. Pass label "
@@ -105,8 +108,9 @@ class StratifiedImageKFold(BaseCrossValidator):
                 f"n_splits={self.n_splits} is more than the {len(maps)} images. Pass at most "
                 f"n_splits={len(maps)}."
             )
-        own = [np.unique(labels[is_labeled(labels, self.ignore_label)]) for labels in maps]
-        classes = np.unique(np.concatenate(own))
+        known = [is_labeled(labels, self.ignore_label) for labels in maps]
+        own = [np.unique(np.ma.getdata(m)[k]) for m, k in zip(maps, known, strict=True)]
+        classes = np.unique(join_labels(own))
         return np.array([np.isin(classes, labels) for labels in own])
 
     def _folds(self, present: np.ndarray) -> np.ndarray:

@@ -85,6 +85,20 @@ def test_ignored_labels_are_no_classes():
     assert counts == [2, 2]
 
 
+def test_unlabeled_pixels_are_no_classes():
+    """Masked ones neither, and strings are classes."""
+    y = np.zeros((8, 3, 3), int)
+    y[[0, 4], 1] = 1
+    rare = np.ma.array(y.copy(), mask=np.zeros(y.shape, bool))
+    rare[:4, 0] = 7
+    rare[:4, 0] = np.ma.masked
+    names = np.array(["sea", "land"])[y]
+    for labels in (rare, names):
+        folds = [test for _, test in StratifiedImageKFold(2, random_state=0).split(y, labels)]
+        expected = [test for _, test in StratifiedImageKFold(2, random_state=0).split(y, y)]
+        np.testing.assert_array_equal(folds, expected)
+
+
 def test_the_seed_decides():
     """The same seed gives the same folds, others differ."""
     y = np.zeros((12, 2, 2), int)
