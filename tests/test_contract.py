@@ -114,7 +114,7 @@ def test_a_lone_color_image_is_refused_with_the_way_out(estimator):
         ),
         (lambda i: [i[0], np.full_like(i[1], np.inf)], r"X\[1\] contains infinity"),
         (lambda i: [i[0], i[1][:0]], r"X\[1\] has shape \(0, 30, 2\): .* at least one pixel"),
-        (lambda i: [i[0], i[1].astype(object)], r"X\[1\] has dtype object"),
+        (lambda i: [i[0], i[1].astype(str)], r"X\[1\] has dtype <U"),
         (lambda i: [i[0], i[1] + 1j], r"X\[1\] has dtype complex"),
         (lambda i: [i[0], i[1][0, 0]], r"X\[1\] has shape \(2,\)"),
         (lambda i: np.zeros((2, 3, 4, 5, 6)), "shape .* but a stack of images has 3 axes"),
