@@ -32,6 +32,7 @@ def test_the_tour_is_as_shown(segae, tmp_path, monkeypatch):
         assert agreement > 0.9
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of ome_zarr itself
 def test_ome_zarr_writes_and_reads_the_same_tour(segae, tmp_path):
     """Where the library of OME-Zarr is installed, its images and its reader."""
     pytest.importorskip("ome_zarr", reason="tested where it is installed")
