@@ -72,7 +72,7 @@ class StratifiedImageKFold(BaseCrossValidator):
         X : array (n, H, W[, C]) or list of arrays
             The images; only their number is used.
         y : array (n, H, W) or list of arrays (H, W)
-            Label maps; unlabeled pixels as in :meth:`AESegmenter.fit`.
+            Label maps; unlabeled pixels as in :meth:`~sklearn_segae.AESegmenter.fit`.
         groups : ignored
             Present for the interface.
 
