@@ -153,8 +153,9 @@ class ImageMaskGenerator(BaseEstimator):
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes.
         y : label maps of the same sizes
-            Labels of any type, as in :class:`~sklearn_segae.AESegmenter`. Integers that mean unlabeled or ignored
-            are treated like any other; other unlabeled pixels are generated, too.
+            Labels of any type, as in :class:`~sklearn_segae.AESegmenter`. Integers that mean
+            unlabeled or ignored are treated like any other; other unlabeled pixels are generated,
+            too.
 
         Returns
         -------
