@@ -120,7 +120,9 @@ def test_out_must_have_room_for_the_labels(shapes):
         images, truth + 200
     )
     model.predict(images, out=np.empty(truth.shape, np.uint8))
-    with pytest.raises(ValueError, match=r"dtype int8, but .* a dtype that holds the labels \[200, 201, 202\]"):
+    with pytest.raises(
+        ValueError, match=r"dtype int8, but .* a dtype that holds the labels \[200, 201, 202\]"
+    ):
         model.predict(images, out=np.empty(truth.shape, np.int8))
 
 
