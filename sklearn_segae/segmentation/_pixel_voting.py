@@ -36,7 +36,8 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         selects those of all members (0, 1/4, ... 1) by cross-validation with at most three folds
         of whole images, or of blocks of 64 pixels if only one image has labels; networks are
         trained for 2/5 of the epochs there. Of all weights with nearly the highest mean IoU
-        (.02 less), those closest to equal ones are used.
+        (.02 less), those closest to equal ones are used. With fewer than 500 labeled pixels,
+        networks have a weight of 0 beside classifiers of rows.
     ignore_label : int, str, sequence of these, or None, default=None
         Labels in `y` to exclude from the fit. :class:`AESegmenter` has its own.
     max_memory : int or str, default="1GiB"

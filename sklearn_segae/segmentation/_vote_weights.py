@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from .._base import FitTask
 from ..imaging._pixel_sampling import pick
-from ._dense_classifier import LabeledFeatures
+from ._dense_classifier import DenseClassifier, LabeledFeatures
 from ._held_out import folds
 from ._targets import Targets
 from ._unet_classifier import UNetClassifier
@@ -19,9 +19,22 @@ from ._vote_members import fit_member, gather_probabilities, reraise_interrupt
 
 TOLERANCE = 0.02  # of the mean IoU, for weights closer to equal ones
 N_WEIGHTS = 4  # weights are multiples of 1 / N_WEIGHTS
+LEAST_FOR_NETWORKS = 500  # labeled pixels; with fewer, networks lose, and weights are guesses
 
 
 def selected_weights(
+    members: Sequence[Any], data: LabeledFeatures, seed: int, task: FitTask
+) -> np.ndarray:
+    """Return the weights of all members; networks have none if too few pixels have labels."""
+    rows = [i for i, member in enumerate(members) if not isinstance(member, DenseClassifier)]
+    few = sum(int(known.sum()) for known in data.targets.known) < LEAST_FOR_NETWORKS
+    used = rows if few and rows else list(range(len(members)))
+    weights = np.zeros(len(members))
+    weights[used] = _best_weights([members[i] for i in used], data, seed, task)
+    return weights
+
+
+def _best_weights(
     members: Sequence[Any], data: LabeledFeatures, seed: int, task: FitTask
 ) -> np.ndarray:
     """Return the weights with the highest mean IoU of held-out labels of all folds.
@@ -29,6 +42,8 @@ def selected_weights(
     Equal weights if fewer than two classes can be held out, which says nothing.
     """
     options = simplex(len(members))
+    if len(options) == 1:
+        return options[0]
     parts = [_out_of_fold(members, data, *pair, seed, task) for pair in folds(data.targets, seed)]
     if len({label for _, y in parts for label in y.tolist()}) < 2:
         return np.full(len(members), 1 / len(members))

@@ -116,6 +116,19 @@ def test_weights_are_equal_if_labels_of_one_class_can_be_held_out(bright):
     assert vote.fit(images, y).weights_.tolist() == [0.5, 0.5]
 
 
+def test_networks_need_labels(bright):
+    """With fewer than 500 labeled pixels they have no weight, unless there is nothing else."""
+    images, truth = bright
+    y = np.full_like(truth, -1)
+    y[:, ::9, ::9] = truth[:, ::9, ::9]  # 450 pixels
+    both = PixelVotingClassifier([("a", LINEAR), ("b", NET)], weights="auto", random_state=0)
+    vote = both.fit(images, y)
+    assert vote.weights_.tolist() == [1, 0]
+    assert vote.members_[1] is None
+    alone = PixelVotingClassifier([("net", NET)], weights="auto", random_state=0)
+    assert alone.fit(images, y).weights_.tolist() == [1]
+
+
 def test_whole_images_are_held_out(bright):
     """A classifier that is right only in images whose labels it has seen gets less weight."""
     images, truth = bright
