@@ -48,6 +48,7 @@ from ._feature_sampling import FeatureSampler, TileReader
 from ._masked_pooling import fill_crops
 from ._objectives import CoherentReconstruction, PatchReconstruction
 from ._pretrained import Cells, cell_shares, cells_of
+from ._spectra import SPECTRUM
 
 EVERYTHING = TileRequest()
 
@@ -270,7 +271,8 @@ class PixelEncoder(
         rows = batch.is_rows
         images = [np.asarray(image) for image in batch.images] if rows else batch.images
         backbone = None if rows else self._resolve_backbone()
-        n_epochs = self.max_epochs if backbone is None else 0
+        learns = backbone is None and (rows or not self._is_spectral(images))
+        n_epochs = self.max_epochs if learns else 0
         task = FitTask(self, n_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as (rng, generator):
@@ -383,7 +385,8 @@ class PixelEncoder(
             # A given scale implies features of that scale.
             features = selection.best.features if pooling == "auto" else "texture"
         if pooling == "auto":
-            pooling = 0.0 if features in PRETRAINED else selection.pooling_for(features)
+            unpooled = features in PRETRAINED or self._is_spectral(selection.whole.images)
+            pooling = 0.0 if unpooled else selection.pooling_for(features)
         if whitening == "auto":
             plain = features in ("intensity", *PRETRAINED)
             plain |= features == "texture" and not selection.is_textured
@@ -394,13 +397,25 @@ class PixelEncoder(
         """Return the network of pretrained features, if these are used."""
         if self.features not in PRETRAINED:
             return None
-        for name in ("pooling", "backend"):
-            value, only = getattr(self, name), {"pooling": "auto", "backend": "torch"}[name]
-            if value not in (only, 0):
-                raise ValueError(
-                    f"{name}={value!r} has no effect on pretrained features. Pass {name}={only!r}."
-                )
+        self._check_unused("pretrained features", pooling="auto", backend="torch")
         return resolve_backbone(self.backbone, self.strides)
+
+    def _is_spectral(self, images: Sequence[np.ndarray]) -> bool:
+        """Return whether the features of images are spectral components and bands."""
+        if self.features != "multiscale" or images[0].shape[2] <= SPECTRUM:
+            return False
+        what = f"multiscale features of more than {SPECTRUM} channels"
+        self._check_unused(what, pooling="auto", whitening="auto", backend="torch")
+        return True
+
+    def _check_unused(self, features: str, **only: str) -> None:
+        """Raise an error for parameters that have no effect on features."""
+        for name, default in only.items():
+            value = getattr(self, name)
+            if value not in (default, 0):
+                raise ValueError(
+                    f"{name}={value!r} has no effect on {features}. Pass {name}={default!r}."
+                )
 
     def _train(
         self,
