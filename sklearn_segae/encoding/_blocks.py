@@ -155,8 +155,9 @@ class SpectralBlock(Block):
         return pool_radius(POOLINGS[-1])
 
     def n_numbers(self, network: Any) -> int:
-        """Count two copies of the components."""
-        return 2 * self.axes.shape[1]
+        """Count three copies of the channels, and two of the components."""
+        n_channels, n_components = self.axes.shape
+        return 3 * n_channels + 2 * n_components
 
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
         """Project and pool the spectra."""
