@@ -22,17 +22,20 @@ from ._description_length import DescriptionLength, length_of_labels
 from ._feature_sampling import FeatureSampler, flatten_map
 from ._gap_statistic import gap_statistic
 from ._pooling import MAX_CONTRAST_SIGMA
-from ._projection import weighted_colors
+from ._projection import N_COLORS, weighted_colors
+from ._spectra import SPECTRUM
 
 N_SEGMENTS = 4  # if the number is not known
 SIGMAS = (0.0, 1.0, 2.0, 4.0)  # candidates for the pooling of intensities, in pixels, sorted
 # A wider one has to shorten the labels to this share. Labels of noisy images are speckled, and
 # mostly fall below a half; smooth maps are only rounded. Measured: 0.62 to 0.8 are about as good.
 LARGEST_SHARE = 2 / 3
+# The same for more than three channels, and the nats per pixel by which the description has to be
+# shorter, since near ties are undecided. Measured: 0.8 to 0.9, and 0.01 to 0.05.
+LARGEST_SHARE_OF_SPECTRA, LEAST_GAIN_OF_SPECTRA = 0.85, 0.02
 SIGMA = 8.0  # pooling for textures in pixels; less in small images
 SIGMAS_PER_SIDE = 32
 SMALLER = 0.6  # of that pooling, another candidate for small images
-SPECTRUM = 16  # with more channels, single pixels are more informative than neighborhoods
 CROP_SIDE = 128  # in pixels
 LEAST_CROPS, CROPS_PER_IMAGE, MOST_CROPS = 9, 4, 24
 MOST_MISSING = 0.5  # share of the pixels of a crop without data
@@ -137,8 +140,9 @@ class FeatureSelection:
             pooling = self.sigmas[min(1, len(self.sigmas) - 1)]
             return Candidate(0.0, "intensity", pooling, [])
         best, *wider = self._intensities()
+        least = LEAST_GAIN_OF_SPECTRA if self._has_spectra else 0
         for candidate in wider:
-            if candidate.length < best.length and self._removes_speckles(best, candidate):
+            if candidate.length < best.length - least and self._removes_speckles(best, candidate):
                 best = candidate
         return best
 
@@ -182,8 +186,15 @@ class FeatureSelection:
     @cached_property
     def colors(self) -> Maps:
         """Uncorrelated colors (h, w, c) of the crops."""
-        axes = weighted_colors(self.whole.color_axes, 0).astype(np.float32)
-        scale = self.whole.reader.scale
+        return self._projected(weighted_colors(self.whole.color_axes, 0))
+
+    @cached_property
+    def intensities(self) -> Maps:
+        """Components (h, w, q) of the crops that "intensity" segments."""
+        return self._projected(self.whole.intensity_axes(0)) if self._has_spectra else self.colors
+
+    def _projected(self, axes: np.ndarray) -> Maps:
+        axes, scale = axes.astype(np.float32), self.whole.reader.scale
         return [scaled(crop, scale).astype(np.float32) @ axes for crop in self.sampler.images]
 
     @cached_property
@@ -199,6 +210,10 @@ class FeatureSelection:
             return False
         n_pixels = sum(len(self._rows_of([color])) for color in self.colors)
         return n_pixels > self.n_segments
+
+    @property
+    def _has_spectra(self) -> bool:
+        return len(self.whole.color_axes) > N_COLORS
 
     @property
     def _can_have_texture(self) -> bool:
@@ -228,7 +243,7 @@ class FeatureSelection:
     def _intensities(self) -> Iterator[Candidate]:
         """Segment intensities with wider and wider pooling."""
         for sigma in self.sigmas:
-            pooled = [_blurred(c, sigma) for c in self.colors]
+            pooled = [_blurred(c, sigma) for c in self.intensities]
             maps = self._segment(pooled, self.clusterer)
             yield Candidate(self.length.independent(maps), "intensity", sigma, maps)
 
@@ -239,7 +254,8 @@ class FeatureSelection:
         the thresholds between segments; small objects would grow.
         """
         before, after = (length_of_labels(c.maps, self.n_segments) for c in (narrow, wide))
-        return after < LARGEST_SHARE * before
+        share = LARGEST_SHARE_OF_SPECTRA if self._has_spectra else LARGEST_SHARE
+        return after < share * before
 
     def _textures_at(self, scale: float) -> Candidate:
         settings = settings_of("texture", max(1.0, scale * self.texture_scale), 1)

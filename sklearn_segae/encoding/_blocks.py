@@ -22,6 +22,7 @@ from ._backbone import Backbone
 from ._local_jets import FRAME, RADIUS, jet_sizes, local_jets
 from ._pooling import TilePooling, pool_radius, stride_of, views_of
 from ._projection import Projection
+from ._spectra import POOLINGS
 
 
 class Block:
@@ -135,6 +136,33 @@ class JetBlock(Block):
         """Compute slope, curvatures and values at each scale."""
         colors = (x.movedim(1, 3) @ _tensor_like(self.colors, x)).movedim(3, 1)
         return local_jets(colors, pooling)
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralBlock(Block):
+    """Spectral components, pooled at several scales."""
+
+    axes: np.ndarray  # (C, q)
+
+    @property
+    def names(self) -> dict[str, int]:
+        """Components at each scale."""
+        return {f"spectra at {sigma:g} px": self.axes.shape[1] for sigma in POOLINGS}
+
+    @property
+    def reach(self) -> int:
+        """Radius of the widest pooling in pixels."""
+        return pool_radius(POOLINGS[-1])
+
+    def n_numbers(self, network: Any) -> int:
+        """Count three copies of the channels, and two of the components."""
+        n_channels, n_components = self.axes.shape
+        return 3 * n_channels + 2 * n_components
+
+    def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
+        """Project and pool the spectra."""
+        components = (x.movedim(1, 3) @ _tensor_like(self.axes, x)).movedim(3, 1)
+        return torch.cat([pooling.pool(components, sigma) for sigma in POOLINGS], 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from ._blocks import (
     JetBlock,
     LearntBlock,
     PretrainedBlock,
+    SpectralBlock,
     compute_blocks,
     grid_of,
     margin_of,
@@ -29,11 +30,13 @@ from ._masked_pooling import MaskedPooling
 from ._pooling import TilePooling
 from ._pretrained import Cells, chosen_tiles, fit_pretrained, interpolate
 from ._projection import N_COLORS, fit_projection, fit_readout, weighted_colors
+from ._spectra import SPECTRUM
 
 NARROW = 0.4  # pooling of narrow codes, relative to `pooling`
 N_STRONG = 2  # features with unit variance in "intensity+texture"
 N_STANDARD_TILES, STANDARD_TILE_SIDE = 16, 48  # for mean and standard deviation of components
 STANDARD_STEP = 8  # of their pixels, in the larger tiles for pretrained features
+SPECTRAL_STEP = 2  # of their pixels for spectral components and bands, whose regression is slow
 N_COLOR_TILES = 16  # for features beside colors
 N_MULTISCALE_TILES = 24  # for the projections of "multiscale"
 
@@ -218,7 +221,8 @@ def _sample_codes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return components (n, F), not standardized, and scaled values (n, C) of the same pixels."""
     if sampler.backbone is None:
-        step, tiles = 1, sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
+        step = SPECTRAL_STEP if isinstance(blocks[0], SpectralBlock) else 1
+        tiles = sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
     else:  # few large tiles, since receptive fields are large
         step, tiles = STANDARD_STEP, chosen_tiles(sampler)
     scale = sampler.reader.scale
@@ -254,16 +258,18 @@ def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> 
 
 
 def fit_colors_and_texture(
-    sampler: FeatureSampler, settings: FeatureSettings, n: int, n_strong: int = N_STRONG
+    sampler: FeatureSampler, settings: FeatureSettings, n: int
 ) -> LearntBlock:
-    """Fit color components followed by features, `n_strong` of them with unit variance."""
+    """Fit color components followed by features, `N_STRONG` of them with unit variance."""
     pairs = sampler.pairs(settings.pooling, n_tiles=N_COLOR_TILES)
     colors = weighted_colors(sampler.color_axes, settings.whitening)
-    return LearntBlock([fit_projection(pairs, n, settings.whitening, colors, n_strong)])
+    return LearntBlock([fit_projection(pairs, n, settings.whitening, colors, N_STRONG)])
 
 
 def _fit_intensity(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
-    return [fit_colors_and_texture(sampler, settings, n, n_strong=0)]
+    pairs = sampler.pairs(settings.pooling, n_tiles=N_COLOR_TILES)
+    axes = sampler.intensity_axes(settings.whitening)
+    return [LearntBlock([fit_projection(pairs, n, settings.whitening, axes)])]
 
 
 def _fit_both(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
@@ -271,7 +277,14 @@ def _fit_both(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> lis
 
 
 def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
-    """Fit jets, learned components (half with narrow pooling) and, if more than 3, all bands."""
+    """Fit jets, learned components (half with narrow pooling) and, if more than 3, all bands.
+
+    With many channels, fit the spectral components instead of jets and learned ones.
+    """
+    n_channels = sampler.images[0].shape[2]
+    if n_channels > SPECTRUM:
+        axes = sampler.spectral_axes.weighted(0)[:, :n].astype(np.float32)
+        return [SpectralBlock(axes), BandBlock(n_channels)]
     sigmas = settings.pooling, NARROW * settings.pooling
     numbers = -(-n // 2), max(1, n // 2)
     projections = [

@@ -18,12 +18,14 @@ from ..networks._pixel_autoencoder import crop
 from ..training._execution import evaluate
 from ._masked_pooling import MaskedPooling, fill_gaps
 from ._pooling import TilePooling, pool_radius, stride_of, views_of
-from ._projection import FeaturePairs, color_axes
+from ._projection import N_COLORS, FeaturePairs, color_axes, weighted_colors
+from ._spectra import SpectralAxes, noise_covariance, spectral_axes
 
 PAIR_TILE_SIDE = 32  # side of the tiles for pairs, in grid steps
 N_PAIR_TILES = 24
 N_PAIRS = 40_000  # approximate; the error of covariances is about 1 %
 N_ROWS = 40_000
+N_NOISE_TILES, NOISE_TILE_SIDE = 12, 48  # for the noise of spectra
 
 
 class TileReader:
@@ -121,7 +123,24 @@ class FeatureSampler:
         """Whitened principal colors (C, q) of the scaled pixels; the identity for rows."""
         if self.rows:
             return np.eye(self.images[0].shape[2])
-        return color_axes(scaled(sample_evenly(self.images), self.reader.scale))
+        return color_axes(self._pixels())
+
+    @cached_property
+    def spectral_axes(self) -> SpectralAxes:
+        """Axes of the components of the scaled pixels in units of noise."""
+        tiles = self.tiles(NOISE_TILE_SIDE, N_NOISE_TILES)
+        parts = (scaled(image[tile], self.reader.scale) for image, tile in tiles)
+        covariance = np.cov(self._pixels().T.astype(np.float64), bias=True)
+        return spectral_axes(covariance, noise_covariance(parts))
+
+    def intensity_axes(self, whitening: float) -> np.ndarray:
+        """Return weighted axes (C, q) of colors or, if there are more channels, of spectra."""
+        if len(self.color_axes) <= N_COLORS:
+            return weighted_colors(self.color_axes, whitening)
+        return self.spectral_axes.weighted(whitening)
+
+    def _pixels(self) -> np.ndarray:
+        return scaled(sample_evenly(self.images), self.reader.scale)
 
     def tiles(self, side: int, n_tiles: int) -> list[tuple[np.ndarray, Tile]]:
         """Draw random tiles; return pairs of image and tile."""

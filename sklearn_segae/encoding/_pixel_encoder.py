@@ -48,6 +48,7 @@ from ._feature_sampling import FeatureSampler, TileReader
 from ._masked_pooling import fill_crops
 from ._objectives import CoherentReconstruction, PatchReconstruction
 from ._pretrained import Cells, cell_shares, cells_of
+from ._spectra import SPECTRUM
 
 EVERYTHING = TileRequest()
 
@@ -73,19 +74,23 @@ class PixelEncoder(
     Parameters
     ----------
     n_components : int, default=16
-        Number of components per pixel; for "multiscale", of the learned ones.
+        Number of components per pixel; for "multiscale", of the learned ones or, with more than 16
+        channels, the maximum number of spectral ones.
     features : {"auto", "intensity", "texture", "intensity+texture", "multiscale", "pretrained", \
 "multiscale+pretrained"}, default="auto"
         Kind of features. "texture": the projected features. "intensity": up to three principal
-        colors, then features with small variance. "intensity+texture": the colors, whitened, and
+        colors or, with more than three channels, up to 16 spectral components (see Notes), then
+        features with small variance. "intensity+texture": the colors, whitened, and
         with equal variance the two most coherent features that colors do not explain.
         "multiscale": standardized features for classifiers: local jets (slope and curvatures of
         all channels or the three principal colors, at six scales from 0.5 to 16 pixels, and values
         up to 4), `n_components` projected features, half of them with 0.4 times `pooling`, and the
-        bands if there are more than three. "pretrained": `n_components` codes of the features of
-        the frozen `backbone`, for objects that have a meaning; "multiscale+pretrained":
-        standardized, in place of the learned ones. Neither trains a network. "auto" is one of the
-        first three, selected from the images (see Notes); with a given `pooling` it is "texture".
+        bands if there are more than three. With more than 16 channels, "multiscale" is the bands
+        and the spectral components with pooling 0, 1, 2 and 4; no network is trained. "pretrained":
+        `n_components` codes of the features of the frozen `backbone`, for objects that have a
+        meaning; "multiscale+pretrained": standardized, in place of the learned ones. Neither trains
+        a network. "auto" is one of the first three, selected from the images (see Notes); with a
+        given `pooling` it is "texture".
     pooling : float or "auto", default="auto"
         Standard deviation of the Gaussian neighborhood in pixels, in [0, 100]; 0 does not pool.
         Use small values for fine structures and sharp borders, a few times the size of their
@@ -165,6 +170,12 @@ class PixelEncoder(
     image, and the image with normalized local brightness and contrast. Each view gives half of the
     components, with the same total variance.
 
+    Spectral components are the minimum noise fraction [3]_: principal components of the channels in
+    units of the noise, which is estimated from differences between neighbors, and to which 3 % of
+    the mean variance of a channel are added, since spectra of one material differ, too. Those with
+    at least 1.5 times the variance of the noise are kept. Wider pooling must shorten the
+    description by 0.02 nats per pixel.
+
     Pretrained features are encoded at their own resolution by a linear autoencoder for each stride,
     with an equal share of the components, and codes are interpolated: sixteen codes instead of 192
     features (strides 2 to 16) take a twelfth of the memory, and classifiers of few labels are as
@@ -177,6 +188,9 @@ class PixelEncoder(
        imagery", Stanford technical report 6, 1984.
     .. [2] J. Rissanen, "Modeling by shortest data description", Automatica 14, 1978,
        doi:10.1016/0005-1098(78)90005-5.
+    .. [3] A. Green, M. Berman, P. Switzer, M. Craig, "A transformation for ordering multispectral
+       data in terms of image quality with implications for noise removal", IEEE Transactions on
+       Geoscience and Remote Sensing 26, 1988, doi:10.1109/36.3001.
 
     Examples
     --------
@@ -270,7 +284,8 @@ class PixelEncoder(
         rows = batch.is_rows
         images = [np.asarray(image) for image in batch.images] if rows else batch.images
         backbone = None if rows else self._resolve_backbone()
-        n_epochs = self.max_epochs if backbone is None else 0
+        learns = backbone is None and (rows or not self._is_spectral(images))
+        n_epochs = self.max_epochs if learns else 0
         task = FitTask(self, n_epochs, X=X, y=y)
         scale = fit_channel_scale(images)
         with seeded(self.random_state) as (rng, generator):
@@ -383,7 +398,8 @@ class PixelEncoder(
             # A given scale implies features of that scale.
             features = selection.best.features if pooling == "auto" else "texture"
         if pooling == "auto":
-            pooling = 0.0 if features in PRETRAINED else selection.pooling_for(features)
+            unpooled = features in PRETRAINED or self._is_spectral(selection.whole.images)
+            pooling = 0.0 if unpooled else selection.pooling_for(features)
         if whitening == "auto":
             plain = features in ("intensity", *PRETRAINED)
             plain |= features == "texture" and not selection.is_textured
@@ -394,13 +410,25 @@ class PixelEncoder(
         """Return the network of pretrained features, if these are used."""
         if self.features not in PRETRAINED:
             return None
-        for name in ("pooling", "backend"):
-            value, only = getattr(self, name), {"pooling": "auto", "backend": "torch"}[name]
-            if value not in (only, 0):
-                raise ValueError(
-                    f"{name}={value!r} has no effect on pretrained features. Pass {name}={only!r}."
-                )
+        self._check_unused("pretrained features", pooling="auto", backend="torch")
         return resolve_backbone(self.backbone, self.strides)
+
+    def _is_spectral(self, images: Sequence[np.ndarray]) -> bool:
+        """Return whether the features of images are spectral components and bands."""
+        if self.features != "multiscale" or images[0].shape[2] <= SPECTRUM:
+            return False
+        what = f"multiscale features of more than {SPECTRUM} channels"
+        self._check_unused(what, pooling="auto", whitening="auto", backend="torch")
+        return True
+
+    def _check_unused(self, features: str, **only: str) -> None:
+        """Raise an error for parameters that have no effect on features."""
+        for name, default in only.items():
+            value = getattr(self, name)
+            if value not in (default, 0):
+                raise ValueError(
+                    f"{name}={value!r} has no effect on {features}. Pass {name}={default!r}."
+                )
 
     def _train(
         self,

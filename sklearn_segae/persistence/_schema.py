@@ -12,7 +12,14 @@ from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..autoencoder._sample_layout import Layout
 from ..autoencoder._variants import VARIANTS, Plain
 from ..encoding._backbone import Backbone
-from ..encoding._blocks import BandBlock, JetBlock, LearntBlock, PretrainedBlock, StrideAxes
+from ..encoding._blocks import (
+    BandBlock,
+    JetBlock,
+    LearntBlock,
+    PretrainedBlock,
+    SpectralBlock,
+    StrideAxes,
+)
 from ..encoding._codes import Codes, FeatureSettings
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
@@ -151,7 +158,7 @@ PARTS: dict[type, Hints] = {
     **{cls: {"loss": Loss, "strength": float} for cls in VARIANTS.values()},
     **{cls: get_type_hints(cls) for cls in (Layout, SegmentClasses, Normalization)},
     **{cls: get_type_hints(cls) for cls in (Codes, FeatureSettings, Projection)},
-    **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, BandBlock)},
+    **{cls: get_type_hints(cls) for cls in (LearntBlock, JetBlock, SpectralBlock, BandBlock)},
     **{cls: get_type_hints(cls) for cls in (PretrainedBlock, StrideAxes)},
     RowMember: {"classifier": Any, "start": int, "stop": int},
     Backbone: {"network": str, "strides": list[int]},

@@ -55,6 +55,16 @@ def test_images_of_any_size(mosaic, path, features, n_channels):
         np.testing.assert_allclose(run(path, some.astype(np.float32)), codes, atol=tolerance)
 
 
+@pytest.mark.parametrize("features", ["intensity", "multiscale"])
+def test_spectral_components(path, features):
+    """Cubes of more than 16 channels, of any size."""
+    cube = np.random.default_rng(0).normal(size=(1, 30, 40, 20)).astype(np.float32)
+    encoder = PixelEncoder(4, features=features, **QUICK).fit(cube)
+    export_onnx(encoder, path)
+    some = cube[:, :21, 3:30]
+    np.testing.assert_allclose(run(path, some), encoder.transform(some), atol=AGREE)
+
+
 def test_networks_in_windows_have_no_graph(mosaic, path):
     encoder = PixelEncoder(2, features="pretrained", backbone=Pooled(), **QUICK).fit(mosaic[0])
     with pytest.raises(ValueError, match="runs on windows, of which no graph is made"):
