@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
@@ -133,7 +134,8 @@ class AESegmenter(
     random_state : int, RandomState instance or None, default=None
         Seed for sampling pixels, and for encoder and estimator if their `random_state` is None.
     verbose : int, default=0
-        1 prints one line per epoch of the default encoder, and of a U-Net that is given by name.
+        1 prints one line per epoch of a :class:`PixelEncoder`, and of a U-Net that is given by
+        name. The default encoder without labels has no epochs.
 
     Attributes
     ----------
@@ -528,6 +530,8 @@ class AESegmenter(
         Parameters
         ----------
         X, y : as in `fit`
+            Clusterers ignore `y`, with a warning: their score does not measure agreement with
+            labels. :func:`~sklearn_segae.metrics.make_segmentation_scorer` does.
 
         Returns
         -------
@@ -535,6 +539,13 @@ class AESegmenter(
             For clusterers, computed from at most `n_fit_pixels` pixels.
         """
         batch = self.batch(X)
+        if y is not None and not is_classifier(self.estimator_):
+            warnings.warn(
+                f"y is ignored: this is the score of the clusterer {self.estimator_!r:.80}, not "
+                "agreement with labels. Leave y out, or use metrics.make_segmentation_scorer, also "
+                "as scoring= of a search.",
+                stacklevel=2,
+            )
         labelers = self.labelers(batch)
         if is_classifier(self.estimator_):
             targets = check_targets(batch, y, self.ignore_label, self.estimator)
