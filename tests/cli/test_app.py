@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
+from rich.console import Console
 
 from sklearn_segae import AESegmenter, PixelEncoder, __version__
+from sklearn_segae.cli import _console
 from sklearn_segae.cli._app import main, repeat_options
 from sklearn_segae.cli._options import Features, Scope
 from sklearn_segae.datasets import make_shapes
@@ -437,6 +442,18 @@ class TestEvaluate:
         assert [row[0] for row in rows[1:]] == ["p0.png", "p1.png", "p2.png", "all"]
         assert all(row[-4:] == ["1.000"] * 4 for row in rows[1:])
 
+    def test_images_that_were_segmented_on_their_own(self, segae, photos, tmp_path):
+        """Labels that mean something else in every page are not scored together."""
+        truth = np.stack(photos[2]).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "truth.tif", truth, photometric="minisblack")
+        own = np.stack([(page + i) % 3 for i, page in enumerate(truth)])
+        tifffile.imwrite(tmp_path / "own.tif", own, photometric="minisblack")
+        call = ("evaluate", tmp_path / "own.tif", "--truth", tmp_path / "truth.tif")
+        assert json.loads(segae(*call, "--json")[1])["pooled"]["miou"] < 0.9
+        rows = [line.split() for line in segae(*call, "--scope", "image")[1].splitlines()[1:]]
+        assert rows == [["own.tif", *["1.000"] * 4]] * 3
+        assert json.loads(segae(*call, "--scope", "image", "--json")[1])["pooled"] is None
+
     def test_partners(self, segae, photos, tmp_path):
         """By name, or else in order; what has no partner is named; sizes must agree."""
         for i, name in enumerate("abc"):
@@ -455,6 +472,33 @@ class TestEvaluate:
         code, _, err = segae("evaluate", photos[0], "--truth", photos[1])
         assert code == 1
         assert "is a picture in colors" in err
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_label_maps_are_not_black_in_viewers(segae, photos, tmp_path, suffix):
+    """Pictures of labels have a palette of clear colors, and the same numbers."""
+    path = tmp_path / f"labels.{suffix}"
+    assert segae("segment", photos[0] / "p0.png", "-k", 3, *QUICK, "-o", path)[0] == 0
+    with Image.open(path) as picture:
+        assert picture.mode == "P"
+        indices, shown = np.asarray(picture), np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(indices, *read_labels(path))
+    assert set(np.unique(indices)) == {0, 1, 2}
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 3
+    assert shown.max(axis=2).min() > 100
+
+
+def test_progress_bars_tell_times(monkeypatch, capsys):
+    """Stages are named, with the time since they began, and after a step the time left."""
+    now = iter([0.0, 10.0, 10.0])
+    monkeypatch.setattr(_console, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(_console, "Console", partial(Console, force_terminal=True, width=90))
+    with _console.progress(quiet=False) as advance:
+        advance("training", 0, 4)
+        advance("training", 1, 4)
+    said = capsys.readouterr().err
+    assert "training" in said
+    assert "0:00:00, 0:00:40 left" in said
 
 
 def test_palettes_are_labels(tmp_path):
