@@ -74,10 +74,10 @@ def evaluate(
     others = match_by_name(paths, truths, what="--truth", all_needed=True)
     scores = _scores(metric, matched, ignore_label, tolerance)
     pairs = [_read_pair(path, other) for path, other in zip(paths, others, strict=True)]
-    files = list(zip(paths, others, pairs, strict=True))
+    files: list[Any] = list(zip(paths, others, pairs, strict=True))
     if scope == Scope.image:  # a page is an image, too
         files = [(*names, ([t], [p])) for *names, pair in files for t, p in zip(*pair, strict=True)]
-    per_image = [_apply(scores, *pair, ignore_label) for *_, pair in files]
+    per_image = [_apply(scores, t, p, ignore_label) for _, _, (t, p) in files]
     named = [(path.name, values) for (path, *_), values in zip(files, per_image, strict=True)]
     pooled = None
     if scope == Scope.dataset:

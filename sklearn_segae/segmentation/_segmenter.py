@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
     is_classifier,
 )
 from sklearn.frozen import FrozenEstimator
@@ -28,6 +27,7 @@ from .._base import (
     all_or_nothing,
     check_array_output,
     draw_seed,
+    fit_context,
 )
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
@@ -237,7 +237,7 @@ class AESegmenter(
         self.verbose = verbose
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the encoder to all of `X`, then the estimator to a sample of the pixels.
 
@@ -287,6 +287,12 @@ class AESegmenter(
             self.labeler_.reraise_interrupt()
         return self
 
+    @overload
+    def fit_predict(self, X: np.ndarray, y: Any = None) -> np.ndarray: ...
+    @overload
+    def fit_predict(self, X: Sequence[np.ndarray], y: Any = None) -> list[np.ndarray]: ...
+    @overload
+    def fit_predict(self, X: Any, y: Any = None) -> Any: ...
     def fit_predict(self, X: Any, y: Any = None) -> Any:
         """Fit to images and return their label maps.
 
@@ -304,6 +310,12 @@ class AESegmenter(
         _, axes = unpack(X)
         return self.labels_ if axes is None else wrap(axes, self.labels_)
 
+    @overload
+    def predict(self, X: np.ndarray, out: None = None) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Sequence[np.ndarray], out: None = None) -> list[np.ndarray]: ...
+    @overload
+    def predict(self, X: Any, out: Any = None) -> Any: ...
     def predict(self, X: Any, out: Any = None) -> Any:
         """Segment images.
 
@@ -439,6 +451,12 @@ class AESegmenter(
         check_is_fitted(self)
         return suggest_regions(self, X, n_regions, y, size, measure)
 
+    @overload
+    def transform(self, X: np.ndarray, out: None = None) -> np.ndarray: ...
+    @overload
+    def transform(self, X: Sequence[np.ndarray], out: None = None) -> list[np.ndarray]: ...
+    @overload
+    def transform(self, X: Any, out: Any = None) -> Any: ...
     def transform(self, X: Any, out: Any = None) -> Any:
         """Return the codes of all pixels.
 
