@@ -90,7 +90,7 @@ class TestSegment:
         )
         assert (code, err) == (0, "")
         assert f"wrote {out}\nwrote {overlay}" in said
-        assert matched_accuracy(photos[2][0], read_image(out)) > 0.8
+        assert matched_accuracy(photos[2][0], read_labels(out)[0]) > 0.8
         assert read_image(overlay).shape == (48, 48, 3)
 
     def test_many_images_share_one_model(self, segae, photos, tmp_path):
@@ -104,7 +104,7 @@ class TestSegment:
             str(photos[0] / f"p{i}.png") for i in range(3)
         ]
         assert told["features"] == "intensity"
-        maps = [read_image(tmp_path / "out" / f"p{i}.png") for i in range(3)]
+        maps = [read_labels(tmp_path / "out" / f"p{i}.png")[0] for i in range(3)]
         assert [image["found"] for image in told["images"]] == [np.unique(m).tolist() for m in maps]
         assert matched_accuracy(list(photos[2]), maps) > 0.8
 
@@ -152,7 +152,7 @@ class TestFitAndPredict:
         """Classes come back by name; no function of ours is left in the file."""
         code, said, err = segae("predict", model, photos[0], "-o", tmp_path, "--json")
         assert (code, err) == (0, "")
-        maps = [read_image(tmp_path / f"p{i}.png") for i in range(3)]
+        maps = [read_labels(tmp_path / f"p{i}.png")[0] for i in range(3)]
         assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
         assert [image["labels"] for image in json.loads(said)["images"]] == [
             str(tmp_path / f"p{i}.png") for i in range(3)
@@ -166,7 +166,7 @@ class TestFitAndPredict:
         assert segae("segment", photos[0], "-k", 3, "-o", other, *QUICK)[0] == 0
         for i in range(3):
             np.testing.assert_array_equal(
-                read_image(one / f"p{i}.png"), read_image(other / f"p{i}.png")
+                read_labels(one / f"p{i}.png"), read_labels(other / f"p{i}.png")
             )
 
     def test_clusters_are_named_by_labels(self, segae, photos, tmp_path):
@@ -177,7 +177,7 @@ class TestFitAndPredict:
         assert code == 0
         assert json.loads(said)["classes"] == np.unique(photos[2]).tolist()
         segae("predict", model, photos[0] / "p0.png", "-o", tmp_path / "p0.png")
-        assert pixel_accuracy(photos[2][0], read_image(tmp_path / "p0.png")) > 0.9
+        assert pixel_accuracy(photos[2][0], read_labels(tmp_path / "p0.png")[0]) > 0.9
 
     def test_unlabeled_pixels_and_images(self, segae, photos, tmp_path):
         """Codes of what is not labeled are no classes; images may lack labels altogether."""
@@ -203,7 +203,7 @@ class TestFitAndPredict:
         option = err.split("pass ")[1].strip().rstrip(".").split()
         assert option == ["--trust", "sklearn.tree._tree.Tree"]
         assert segae(*call, *option)[0] == 0
-        assert pixel_accuracy(photos[2][0], read_image(out)) > 0.9
+        assert pixel_accuracy(photos[2][0], read_labels(out)[0]) > 0.9
 
     def test_a_classifier_needs_labels(self, segae, photos, tmp_path):
         """The error names the option that is missing."""
@@ -287,7 +287,7 @@ class TestInputsAndOutputs:
         assert len(list(tmp_path.iterdir())) == 1
         if command == "predict":
             assert segae(*call, "--force")[0] == 0
-            assert read_image(precious).shape == (48, 48)
+            assert read_labels(precious)[0].shape == (48, 48)
 
     def test_inputs_are_never_overwritten(self, segae, photos, model):
         """Not even with --force."""
@@ -332,7 +332,7 @@ class TestInputsAndOutputs:
         call = ("predict", model, photos[0], "-o", tmp_path, "--format", suffix, "-q")
         assert segae(*call)[:2] == (0, "")
         assert segae(*call, "--force")[0] == 0
-        maps = [np.asarray(open_image(tmp_path / f"p{i}.{suffix}")[:, :]) for i in range(3)]
+        maps = [read_labels(tmp_path / f"p{i}.{suffix}")[0] for i in range(3)]
         assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
         assert len(list(tmp_path.iterdir())) == 3
 
