@@ -1,24 +1,32 @@
 # Two commands on a machine with nothing but Python: `make demo` and `make test`.
 # `make test-all` runs the slow tests, too; MARKS chooses tests as pytest's -m does.
+# CONSTRAINTS=constraints-oldest.txt installs the oldest supported versions, /dev/null the newest.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/ready
 MARKS := not slow
+CONSTRAINTS := constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test test-all docs notebooks format clean
+.PHONY: demo lint pytest test test-all docs notebooks release-check format clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(INSTALL) -e ".[test]"
 	touch $(READY)
 
 demo: $(READY)
 	$(BIN)/segae demo --out demo --force
 
-test: $(READY)
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/check_types.py
+
+test: lint pytest
+
+pytest: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "$(MARKS)"
 
 test-all: MARKS :=
@@ -32,12 +40,21 @@ notebooks: .venv/ready-docs
 	$(BIN)/python docs/make_notebooks.py
 
 .venv/ready-docs: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(INSTALL) -e ".[docs]"
 	touch .venv/ready-docs
+
+# Builds sdist and wheel, checks their metadata, and tries each in an environment of its own.
+release-check:
+	rm -rf .venv-release dist
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check build twine
+	.venv-release/bin/python -m build
+	.venv-release/bin/python -m twine check --strict dist/*
+	for package in dist/*.whl dist/*.tar.gz; do ./.ci/try-package $(PYTHON) $$package || exit 1; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv demo docs/_build docs/auto_examples docs/reference
+	rm -rf .venv .venv-release demo dist docs/_build docs/auto_examples docs/reference

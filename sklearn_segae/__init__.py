@@ -1,8 +1,8 @@
 """Image segmentation with autoencoders, as scikit-learn estimators.
 
-The three estimators live here, and three classifiers for the last; the modules `datasets`,
-`distributed`, `inspection`, `metrics`, `model_selection`, `networks`, `persistence`, `plotting` and
-`storage` are imported by name.
+The three estimators live here, three classifiers for the last, and `show_versions`; the modules
+`datasets`, `distributed`, `inspection`, `metrics`, `model_selection`, `networks`, `persistence`,
+`plotting` and `storage` are imported by name.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._compat import show_versions
     from .autoencoder._autoencoder_transformer import AutoencoderTransformer
     from .encoding._pixel_encoder import PixelEncoder
     from .segmentation._pixel_head import PixelHead
@@ -26,6 +27,7 @@ __all__ = [
     "PixelVotingClassifier",
     "UNetClassifier",
     "__version__",
+    "show_versions",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "PixelHead": "segmentation._pixel_head",
     "PixelVotingClassifier": "segmentation._pixel_voting",
     "UNetClassifier": "segmentation._unet_classifier",
+    "show_versions": "_compat",
 }
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from sklearn import get_config
-from sklearn.base import clone
+from sklearn.base import _fit_context, clone
 from sklearn.utils import check_random_state
 
 from .distributed import common_seed
@@ -25,11 +25,21 @@ except ImportError:  # scikit-learn < 1.9
         """Placeholder without callback support."""
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 # Set once all that is needed to predict has been learned.
 PUBLISHED = ("net_", "members_", "labeler_")
 
 
-def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator of `fit`, which validates parameters; it has no types."""
+    decorator: Callable[[Method], Method] = _fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return decorator
+
+
+def all_or_nothing(fit: Method) -> Method:
     """Make a method restore all attributes if it fails.
 
     After Ctrl-C, a model that has already been published is kept.
@@ -47,7 +57,7 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
                 vars(self).update(before)
             raise
 
-    return attempt
+    return cast(Method, attempt)
 
 
 Generators = tuple[np.random.Generator, torch.Generator]

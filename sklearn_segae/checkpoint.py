@@ -21,6 +21,11 @@ from .training._net import Callback, Net
 
 __all__ = ["TrainingCheckpoint"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DEPTH = 4  # maximum depth of nested objects in descriptions
 PARTS = {"start", "settings", "state"}  # of a file
 STATELESS = ("epoch_timer", "print_log")  # skorch callbacks without effect on weights

@@ -11,6 +11,11 @@ from sklearn.utils import check_random_state, check_scalar
 
 __all__ = ["make_mixtures", "make_mosaic", "make_scenes", "make_shapes"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 KINDS = ("intensity", "color", "texture", "intensity+texture")
 LAYOUTS = ("smooth", "stripes")
 N_TRIES = 20  # of smooth regions; few of 2 to 20 segments need a second one

@@ -13,6 +13,11 @@ from torch import distributed as dist
 
 __all__ = ["shared_training"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _n_ranks: ContextVar[int] = ContextVar("n_ranks", default=1)
 
 

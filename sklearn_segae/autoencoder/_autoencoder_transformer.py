@@ -13,12 +13,19 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
 
-from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed, seeded
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    FitTask,
+    all_or_nothing,
+    draw_seed,
+    fit_context,
+    seeded,
+)
 from ..imaging._scaling import fit_scale, unscaled
 from ..networks._autoencoders import ACTIVATIONS, decode, has_linear_decoder
 from ..networks._initialization import DrawingFrom
@@ -262,7 +269,7 @@ class AutoencoderTransformer(
         self.verbose = verbose
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the autoencoder to the samples of `X`.
 
@@ -289,7 +296,7 @@ class AutoencoderTransformer(
         return self
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on `X`, continuing the training so far.
 

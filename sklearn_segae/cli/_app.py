@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
+from .._compat import how_to_install
+
 try:
     import rich as rich
     import typer
 except ImportError as missing:
-    sys.exit(f"segae: {missing}. Run: pip install 'sklearn-segae[io]'")
+    sys.exit(f"segae: {missing}. {how_to_install('io')}")
 from .._version import __version__
 from . import _annotate, _evaluate, _fit, _info, _predict, _segment
 from ._console import one_line, one_line_warnings

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from ._options import PRINTING, option
 
@@ -40,20 +43,37 @@ def one_line_warnings() -> Iterator[None]:
         yield
 
 
+class Times(ProgressColumn):
+    """The time since a stage began and, after its first step, an estimate of the time left."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of the column."""
+        spent = task.finished_time if task.finished else task.elapsed
+        text = str(timedelta(seconds=round(spent or 0)))
+        if spent is not None and "duration" in task.fields and not task.finished:
+            left = timedelta(seconds=round(max(0, task.fields["duration"] - spent)))
+            text += f", {left} left"
+        return Text(text)
+
+
 @contextmanager
 def progress(quiet: bool) -> Iterator[Advance]:
     """Yield `advance(stage, done, total)`, which draws a bar per stage if stderr is a terminal."""
     # stdout may be piped.
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bars:
+    if quiet or not console.is_terminal:
+        yield lambda *_: None
+        return
+    with Progress(TextColumn("{task.description}"), BarColumn(), Times(), console=console) as bars:
         stages: dict[str, Any] = {}
 
         def advance(stage: str, done: float, total: float) -> None:
             if stage not in stages:
-                stages[stage] = bars.add_task(f"{stage:<10}", total=None)
+                stages[stage] = (bars.add_task(f"{stage:<10}", total=None), time.monotonic())
+            task, start = stages[stage]
             # Until the first step is done its duration is unknown, and the bar pulses.
-            bars.update(stages[stage], completed=done, total=total if done else None)
+            known = {"duration": (time.monotonic() - start) * total / done} if done else {}
+            bars.update(task, completed=done, total=total if done else None, **known)
 
         yield advance
 

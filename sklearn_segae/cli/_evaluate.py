@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from ..storage._label_files import read_labels
 from ._console import Report
-from ._options import IgnoreLabels, file_arguments, option
+from ._options import IgnoreLabels, Scope, file_arguments, option
 from ._paths import expand, match_by_name
 
 HELP = """Compare label maps with true ones, and print a table of scores; 1 is best.
@@ -22,7 +22,8 @@ Examples:
 
 Files are matched by name, or in order. For clusters, segments are matched to labels one to one; \
 for classes, --no-matched compares equal labels. Pixels whose true label is -1 are left out. The \
-last row scores the pixels of all images together.
+last row scores the pixels of all images together. For label maps of segae segment --scope image, \
+whose labels mean something else in every image, --scope image leaves that row out.
 """
 
 
@@ -50,6 +51,9 @@ Truth = Annotated[
 Matched = Annotated[
     bool, option(help="Match segments to labels one to one, or compare equal labels.")
 ]
+ScopeOption = Annotated[
+    Scope, option(help="dataset: labels mean the same in all images; image: in each its own.")
+]
 Tolerance = Annotated[float, option(min=0, help="Tolerance of boundary F1, in pixels.")]
 
 
@@ -61,6 +65,7 @@ def evaluate(
     report: Report,
     metric: Annotated[list[Metric], option(help="Score to print; may be repeated.")] = DEFAULTS,
     matched: Matched = True,
+    scope: ScopeOption = Scope.dataset,
     tolerance: Tolerance = 2,
     ignore_label: IgnoreLabels = [],  # noqa: B006 a list has to have a list as its default
 ) -> None:
@@ -69,18 +74,21 @@ def evaluate(
     others = match_by_name(paths, truths, what="--truth", all_needed=True)
     scores = _scores(metric, matched, ignore_label, tolerance)
     pairs = [_read_pair(path, other) for path, other in zip(paths, others, strict=True)]
-    per_image = [_apply(scores, *pair, ignore_label) for pair in pairs]
-    true, pred = ([labels for pair in pairs for labels in pair[i]] for i in (0, 1))
-    pooled = _apply(scores, true, pred, ignore_label)
-    names = [path.name for path in paths]
-    table = [
-        [name, *map(_shown, values.values())]
-        for name, values in zip([*names, "all pixels"], [*per_image, pooled], strict=True)
-    ]
+    files: list[Any] = list(zip(paths, others, pairs, strict=True))
+    if scope == Scope.image:  # a page is an image, too
+        files = [(*names, ([t], [p])) for *names, pair in files for t, p in zip(*pair, strict=True)]
+    per_image = [_apply(scores, t, p, ignore_label) for _, _, (t, p) in files]
+    named = [(path.name, values) for (path, *_), values in zip(files, per_image, strict=True)]
+    pooled = None
+    if scope == Scope.dataset:
+        true, pred = ([labels for pair in pairs for labels in pair[i]] for i in (0, 1))
+        pooled = _apply(scores, true, pred, ignore_label)
+        named.append(("all pixels", pooled))
+    table = [[name, *map(_shown, values.values())] for name, values in named]
     report.table(["", *(TITLES[name] for name in dict.fromkeys(metric))], table)
     rows = [
         {"prediction": str(path), "truth": str(other), **values}
-        for path, other, values in zip(paths, others, per_image, strict=True)
+        for (path, other, _), values in zip(files, per_image, strict=True)
     ]
     report.result({"matched": matched, "images": rows, "pooled": pooled})
 

@@ -90,7 +90,8 @@ def fit_model(
 
     if has_epochs:
         segmenter.encoder.callbacks = [EpochEnd(report)]
-    advance("training", 0, 1)
+    trains = has_epochs and segmenter.encoder.max_epochs > 0
+    advance("training" if trains else step, 0, 1)
     segmenter.fit(images, maps)
     if maps is not None and not supervised:
         segmenter.assign_classes(images, maps)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, check_memory
@@ -26,6 +25,7 @@ from .._base import (
     FitTask,
     all_or_nothing,
     check_array_output,
+    fit_context,
     seeded,
 )
 from ..imaging._containers import check_array_like
@@ -263,7 +263,7 @@ class PixelEncoder(
         self.verbose = verbose
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the features and the projection to codes.
 
@@ -318,6 +318,12 @@ class PixelEncoder(
         task.finish()
         return self
 
+    @overload
+    def transform(self, X: np.ndarray, out: None = None) -> np.ndarray: ...
+    @overload
+    def transform(self, X: Sequence[np.ndarray], out: None = None) -> list[np.ndarray]: ...
+    @overload
+    def transform(self, X: Any, out: Any = None) -> Any: ...
     def transform(self, X: Any, out: Any = None) -> Any:
         """Return the codes of all pixels.
 

@@ -6,11 +6,11 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import draw_seed, seeded_clone
+from .._base import draw_seed, fit_context, seeded_clone
 from ..autoencoder._autoencoder_transformer import AutoencoderTransformer
 from ..imaging._containers import to_array, to_maps, unpack
 from ..imaging._label_maps import check_label_maps, is_labeled
@@ -144,7 +144,7 @@ class ImageMaskGenerator(BaseEstimator):
         self.distortion = distortion
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
         """Learn codes of patches, and the styles of every class in every image.
 

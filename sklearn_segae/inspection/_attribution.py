@@ -127,7 +127,7 @@ def pixel_attribution(
     Raises
     ------
     ImportError
-        If captum is not installed: ``pip install 'sklearn-segae[inspect]'``.
+        If captum is not installed, which comes with the extra ``inspect``.
 
     References
     ----------

@@ -151,7 +151,7 @@ def _blocks(blocks: Any, known: list[np.ndarray], rows: bool) -> np.ndarray:
             f"{'the index of the block of every row' if rows else '1 or more'}, or None."
         )
     cells = np.concatenate([_cells(i, k, int(blocks)) for i, k in enumerate(known)])
-    return np.unique(cells, axis=0, return_inverse=True)[1]
+    return np.unique(cells, axis=0, return_inverse=True)[1].ravel()  # (n, 1) by numpy 2.0.0
 
 
 def _cells(i: int, known: np.ndarray, side: int) -> np.ndarray:

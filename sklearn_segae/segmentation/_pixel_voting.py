@@ -7,11 +7,17 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import _BaseComposition
 
-from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, draw_seed
+from .._base import (
+    CallbackSupportMixin,
+    Documented,
+    FitTask,
+    all_or_nothing,
+    draw_seed,
+    fit_context,
+)
 from ..imaging._label_maps import IgnoreLabel
 from ._dense_classifier import DenseClassifier, LabeledFeatures
 from ._held_out import N_FOLDS
@@ -94,7 +100,7 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         self.random_state = random_state
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all classifiers to labeled pixels.
 
@@ -117,7 +123,7 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         self.reraise_interrupt()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit_features(self, data: LabeledFeatures) -> Self:
         """Fit to features of labeled images; after Ctrl-C to the part of training until then."""
         every = [unfitted_members(e, data.blocks) for _, e in self._checked()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
@@ -78,7 +78,9 @@ def _check_are_estimators(encoder: Any, estimator: Any) -> None:
             )
     if estimator is None or isinstance(estimator, str):
         return
-    labels = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
+    # Meta-estimators may have `predict` only when they are fitted, as StackingClassifier does.
+    can_label = any(hasattr(estimator, name) for name in ("predict", "fit_predict"))
+    labels = can_label or is_classifier(estimator)
     if not labels or is_regressor(estimator):
         raise TypeError(
             f"estimator={estimator!r:.80} gives no labels. Pass a clusterer, a mixture or a "
@@ -86,19 +88,17 @@ def _check_are_estimators(encoder: Any, estimator: Any) -> None:
         )
 
 
-def default_encoder(
-    supervised: bool, verbose: int = 0, features: str | None = None
-) -> PixelEncoder:
+def default_encoder(supervised: bool, features: str | None = None) -> PixelEncoder:
     """Return the encoder for `encoder=None`, or one that suits given features."""
     if features in PRETRAINED:
-        return PixelEncoder(features=features, verbose=verbose)
+        return PixelEncoder(features=features)
     if not supervised:
         # The projection is fitted; training the network, too, takes five times as long and changes
         # the accuracy little (docs/experiments.md, section 16).
-        return PixelEncoder(max_epochs=0, verbose=verbose)
+        return PixelEncoder(max_epochs=0)
     # Classifiers select among the features. Training is short, since many of them need none; few
     # components limit overfitting to few labels.
-    return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3, verbose=verbose)
+    return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)
 
 
 def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> TileEncoder:
@@ -111,11 +111,12 @@ def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> 
         return _frozen_encoder(unfrozen(encoder), batch, patch_size)
     supervised = is_supervised(segmenter.estimator)
     if encoder is None:
-        encoder = default_encoder(supervised, segmenter.verbose)
+        encoder = default_encoder(supervised)
     encoder = seeded_clone(encoder, seed)
     on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
     memory = check_memory(None if on_disk else segmenter.memory)
     if isinstance(encoder, PixelEncoder):
+        encoder.set_params(verbose=max(encoder.verbose, segmenter.verbose))
         if encoder.features in PRETRAINED and encoder.memory is None:
             encoder.set_params(memory=segmenter.memory)
         if not (batch.is_rows or supervised):

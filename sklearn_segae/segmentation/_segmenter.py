@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
     is_classifier,
 )
 from sklearn.frozen import FrozenEstimator
@@ -27,6 +27,7 @@ from .._base import (
     all_or_nothing,
     check_array_output,
     draw_seed,
+    fit_context,
 )
 from ..encoding._patch_encoder import PatchEncoder
 from ..encoding._pixel_encoder import PixelEncoder
@@ -133,7 +134,8 @@ class AESegmenter(
     random_state : int, RandomState instance or None, default=None
         Seed for sampling pixels, and for encoder and estimator if their `random_state` is None.
     verbose : int, default=0
-        1 prints one line per epoch of the default encoder, and of a U-Net that is given by name.
+        1 prints one line per epoch of a :class:`PixelEncoder`, and of a U-Net that is given by
+        name. The default encoder without labels has no epochs.
 
     Attributes
     ----------
@@ -235,7 +237,7 @@ class AESegmenter(
         self.verbose = verbose
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the encoder to all of `X`, then the estimator to a sample of the pixels.
 
@@ -285,6 +287,12 @@ class AESegmenter(
             self.labeler_.reraise_interrupt()
         return self
 
+    @overload
+    def fit_predict(self, X: np.ndarray, y: Any = None) -> np.ndarray: ...
+    @overload
+    def fit_predict(self, X: Sequence[np.ndarray], y: Any = None) -> list[np.ndarray]: ...
+    @overload
+    def fit_predict(self, X: Any, y: Any = None) -> Any: ...
     def fit_predict(self, X: Any, y: Any = None) -> Any:
         """Fit to images and return their label maps.
 
@@ -302,6 +310,12 @@ class AESegmenter(
         _, axes = unpack(X)
         return self.labels_ if axes is None else wrap(axes, self.labels_)
 
+    @overload
+    def predict(self, X: np.ndarray, out: None = None) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Sequence[np.ndarray], out: None = None) -> list[np.ndarray]: ...
+    @overload
+    def predict(self, X: Any, out: Any = None) -> Any: ...
     def predict(self, X: Any, out: Any = None) -> Any:
         """Segment images.
 
@@ -437,6 +451,12 @@ class AESegmenter(
         check_is_fitted(self)
         return suggest_regions(self, X, n_regions, y, size, measure)
 
+    @overload
+    def transform(self, X: np.ndarray, out: None = None) -> np.ndarray: ...
+    @overload
+    def transform(self, X: Sequence[np.ndarray], out: None = None) -> list[np.ndarray]: ...
+    @overload
+    def transform(self, X: Any, out: Any = None) -> Any: ...
     def transform(self, X: Any, out: Any = None) -> Any:
         """Return the codes of all pixels.
 
@@ -528,6 +548,8 @@ class AESegmenter(
         Parameters
         ----------
         X, y : as in `fit`
+            Clusterers ignore `y`, with a warning: their score does not measure agreement with
+            labels. :func:`~sklearn_segae.metrics.make_segmentation_scorer` does.
 
         Returns
         -------
@@ -535,6 +557,13 @@ class AESegmenter(
             For clusterers, computed from at most `n_fit_pixels` pixels.
         """
         batch = self.batch(X)
+        if y is not None and not is_classifier(self.estimator_):
+            warnings.warn(
+                f"y is ignored: this is the score of the clusterer {self.estimator_!r:.80}, not "
+                "agreement with labels. Leave y out, or use metrics.make_segmentation_scorer, also "
+                "as scoring= of a search.",
+                stacklevel=2,
+            )
         labelers = self.labelers(batch)
         if is_classifier(self.estimator_):
             targets = check_targets(batch, y, self.ignore_label, self.estimator)

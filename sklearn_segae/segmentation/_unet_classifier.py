@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, seeded
+from .._base import CallbackSupportMixin, Documented, FitTask, all_or_nothing, fit_context, seeded
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._no_data import zero_filled
 from ..imaging._scaling import scaled
@@ -174,7 +174,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         self.verbose = verbose
 
     @all_or_nothing
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the network to labeled pixels.
 
@@ -197,7 +197,7 @@ class UNetClassifier(Documented, CallbackSupportMixin, DenseClassifier, BaseEsti
         self.reraise_interrupt()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_features(self, data: LabeledFeatures) -> Self:
         """Fit to features of labeled images; after Ctrl-C to the part of training until then."""
         self._check_size()

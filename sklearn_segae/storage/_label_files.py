@@ -18,6 +18,7 @@ from ..imaging._label_values import (
     mark_unlabeled,
 )
 from ..imaging._lazy_images import release
+from ..imaging._rendering import colors
 from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
 from ._ngff import LEVEL, in_image, register, write_label_group
@@ -112,7 +113,7 @@ def write_maps(
             elif suffix in STACKABLE:
                 _write_stack(partial, pages, list(maps), is_ngff)
             else:
-                write_array(partial, _for_picture(path, next(maps)))
+                _write_picture(partial, _for_picture(path, next(maps)))
     if is_ngff and in_image(path):
         register(path, pages)
 
@@ -144,6 +145,16 @@ def _for_picture(path: Path, labels: np.ndarray) -> np.ndarray:
             f"{path}: can hold labels 0 to 65535, but labels range from {low} to {high}. Use .tif."
         )
     return as_stored(labels)
+
+
+def _write_picture(path: Path, labels: np.ndarray) -> None:
+    """Write labels with a palette, so that viewers show colors; those above 255 as gray values."""
+    if labels.dtype != np.uint8:
+        write_array(path, labels)
+        return
+    picture = require("PIL.Image", "io").fromarray(labels)
+    picture.putpalette(colors(256).tobytes())
+    picture.save(path)
 
 
 def _write_tiff(path: Path, maps: Iterator[np.ndarray], tags: list[tuple[Any, ...]]) -> None:

@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
+from rich.console import Console
 
 from sklearn_segae import AESegmenter, PixelEncoder, __version__
+from sklearn_segae.cli import _console
 from sklearn_segae.cli._app import main, repeat_options
 from sklearn_segae.cli._options import Features, Scope
 from sklearn_segae.datasets import make_shapes
@@ -85,7 +90,7 @@ class TestSegment:
         )
         assert (code, err) == (0, "")
         assert f"wrote {out}\nwrote {overlay}" in said
-        assert matched_accuracy(photos[2][0], read_image(out)) > 0.8
+        assert matched_accuracy(photos[2][0], read_labels(out)[0]) > 0.8
         assert read_image(overlay).shape == (48, 48, 3)
 
     def test_many_images_share_one_model(self, segae, photos, tmp_path):
@@ -99,7 +104,7 @@ class TestSegment:
             str(photos[0] / f"p{i}.png") for i in range(3)
         ]
         assert told["features"] == "intensity"
-        maps = [read_image(tmp_path / "out" / f"p{i}.png") for i in range(3)]
+        maps = [read_labels(tmp_path / "out" / f"p{i}.png")[0] for i in range(3)]
         assert [image["found"] for image in told["images"]] == [np.unique(m).tolist() for m in maps]
         assert matched_accuracy(list(photos[2]), maps) > 0.8
 
@@ -147,7 +152,7 @@ class TestFitAndPredict:
         """Classes come back by name; no function of ours is left in the file."""
         code, said, err = segae("predict", model, photos[0], "-o", tmp_path, "--json")
         assert (code, err) == (0, "")
-        maps = [read_image(tmp_path / f"p{i}.png") for i in range(3)]
+        maps = [read_labels(tmp_path / f"p{i}.png")[0] for i in range(3)]
         assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
         assert [image["labels"] for image in json.loads(said)["images"]] == [
             str(tmp_path / f"p{i}.png") for i in range(3)
@@ -161,7 +166,7 @@ class TestFitAndPredict:
         assert segae("segment", photos[0], "-k", 3, "-o", other, *QUICK)[0] == 0
         for i in range(3):
             np.testing.assert_array_equal(
-                read_image(one / f"p{i}.png"), read_image(other / f"p{i}.png")
+                read_labels(one / f"p{i}.png"), read_labels(other / f"p{i}.png")
             )
 
     def test_clusters_are_named_by_labels(self, segae, photos, tmp_path):
@@ -172,7 +177,7 @@ class TestFitAndPredict:
         assert code == 0
         assert json.loads(said)["classes"] == np.unique(photos[2]).tolist()
         segae("predict", model, photos[0] / "p0.png", "-o", tmp_path / "p0.png")
-        assert pixel_accuracy(photos[2][0], read_image(tmp_path / "p0.png")) > 0.9
+        assert pixel_accuracy(photos[2][0], read_labels(tmp_path / "p0.png")[0]) > 0.9
 
     def test_unlabeled_pixels_and_images(self, segae, photos, tmp_path):
         """Codes of what is not labeled are no classes; images may lack labels altogether."""
@@ -198,7 +203,7 @@ class TestFitAndPredict:
         option = err.split("pass ")[1].strip().rstrip(".").split()
         assert option == ["--trust", "sklearn.tree._tree.Tree"]
         assert segae(*call, *option)[0] == 0
-        assert pixel_accuracy(photos[2][0], read_image(out)) > 0.9
+        assert pixel_accuracy(photos[2][0], read_labels(out)[0]) > 0.9
 
     def test_a_classifier_needs_labels(self, segae, photos, tmp_path):
         """The error names the option that is missing."""
@@ -282,7 +287,7 @@ class TestInputsAndOutputs:
         assert len(list(tmp_path.iterdir())) == 1
         if command == "predict":
             assert segae(*call, "--force")[0] == 0
-            assert read_image(precious).shape == (48, 48)
+            assert read_labels(precious)[0].shape == (48, 48)
 
     def test_inputs_are_never_overwritten(self, segae, photos, model):
         """Not even with --force."""
@@ -327,7 +332,7 @@ class TestInputsAndOutputs:
         call = ("predict", model, photos[0], "-o", tmp_path, "--format", suffix, "-q")
         assert segae(*call)[:2] == (0, "")
         assert segae(*call, "--force")[0] == 0
-        maps = [np.asarray(open_image(tmp_path / f"p{i}.{suffix}")[:, :]) for i in range(3)]
+        maps = [read_labels(tmp_path / f"p{i}.{suffix}")[0] for i in range(3)]
         assert mean_iou(list(photos[2]), maps, matched=False) > 0.9
         assert len(list(tmp_path.iterdir())) == 3
 
@@ -437,6 +442,18 @@ class TestEvaluate:
         assert [row[0] for row in rows[1:]] == ["p0.png", "p1.png", "p2.png", "all"]
         assert all(row[-4:] == ["1.000"] * 4 for row in rows[1:])
 
+    def test_images_that_were_segmented_on_their_own(self, segae, photos, tmp_path):
+        """Labels that mean something else in every page are not scored together."""
+        truth = np.stack(photos[2]).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "truth.tif", truth, photometric="minisblack")
+        own = np.stack([(page + i) % 3 for i, page in enumerate(truth)])
+        tifffile.imwrite(tmp_path / "own.tif", own, photometric="minisblack")
+        call = ("evaluate", tmp_path / "own.tif", "--truth", tmp_path / "truth.tif")
+        assert json.loads(segae(*call, "--json")[1])["pooled"]["miou"] < 0.9
+        rows = [line.split() for line in segae(*call, "--scope", "image")[1].splitlines()[1:]]
+        assert rows == [["own.tif", *["1.000"] * 4]] * 3
+        assert json.loads(segae(*call, "--scope", "image", "--json")[1])["pooled"] is None
+
     def test_partners(self, segae, photos, tmp_path):
         """By name, or else in order; what has no partner is named; sizes must agree."""
         for i, name in enumerate("abc"):
@@ -455,6 +472,33 @@ class TestEvaluate:
         code, _, err = segae("evaluate", photos[0], "--truth", photos[1])
         assert code == 1
         assert "is a picture in colors" in err
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_label_maps_are_not_black_in_viewers(segae, photos, tmp_path, suffix):
+    """Pictures of labels have a palette of clear colors, and the same numbers."""
+    path = tmp_path / f"labels.{suffix}"
+    assert segae("segment", photos[0] / "p0.png", "-k", 3, *QUICK, "-o", path)[0] == 0
+    with Image.open(path) as picture:
+        assert picture.mode == "P"
+        indices, shown = np.asarray(picture), np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(indices, *read_labels(path))
+    assert set(np.unique(indices)) == {0, 1, 2}
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 3
+    assert shown.max(axis=2).min() > 100
+
+
+def test_progress_bars_tell_times(monkeypatch, capsys):
+    """Stages are named, with the time since they began, and after a step the time left."""
+    now = iter([0.0, 10.0, 10.0])
+    monkeypatch.setattr(_console, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(_console, "Console", partial(Console, force_terminal=True, width=90))
+    with _console.progress(quiet=False) as advance:
+        advance("training", 0, 4)
+        advance("training", 1, 4)
+    said = capsys.readouterr().err
+    assert "training" in said
+    assert "0:00:00, 0:00:40 left" in said
 
 
 def test_palettes_are_labels(tmp_path):

@@ -5,12 +5,14 @@ import pytest
 from sklearn.base import is_classifier, is_clusterer
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.datasets import make_mosaic
@@ -344,11 +346,33 @@ def test_the_estimator_is_fitted_on_so_many_pixels(shapes):
     assert n_classes == 3
 
 
-@pytest.mark.slow  # the default encoder takes all its epochs
-def test_verbose_shows_the_training_of_the_default_encoder(shapes, capsys):
-    """verbose=1 prints a line an epoch."""
-    AESegmenter(2, verbose=1, random_state=0).fit(shapes[0][:1, :32, :32])
-    assert len(capsys.readouterr().out.strip().splitlines()) >= 5
+def test_verbose_shows_the_training_of_the_encoder(shapes, capsys):
+    """verbose=1 prints a header and a line an epoch, also of an encoder that is given."""
+    encoder = PixelEncoder(2, features="intensity", max_epochs=2)
+    segmenter = AESegmenter(2, encoder=encoder, verbose=1, random_state=0)
+    segmenter.fit(shapes[0][:1, :32, :32])
+    assert len(capsys.readouterr().out.strip().splitlines()) == 4
+    assert encoder.verbose == 0
+    segmenter.set_params(verbose=0).fit(shapes[0][:1, :32, :32])
+    assert not capsys.readouterr().out
+
+
+def test_classifiers_that_predict_once_fitted(shapes):
+    """A StackingClassifier without a final estimator has no `predict` before its fit."""
+    estimator = StackingClassifier(
+        [("tree", DecisionTreeClassifier()), ("prior", DummyClassifier())]
+    )
+    segmenter = AESegmenter(estimator=estimator, **RAW).fit(*shapes)
+    assert segmenter.score(*shapes) > 0.9
+
+
+def test_the_score_of_a_clusterer_warns_of_labels(shapes):
+    """It is no agreement with them, in spite of its name; without labels it is silent."""
+    images, truth = shapes
+    segmenter = AESegmenter(3, estimator=KMeans(), **RAW).fit(images)
+    with pytest.warns(UserWarning, match=r"y is ignored.*make_segmentation_scorer"):
+        score = segmenter.score(images, truth)
+    assert score == segmenter.score(images)
 
 
 def test_a_failed_fit_leaves_no_half_fitted_model(shapes):

@@ -228,7 +228,7 @@ def test_unlabeled_pixels_stay_unlabeled(highest):
 
 def test_a_missing_dependency_names_its_extra():
     """The error says what to install."""
-    with pytest.raises(ImportError, match=re.escape("pip install 'sklearn-segae[io]'")):
+    with pytest.raises(ImportError, match=re.escape("pip install '.[io]'")):
         require("no_such_module_anywhere", "io")
 
     assert require("numpy", "io") is np
