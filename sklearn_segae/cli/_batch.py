@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +21,9 @@ from ..storage._out_of_core import open_image
 from ..storage._pages import Pages, open_pages
 from ._console import Advance
 from ._models import soft_map
-from ._options import Outputs, Reading, SoftMaps
-from ._paths import check_overwrite, expand, label_files, map_files, overlay_files
+from ._options import Outputs, SoftMaps
+from ._paths import check_overwrite, label_files, map_files, overlay_files
+from ._reading import Reading
 
 SHARE = 8  # files above 1 / 8 of the memory stay on disk: work takes copies, and floats
 WIDEST_PICTURE = 4000  # pixels; overlays of larger images are subsampled
@@ -60,21 +62,19 @@ class Job(NamedTuple):
 
 
 def plan(
-    arguments: Sequence[str],
+    pages: Sequence[Pages],
     outputs: Outputs,
-    reading: Reading,
     others: Sequence[Path] = (),
     soft: SoftMaps | None = None,
 ) -> Job:
     """Return the files to read and to write; raise an error, before any work, for bad ones."""
-    inputs = expand(arguments)
-    pages = open_all(inputs, outputs.max_memory, reading)
+    inputs = [own.path for own in pages]
     labels = label_files(inputs, outputs.out, outputs.label_format.suffix)
     overlay = outputs.overlay
     overlays = overlay_files(inputs, overlay, [p.n_pages for p in pages]) if overlay else []
     wanted = {} if soft is None else {n: path for n, path in asdict(soft).items() if path}
     job = Job(
-        pages,
+        list(pages),
         labels,
         overlays,
         {name: map_files(inputs, path, f"--{name}") for name, path in wanted.items()},
@@ -88,17 +88,19 @@ def plan(
 def open_all(inputs: Sequence[Path], max_memory: str, reading: Reading) -> list[Pages]:
     """Open all files without reading large ones."""
     limit = to_bytes(max_memory) // SHARE
-    return [open_pages(path, limit, reading.axes, reading.channels) for path in inputs]
+    options = {"axes": reading.axes, "channels": reading.channels, "volume": reading.is_volume}
+    return [open_pages(path, limit, **options) for path in inputs]
 
 
 def load_all(pages: Sequence[Pages]) -> list[list[Any]]:
     """Return the images of every file; raise an error if numbers of channels differ."""
     loaded = [own.load() for own in pages]
-    first = _n_channels(loaded[0][0])
-    for own, images in zip(pages, loaded, strict=True):
-        if _n_channels(images[0]) != first:
+    numbers = [_n_channels(images[0], pages[0].n_axes) for images in loaded]
+    first = numbers[0]
+    for own, n_channels in zip(pages, numbers, strict=True):
+        if n_channels != first:
             raise ValueError(
-                f"{own.path}: has {_n_channels(images[0])} channels, but {pages[0].path} has "
+                f"{own.path}: has {n_channels} channels, but {pages[0].path} has "
                 f"{first}. Images need the same channels: convert them, or use several calls."
             )
     return loaded
@@ -109,8 +111,8 @@ def source_files(pages: Sequence[Pages]) -> list[Path]:
     return [own.path for own in pages for _ in range(own.n_pages)]
 
 
-def _n_channels(image: Any) -> int:
-    return image.shape[2] if image.ndim == 3 else 1
+def _n_channels(image: Any, n_axes: int) -> int:
+    return image.shape[-1] if image.ndim > n_axes else 1
 
 
 @contextmanager
@@ -141,8 +143,10 @@ def run(
 class ProgressTally:
     """Counts the pixels and collects the labels of finished parts of label maps."""
 
-    def __init__(self, images: Sequence[Any], advance: Callable[[float], None]) -> None:
-        self.n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
+    def __init__(
+        self, images: Sequence[Any], advance: Callable[[float], None], n_axes: int = 2
+    ) -> None:
+        self.n_pixels = sum(prod(image.shape[:n_axes]) for image in images)
         self.advance = advance
         self.done = 0
         self.labels: set[int] = set()
@@ -159,21 +163,24 @@ def _run_one(
 ) -> list[int]:
     """Write the label maps and overlays of one file; return the labels that occur."""
     n = len(job.pages)
-    tally = ProgressTally(images, lambda share: advance("segmenting", index + share, n))
-    path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
     pages = job.pages[index]
+    tally = ProgressTally(
+        images, lambda share: advance("segmenting", index + share, n), pages.n_axes
+    )
+    path, overlays = job.labels[index], list(job.overlays[index]) if job.overlays else []
     dtype = label_type(model, pages.nodata(np.int32, images) is not None)
     nodata = pages.nodata(dtype, images)
 
     def predict(image: Any, out: Any) -> Any:
         labels = model.predict([image], out=None if out is None else [out])[0]
         if out is None and overlays:
-            _draw(overlays.pop(0), image, labels, nodata)
+            _draw(overlays.pop(0), image, labels, nodata, model.spacing_)
         return labels
 
     write_maps(path, pages, images, predict, dtype, tally, in_tiles=not model.min_size)
     if overlays:  # the label map was written in tiles
-        _draw(overlays[0], images[0], open_image(path), nodata)
+        labels = open_image(path, volume=pages.volume)
+        _draw(overlays[0], images[0], labels, nodata, model.spacing_)
     for name, paths in job.soft.items():
         _write_soft(name, paths[index], pages, images, model)
     return sorted(tally.labels - (set() if nodata is None else {nodata.in_map}))
@@ -190,13 +197,23 @@ def _write_soft(name: str, path: Path, pages: Pages, images: Sequence[Any], mode
     write_maps(path, pages, images, predict, np.float32, tail=tail)
 
 
-def _draw(path: Path, image: Any, labels: Any, nodata: Nodata | None) -> None:
+def _draw(
+    path: Path, image: Any, labels: Any, nodata: Nodata | None, spacing: Sequence[float] | None
+) -> None:
+    """Write a picture of labels over an image, or over orthogonal views of a volume."""
+    from ..imaging._orthogonal_views import orthogonal_views
     from ..imaging._rendering import show_overlay
 
-    step = -(-max(labels.shape) // WIDEST_PICTURE)
-    part = labels[::step, ::step]
-    part = part if nodata is None else nodata.shown(part)
-    write_image(path, show_overlay(image[::step, ::step], part))
+    if spacing is None:
+        step = -(-max(labels.shape) // WIDEST_PICTURE)
+        picture, part = (array[::step, ::step] for array in (image, labels))
+    else:
+        picture, part = (
+            orthogonal_views(array, spacing, longest=WIDEST_PICTURE) for array in (image, labels)
+        )
+    if nodata is not None:
+        part = np.ma.array(nodata.shown(part), mask=np.ma.getmaskarray(part))
+    write_image(path, show_overlay(picture, part))
 
 
 def label_type(model: Any, nodata: bool) -> Any:

@@ -11,6 +11,7 @@ from ..storage._label_files import read_labels
 from ._console import Report
 from ._options import IgnoreLabels, Scope, file_arguments, option
 from ._paths import expand, match_by_name
+from ._reading import Spacing, Volume
 
 HELP = """Compare label maps with true ones, and print a table of scores; 1 is best.
 
@@ -23,7 +24,8 @@ Examples:
 Files are matched by name, or in order. For clusters, segments are matched to labels one to one; \
 for classes, --no-matched compares equal labels. Pixels whose true label is -1 are left out. The \
 last row scores the pixels of all images together. For label maps of segae segment --scope image, \
-whose labels mean something else in every image, --scope image leaves that row out.
+whose labels mean something else in every image, --scope image leaves that row out. With --volume, \
+slices are one label map, whose boundaries and regions are those of volumes.
 """
 
 
@@ -54,7 +56,9 @@ Matched = Annotated[
 ScopeOption = Annotated[
     Scope, option(help="dataset: labels mean the same in all images; image: in each its own.")
 ]
-Tolerance = Annotated[float, option(min=0, help="Tolerance of boundary F1, in pixels.")]
+Tolerance = Annotated[
+    float, option(min=0, help="Tolerance of boundary F1, in pixels or the unit of --spacing.")
+]
 
 
 def evaluate(
@@ -68,12 +72,15 @@ def evaluate(
     scope: ScopeOption = Scope.dataset,
     tolerance: Tolerance = 2,
     ignore_label: IgnoreLabels = [],  # noqa: B006 a list has to have a list as its default
+    volume: Volume = False,
+    spacing: Spacing = None,
 ) -> None:
     """Score label maps."""
     paths, truths = expand(predictions), expand(truth)
     others = match_by_name(paths, truths, what="--truth", all_needed=True)
-    scores = _scores(metric, matched, ignore_label, tolerance)
-    pairs = [_read_pair(path, other) for path, other in zip(paths, others, strict=True)]
+    scores = _scores(metric, matched, ignore_label, tolerance, spacing)
+    volume = volume or spacing is not None
+    pairs = [_read_pair(path, other, volume) for path, other in zip(paths, others, strict=True)]
     files: list[Any] = list(zip(paths, others, pairs, strict=True))
     if scope == Scope.image:  # a page is an image, too
         files = [(*names, ([t], [p])) for *names, pair in files for t, p in zip(*pair, strict=True)]
@@ -93,9 +100,9 @@ def evaluate(
     report.result({"matched": matched, "images": rows, "pooled": pooled})
 
 
-def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
+def _read_pair(path: Path, partner: Any, volume: bool) -> tuple[list[Any], list[Any]]:
     """Return the true and the predicted label maps of one file, of equal sizes."""
-    true, pred = read_labels(partner), read_labels(path)
+    true, pred = read_labels(partner, volume), read_labels(path, volume)
     sizes = [[labels.shape for labels in maps] for maps in (pred, true)]
     if sizes[0] != sizes[1]:
         raise ValueError(
@@ -106,7 +113,11 @@ def _read_pair(path: Path, partner: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _scores(
-    metrics: Sequence[Metric], matched: bool, ignore_label: list[int], tolerance: float
+    metrics: Sequence[Metric],
+    matched: bool,
+    ignore_label: list[int],
+    tolerance: float,
+    spacing: Any = None,
 ) -> dict[str, Score]:
     """Return the requested scores by name; a score is None where it is undefined."""
     from sklearn.metrics import adjusted_rand_score
@@ -124,7 +135,7 @@ def _scores(
         # Unlabeled regions have boundaries that no prediction can match.
         if not all(is_labeled(labels, ignore_label).all() for labels in true):
             return None
-        return boundary_f1(true, pred, tolerance=tolerance)
+        return boundary_f1(true, pred, tolerance=tolerance, spacing=spacing)
 
     every: dict[str, Score] = {
         "miou": lambda t, p: mean_iou(t, p, matched=matched, **ignored),

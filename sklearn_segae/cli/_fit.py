@@ -16,18 +16,10 @@ from ..storage._pages import Pages
 from ._batch import errors_name, load_all, open_all, source_files
 from ._console import Report, note, progress
 from ._models import AUTO, Estimator, fit_model, make_segmenter, remember_channels, summary
-from ._options import (
-    FILES,
-    LEARNING,
-    Force,
-    IgnoreLabels,
-    Inputs,
-    Learning,
-    MaxMemory,
-    Reading,
-    option,
-)
+from ._options import FILES, LEARNING, Force, IgnoreLabels, Inputs, Learning, MaxMemory, option
 from ._paths import check_model_name, check_overwrite, expand, match_by_name
+from ._reading import Reading
+from ._volumes import spacing_of
 
 HELP = """Fit a model to images, with or without labels, and save it.
 
@@ -38,6 +30,8 @@ Examples:
   segae fit cells/ --labels masks/ --ignore-label 0 -o cells.segae
 
   segae fit cells/ --labels masks/ --estimator kmeans -k 12 -o cells.segae
+
+  segae fit brain.ome.tif --volume --labels strokes.tif --ignore-label 0 -o brain.segae
 
 Label maps belong to the images of the same names, or are matched in order. The default estimator \
 with labels is head, a small network. kmeans and mixture find segments without labels, and the \
@@ -82,6 +76,7 @@ def fit(
     images, truths = expand(inputs), expand(labels) if labels else []
     _check_options(estimator, truths, out, images, force)
     pages = open_all(images, max_memory, reading)
+    parameters["spacing"] = spacing_of(pages, reading)
     maps = _read_maps(pages, truths) if truths else None
     with progress(report.quiet) as advance:
         loaded = load_all(pages)
@@ -126,27 +121,28 @@ def _read_maps(pages: Sequence[Pages], truths: Sequence[Path]) -> Maps:
     n_without = paths.count(None)
     if n_without:
         note(f"{n_without} of {len(paths)} images have no labels: all their pixels are unlabeled.")
-    return [None if path is None else (path, read_labels(path)) for path in paths]
+    volume = pages[0].volume
+    return [None if path is None else (path, read_labels(path, volume)) for path in paths]
 
 
 def _fitting(pages: Sequence[Pages], loaded: Sequence[list[Any]], maps: Maps) -> list[np.ndarray]:
     """Return one label map per image; raise an error where sizes differ."""
     fitting = []
     for own, images, labels in zip(pages, loaded, maps, strict=True):
-        sizes = [image.shape[:2] for image in images]
+        sizes = [image.shape[: own.n_axes] for image in images]
         if labels is None:
             fitting += [np.full(size, -1, np.int64) for size in sizes]
             continue
         path, of_pages = labels
         if [m.shape for m in of_pages] != sizes:
             raise ValueError(
-                f"{path}: {_described(of_pages)}, but {own.path} has {_described(images)}. A label "
-                "map holds one integer for every pixel."
+                f"{path}: {_described(of_pages, own.n_axes)}, but {own.path} has "
+                f"{_described(images, own.n_axes)}. A label map holds one integer for every pixel."
             )
         fitting += of_pages
     return fitting
 
 
-def _described(maps: Sequence[Any]) -> str:
-    height, width = maps[0].shape[:2]
-    return f"{len(maps)} x {height} x {width} pixels" if len(maps) > 1 else f"{height} x {width}"
+def _described(maps: Sequence[Any], n_axes: int) -> str:
+    sides = " x ".join(map(str, maps[0].shape[:n_axes]))
+    return f"{len(maps)} x {sides} pixels" if len(maps) > 1 else sides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 from zipfile import ZipFile, is_zipfile
@@ -13,8 +14,10 @@ from ..storage._gaps import gaps_of
 from ..storage._pages import open_pages
 from ._console import Report
 from ._models import summary
-from ._options import Reading, Trust, file_arguments
+from ._options import Trust, file_arguments
 from ._paths import expand
+from ._reading import Reading
+from ._volumes import shown
 
 HELP = """Describe models and image files.
 
@@ -101,7 +104,8 @@ def _about_encoder(encoder: Any) -> dict[str, Any]:
 
 def _changed(estimator: Any) -> dict[str, Any]:
     """Return the parameters, nested ones included, that differ from their defaults."""
-    defaults = type(estimator)().get_params(deep=False)
+    # A Pipeline, for one, has parameters without a default.
+    defaults = {name: p.default for name, p in signature(type(estimator)).parameters.items()}
     changed: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
         if hasattr(value, "get_params"):
@@ -115,29 +119,34 @@ def _changed(estimator: Any) -> dict[str, Any]:
 
 def about_image(path: Path, reading: Reading) -> dict[str, Any]:
     """Describe an image file as a dictionary; the pixels of large files are not read."""
-    pages = open_pages(path, axes=reading.axes, channels=reading.channels)
-    source, images = pages.source, pages.load()
-    height, width = images[0].shape[:2]
+    options = {"axes": reading.axes, "channels": reading.channels}
+    pages = open_pages(path, volume=reading.is_volume, **options)
+    source, images, n_axes = pages.source, pages.load(), pages.n_axes
+    *depth, height, width = images[0].shape[:n_axes]
     about: dict[str, Any] = {
         "shape": "x".join(map(str, source.shape)),
         "axes": pages.axes.lower(),
         "pages": pages.n_pages,
+        "depth": int(depth[0]) if depth else None,
         "height": int(height),
         "width": int(width),
-        "channels": int(images[0].shape[2]) if images[0].ndim == 3 else 1,
+        "channels": int(images[0].shape[-1]) if images[0].ndim > n_axes else 1,
         "transparency": None if source.alpha is None else f"channel {source.alpha + 1}",
         "type": str(images[0].dtype),
         "georeferenced": bool(pages.geo_tags),
         "pixel size": source.pixel_size and "{:g} x {:g} {}".format(*source.pixel_size),
+        "spacing": source.spacing and f"{shown(source.spacing)} {source.scale['X'][1]}",
         "nodata": None if source.nodata is None else f"{source.nodata:g}",
     }
     about = {name: value for name, value in about.items() if value is not None}
-    return about if pages.stored else {**about, **_values(images, source.nodata is not None)}
+    if pages.stored:
+        return about
+    return {**about, **_values(images, source.nodata is not None, n_axes)}
 
 
-def _values(images: Sequence[Any], has_nodata: bool) -> dict[str, Any]:
+def _values(images: Sequence[Any], has_nodata: bool, n_axes: int) -> dict[str, Any]:
     """Describe the values of all images; those of pixels without data do not count."""
-    without = [gaps_of(image) for image in images]
+    without = [gaps_of(image, n_axes) for image in images]
     share = sum(int(gaps.sum()) for gaps in without) / sum(gaps.size for gaps in without)
     about: dict[str, Any] = {}
     if has_nodata or share:
@@ -150,7 +159,7 @@ def _values(images: Sequence[Any], has_nodata: bool) -> dict[str, Any]:
     if not np.isfinite([low, high]).all():
         return {**about, "values": "with infinity"}
     about["values"] = f"{low:g} to {high:g}"
-    if images[0].ndim == 2 and images[0].dtype.kind in "biu":
+    if images[0].ndim == n_axes and images[0].dtype.kind in "biu":
         different = np.unique(np.concatenate([np.unique(image) for image in valid]))
         if len(different) <= SHOWN:
             about["different values"] = different.tolist()

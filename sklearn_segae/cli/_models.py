@@ -67,7 +67,8 @@ def make_segmenter(estimator: Any, parameters: Mapping[str, Any]) -> Any:
     segmenter = AESegmenter(estimator=estimator)
     # Not None, so that parameters of it can be set.
     features = parameters.get("encoder__features")
-    segmenter.encoder = default_encoder(is_classifier(segmenter), features=features)
+    n_axes = 2 if parameters.get("spacing") is None else 3
+    segmenter.encoder = default_encoder(is_classifier(segmenter), features, n_axes)
     return segmenter.set_params(**{k: v for k, v in parameters.items() if v is not None})
 
 
@@ -164,6 +165,7 @@ def summary(segmenter: Any) -> dict[str, Any]:
     found = {
         "n_channels": segmenter.n_features_in_,
         "channels": _numbers(remembered_channels(segmenter)),
+        "spacing": None if segmenter.spacing_ is None else list(segmenter.spacing_),
         "classes": segmenter.classes_.tolist() if hasattr(segmenter, "classes_") else None,
         "n_segments": getattr(segmenter, "n_segments_", None),
         "features": getattr(encoder, "features_", None),

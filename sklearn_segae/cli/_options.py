@@ -55,19 +55,13 @@ def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise typer.BadParameter(f"--set {text}: write NAME=VALUE, such as min_size=20.")
+        if name in ("spacing", "encoder__spacing"):
+            raise typer.BadParameter(f"--set {text}: write --spacing Z,Y,X, such as 2,0.5,0.5.")
         try:
             found[name] = literal_eval(value)
         except (ValueError, SyntaxError):
             found[name] = value
     return found
-
-
-def channel_numbers(text: str) -> list[int]:
-    """Parse channels such as "1,3", which count from 1, to indices."""
-    numbers = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
-    if min(numbers) < 1:
-        raise typer.BadParameter(f"{text!r} are no numbers of channels from 1, such as 1,3.")
-    return [number - 1 for number in numbers]
 
 
 def option(*names: str, panel: str | None = None, **settings: Any) -> Any:
@@ -124,32 +118,6 @@ Trust = Annotated[
         help="Additional type that a model file may contain; may be repeated.",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Options of how image files are read."""
-
-    axes: Annotated[
-        str | None,
-        option(
-            panel=FILES,
-            metavar="AXES",
-            show_default=False,
-            help="A letter for every axis of the stored arrays, for files that do not name them: y "
-            "rows, x columns, c channels, others pages, such as cyx or tcyx.",
-        ),
-    ] = None
-    channels: Annotated[
-        Any,
-        option(
-            panel=FILES,
-            parser=channel_numbers,
-            metavar="NUMBERS",
-            show_default=False,
-            help="Channels to use, from 1, such as 1,3; a model remembers them.",
-        ),
-    ] = None
 
 
 @dataclass(frozen=True)

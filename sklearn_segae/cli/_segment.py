@@ -9,11 +9,13 @@ from typing import Annotated
 import numpy as np
 
 from ..storage._files import write_image
-from ._batch import errors_name, load_all, plan, run, source_files
+from ._batch import errors_name, load_all, open_all, plan, run, source_files
 from ._console import Report, progress
 from ._models import fit_model, make_segmenter, summary
-from ._options import FILES, Force, Inputs, Learning, NSegments, Outputs, Reading, Seed, option
-from ._paths import check_overwrite
+from ._options import FILES, Force, Inputs, Learning, NSegments, Outputs, Seed, option
+from ._paths import check_overwrite, expand
+from ._reading import Reading
+from ._volumes import spacing_of
 
 HELP = """Segment images without labels, with one model for all of them.
 
@@ -25,6 +27,8 @@ Examples:
 
   find . -name '*.tif' | segae segment - -k 6 -o labels/ --json
 
+  segae segment stack.ome.zarr --volume -k 3 -o labels.zarr
+
 A label map holds the segment of every pixel, 0 to K - 1, as PNG, TIFF, npy or zarr.
 """
 
@@ -35,7 +39,8 @@ def segment(
     """Segment image files."""
     start = time.perf_counter()
     parameters = {**learning.parameters(), "max_memory": outputs.max_memory}
-    job = plan(inputs, outputs, reading)
+    job = plan(open_all(expand(inputs), outputs.max_memory, reading), outputs)
+    parameters["spacing"] = spacing_of(job.pages, reading)
     with progress(report.quiet) as advance:
         loaded = load_all(job.pages)
         images = [image for of_file in loaded for image in of_file]

@@ -13,28 +13,34 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from ..imaging._no_data import missing_in, rows_with_data, spread
+from ..imaging._no_data import missing_at, missing_in, rows_with_data, spread
 from ..imaging._scaling import scaled
-from ..imaging._tiles import balanced_tiles, full_tile
+from ..imaging._tiles import Tile, balanced_tiles, full_tile, per_axis
 from ._blocks import Block
 from ._codes import FeatureSettings, fit_colors_and_texture, fit_wide_texture, read_blocks
 from ._description_length import DescriptionLength, length_of_labels
 from ._feature_sampling import FeatureSampler, flatten_map
 from ._gap_statistic import gap_statistic
-from ._pooling import MAX_CONTRAST_SIGMA
+from ._pooling import MAX_CONTRAST_SIGMA, along
 from ._projection import N_COLORS, weighted_colors
 from ._spectra import SPECTRUM
 
 N_SEGMENTS = 4  # if the number is not known
-SIGMAS = (0.0, 1.0, 2.0, 4.0)  # candidates for the pooling of intensities, in pixels, sorted
+# Candidates for the pooling of intensities of images and volumes, in pixels, sorted. They reduce
+# noise by about the same factors.
+SIGMAS = {2: (0.0, 1.0, 2.0, 4.0), 3: (0.0, 0.6, 1.0, 1.6)}
 # A wider one has to shorten the labels to this share. Labels of noisy images are speckled, and
 # mostly fall below a half; smooth maps are only rounded. Measured: 0.62 to 0.8 are about as good.
-LARGEST_SHARE = 2 / 3
+LARGEST_SHARE, LARGEST_SHARE_OF_VOLUMES = 2 / 3, 0.75
 # The same for more than three channels, and the nats per pixel by which the description has to be
 # shorter, since near ties are undecided. Measured: 0.8 to 0.9, and 0.01 to 0.05.
 LARGEST_SHARE_OF_SPECTRA, LEAST_GAIN_OF_SPECTRA = 0.85, 0.02
 SIGMA = 8.0  # pooling for textures in pixels; less in small images
 SIGMAS_PER_SIDE = 32
+CONTRAST = {2: 2, 3: 0}  # scale of contrast normalization, relative to pooling; 0: none
+VOLUME_SIGMA = 4.0  # the same for volumes, whose neighborhoods have more pixels
+VOLUME_SIGMAS_PER_SIDE = 16
+SLAB_REACH = 4  # slices around a slice that its pooling sees, in standard deviations
 SMALLER = 0.6  # of that pooling, another candidate for small images
 CROP_SIDE = 128  # in pixels
 LEAST_CROPS, CROPS_PER_IMAGE, MOST_CROPS = 9, 4, 24
@@ -68,11 +74,13 @@ class Candidate(NamedTuple):
     maps: Maps
 
 
-def settings_of(features: str, pooling: float, whitening: float) -> FeatureSettings:
+def settings_of(
+    features: str, pooling: float, whitening: float, n_axes: int = 2
+) -> FeatureSettings:
     """Return settings; whitened textures are seen in two views."""
     # Without whitening, brightness is part of the variance to keep.
     two_views = features == "texture" and whitening
-    contrast_sigma = min(2 * pooling, MAX_CONTRAST_SIGMA) if two_views else 0
+    contrast_sigma = min(CONTRAST[n_axes] * pooling, MAX_CONTRAST_SIGMA) if two_views else 0
     return FeatureSettings(features, float(pooling), float(whitening), float(contrast_sigma))
 
 
@@ -80,6 +88,12 @@ def texture_scale(images: Sequence[np.ndarray]) -> float:
     """Return the pooling for textures, proportional to the median shorter side of the images."""
     side = float(np.median([min(image.shape[:2]) for image in images]))
     return min(SIGMA, side / SIGMAS_PER_SIDE)
+
+
+def volume_texture_scale(volumes: Sequence[Any], voxel: Sequence[float]) -> float:
+    """Return the pooling for textures of volumes, in the smallest sides of voxels."""
+    sides = [np.multiply(volume.shape[:-1], voxel).min() for volume in volumes]
+    return min(VOLUME_SIGMA, float(np.median(sides)) / VOLUME_SIGMAS_PER_SIDE)
 
 
 class FeatureSelection:
@@ -99,6 +113,11 @@ class FeatureSelection:
         Unfitted; segments intensities.
     sigmas : sequence of float
         Candidates for the pooling of intensities, sorted.
+    voxel : sequence of float, default=()
+        Relative sides of the voxels of volumes, if `sampler` has slices of these. Intensities are
+        pooled along z, too.
+    scale : float, default=None
+        Pooling for textures of volumes.
     """
 
     def __init__(
@@ -106,13 +125,17 @@ class FeatureSelection:
         sampler: FeatureSampler,
         n_segments: int = N_SEGMENTS,
         clusterer: Any = K_MEANS,
-        sigmas: Sequence[float] = SIGMAS,
+        sigmas: Sequence[float] = SIGMAS[2],
+        voxel: Sequence[float] = (),
+        scale: float | None = None,
     ) -> None:
         self.n_segments = n_segments
         self.clusterer = clusterer
         self.sigmas = sigmas
         self.whole = sampler
         self.texture_scale = texture_scale(sampler.images)
+        self.voxel = voxel
+        self.scale = scale
         self.seed = int(sampler.rng.integers(2**31))
 
     @property
@@ -127,6 +150,8 @@ class FeatureSelection:
         """Return the pooling for features in pixels."""
         if features == "intensity":
             return self.intensity.pooling
+        if self.scale is not None:
+            return self.scale
         if features == "intensity+texture":
             return self.texture_scale / 2
         if features == "texture" and self.is_textured:
@@ -167,8 +192,11 @@ class FeatureSelection:
 
     @cached_property
     def both(self) -> Candidate | None:
-        """Intensity with texture, if colors have one cluster only and the description shortens."""
-        if not (self._can_have_texture and self._has_one_cluster()):
+        """Intensity with texture, if colors have one cluster only and the description shortens.
+
+        Not for volumes: noise that averages along z remove, is a texture in a slice.
+        """
+        if self.voxel or not (self._can_have_texture and self._has_one_cluster()):
             return None
         pooling = self.pooling_for("intensity+texture")
         block = fit_colors_and_texture(
@@ -181,21 +209,52 @@ class FeatureSelection:
     @cached_property
     def sampler(self) -> FeatureSampler:
         """Samples from the crops."""
-        return FeatureSampler(self.whole.reader, _crops(self.whole), self.whole.rng)
+        crops = [np.asarray(image[tile]) for image, tile in self.places]
+        return FeatureSampler(self.whole.reader, crops, self.whole.rng)
+
+    @cached_property
+    def places(self) -> list[tuple[Any, Tile]]:
+        """Image and tile of each crop."""
+        return _crops(self.whole)
 
     @cached_property
     def colors(self) -> Maps:
         """Uncorrelated colors (h, w, c) of the crops."""
-        return self._projected(weighted_colors(self.whole.color_axes, 0))
+        return self._projected(self._color_axes, self.sampler.images)
 
     @cached_property
     def intensities(self) -> Maps:
         """Components (h, w, q) of the crops that "intensity" segments."""
-        return self._projected(self.whole.intensity_axes(0)) if self._has_spectra else self.colors
+        if not self._has_spectra:
+            return self.colors
+        return self._projected(self._intensity_axes, self.sampler.images)
 
-    def _projected(self, axes: np.ndarray) -> Maps:
+    @cached_property
+    def slabs(self) -> list[tuple[np.ndarray, int]]:
+        """The same components (d, h, w, q) of the crops and slices around; place of the crop."""
+        reach = int(np.ceil(SLAB_REACH * max(self.sigmas) / self.voxel[0]))
+        parts, places = zip(*(i.slab(tile, reach) for i, tile in self.places), strict=True)
+        axes = self._intensity_axes if self._has_spectra else self._color_axes
+        return list(zip(self._projected(axes, parts), places, strict=True))
+
+    @property
+    def _color_axes(self) -> np.ndarray:
+        return weighted_colors(self.whole.color_axes, 0)
+
+    @property
+    def _intensity_axes(self) -> np.ndarray:
+        return self.whole.intensity_axes(0)
+
+    def _projected(self, axes: np.ndarray, parts: Sequence[np.ndarray]) -> Maps:
         axes, scale = axes.astype(np.float32), self.whole.reader.scale
-        return [scaled(crop, scale).astype(np.float32) @ axes for crop in self.sampler.images]
+        return [scaled(part, scale).astype(np.float32) @ axes for part in parts]
+
+    def _pooled(self, sigma: float) -> Maps:
+        """Return the components of the crops, averaged over neighborhoods."""
+        if not self.voxel:
+            return [_blurred(c, sigma) for c in self.intensities]
+        sigmas = along(sigma, self.voxel)
+        return [_blurred(part, sigmas)[place] for part, place in self.slabs]
 
     @cached_property
     def length(self) -> DescriptionLength:
@@ -243,8 +302,7 @@ class FeatureSelection:
     def _intensities(self) -> Iterator[Candidate]:
         """Segment intensities with wider and wider pooling."""
         for sigma in self.sigmas:
-            pooled = [_blurred(c, sigma) for c in self.intensities]
-            maps = self._segment(pooled, self.clusterer)
+            maps = self._segment(self._pooled(sigma), self.clusterer)
             yield Candidate(self.length.independent(maps), "intensity", sigma, maps)
 
     def _removes_speckles(self, narrow: Candidate, wide: Candidate) -> bool:
@@ -254,7 +312,9 @@ class FeatureSelection:
         the thresholds between segments; small objects would grow.
         """
         before, after = (length_of_labels(c.maps, self.n_segments) for c in (narrow, wide))
-        share = LARGEST_SHARE_OF_SPECTRA if self._has_spectra else LARGEST_SHARE
+        share = LARGEST_SHARE_OF_VOLUMES if self.voxel else LARGEST_SHARE
+        if self._has_spectra:
+            share = LARGEST_SHARE_OF_SPECTRA
         return after < share * before
 
     def _textures_at(self, scale: float) -> Candidate:
@@ -296,8 +356,8 @@ class FeatureSelection:
         return gap_statistic(some, GAP_NUMBERS, self.seed) <= LEAST_GAP
 
 
-def _crops(sampler: FeatureSampler) -> Maps:
-    """Return crops (h, w, C) of random images that are large enough to have neighborhoods.
+def _crops(sampler: FeatureSampler) -> list[tuple[Any, Tile]]:
+    """Return image and tile of crops of random images large enough to have neighborhoods.
 
     First those with data in most pixels, then others with some.
     """
@@ -311,30 +371,26 @@ def _crops(sampler: FeatureSampler) -> Maps:
     drawn = (every[i] for i in sampler.rng.permutation(len(every)))
     full, others = [], []
     for image, tile in drawn:
-        crop = np.asarray(image[tile])
-        missing = missing_in(crop)
+        missing = missing_at(image, tile)
         if missing is None or missing.mean() <= MOST_MISSING:
-            full.append(crop)
+            full.append((image, tile))
         elif not missing.all():
-            others.append(crop)
+            others.append((image, tile))
         if len(full) == n_crops:
             break
     return [*full, *others[: n_crops - len(full)]]
 
 
-def _blurred(maps: np.ndarray, sigma: float) -> np.ndarray:
+def _blurred(maps: np.ndarray, sigma: Any) -> np.ndarray:
     """Return averages over Gaussian neighborhoods, of pixels with data in (h, w, C)."""
-    missing = missing_in(maps)
-    if missing is None or not sigma:
-        return ndimage.gaussian_filter(maps, (sigma, sigma, 0))
+    missing, sigmas = missing_in(maps), (*per_axis(sigma, maps.ndim - 1), 0)
+    if missing is None or not any(sigmas):
+        return ndimage.gaussian_filter(maps, sigmas)
     weights = (~missing[..., None]).astype(maps.dtype)
-    total, weight = (
-        ndimage.gaussian_filter(m, (sigma, sigma, 0)) for m in (np.nan_to_num(maps), weights)
-    )
+    total, weight = (ndimage.gaussian_filter(m, sigmas) for m in (np.nan_to_num(maps), weights))
     return np.where(missing[..., None], np.nan, total / np.maximum(weight, TINY))
 
 
 def _repeat(labels: np.ndarray, step: int, shape: tuple[int, ...]) -> np.ndarray:
     """Return labels of all pixels, given those of every `step`-th."""
-    rows, columns = (np.arange(size) // step for size in shape[:2])
-    return labels[rows[:, None], columns]
+    return labels[np.ix_(*(np.arange(size) // step for size in shape[:2]))]

@@ -7,12 +7,13 @@ from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..networks._onnx import graph_of, session_of
-from ..networks._pixel_autoencoder import PixelAutoencoder
+from ..networks._pixel_autoencoder import PixelAutoencoder, spatial
 
 MAX_SESSIONS = 16  # per network, one for each set of axes
 
@@ -23,7 +24,7 @@ class NetworkBackend(nn.Module):
     def __init__(self, inner: PixelAutoencoder) -> None:
         super().__init__()
         self.inner = inner
-        self.margin = inner.margin
+        self.margin, self.voxel = inner.margin, inner.voxel
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
         """Return the result of `PixelAutoencoder.project`, in float32."""
@@ -65,10 +66,10 @@ class OnnxNetwork(NetworkBackend):
         return torch.from_numpy(sessions[key].run(None, {"x": images})[0]).to(x.device)
 
     def _session(self, axes: Tensor, stride: int) -> Any:
-        side = 2 * self.margin + 8 * stride
-        example = torch.zeros(1, self.inner.sizes[0], side, side)
+        side = 2 * np.max(self.margin) + 8 * stride
+        example = torch.zeros(1, self.inner.sizes[0], *[int(side)] * self.inner.n_axes)
         module = Projected(self.inner, axes, stride)
-        return session_of(graph_of(module, example, ("x", "codes"), (0, 2, 3)))
+        return session_of(graph_of(module, example, ("x", "codes"), (0, *range(2, example.ndim))))
 
 
 BACKENDS: dict[str, type[NetworkBackend]] = {"bfloat16": BFloat16Network, "onnx": OnnxNetwork}
@@ -82,13 +83,15 @@ class TracedNetwork(NetworkBackend):
 
     def project(self, x: Tensor, axes: Tensor, stride: int = 1) -> Tensor:
         """Return the result of `PixelAutoencoder.project`."""
-        margin = self.inner.margin
-        height, width = ((size - 2 * margin + stride - 1) // stride for size in x.shape[-2:])
+        pairs = zip(x.shape[2:], self.inner.margins.sum(0).tolist(), strict=True)
+        counts = [(size - 2 * margin + stride - 1) // stride for size, margin in pairs]
+        convolve = functional.conv3d if self.voxel else functional.conv2d
         projected = []
         for i, maps, weights in self.inner.needed_maps(x, axes, stride):
-            first, step = self.inner.place(i, stride)
-            inner = maps[..., first::step, first::step][..., :height, :width]
-            projected.append(functional.conv2d(inner, weights.T[:, :, None, None]))
+            places = self.inner.place(i, stride)
+            inner = maps[spatial(slice(first, None, step) for first, step in places)]
+            inner = inner[spatial(map(slice, counts))]
+            projected.append(convolve(inner, weights.T[(..., *[None] * len(counts))]))
         return reduce(torch.add, projected)
 
 

@@ -6,10 +6,9 @@ and its name in `persistence._schema`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +18,8 @@ from torch import Tensor
 from ..imaging._tiles import STRIDE
 from ..networks._pixel_autoencoder import crop
 from ._backbone import Backbone
-from ._local_jets import FRAME, RADIUS, jet_sizes, local_jets
-from ._pooling import TilePooling, pool_radius, stride_of, views_of
+from ._local_jets import FRAME, jet_sizes, local_jets
+from ._pooling import TilePooling, along, pool_radius, stride_of, views_of
 from ._projection import Projection
 from ._spectra import POOLINGS
 
@@ -39,21 +38,24 @@ class Block:
         raise NotImplementedError
 
     @property
-    def reach(self) -> int:
-        """Number of pixels around a tile that are averaged, clipped at image borders."""
+    def reach(self) -> Any:
+        """Number of pixels around a tile that are averaged, clipped at image borders.
+
+        This and other lengths are a number, or one for each axis.
+        """
         return 0
 
     @property
-    def grid(self) -> int:
+    def grid(self) -> Any:
         """Tiles have to begin at multiples of this number of pixels."""
         return STRIDE
 
-    def margin(self, network: Any) -> int:
+    def margin(self, network: Any) -> Any:
         """Return the number of further pixels around it, mirrored at image borders."""
         return 0
 
     def n_numbers(self, network: Any) -> int:
-        """Return the number of temporary values per pixel."""
+        """Return the number of temporary values per pixel of a tile and its surroundings."""
         return 0
 
     def masked(self, used: np.ndarray) -> Block:
@@ -75,7 +77,9 @@ class LearntBlock(Block):
     """Pooled projections of the activations of all layers of the encoder's network."""
 
     projections: list[Projection]  # widest pooling first
-    contrast_sigma: float = 0.0  # > 0: features are those of two views of the image (`views_of`)
+    contrast_sigma: float | np.ndarray = (
+        0.0  # > 0: features are those of two views of the image (`views_of`)
+    )
     narrow: Projection | None = None  # with narrower pooling, computed on demand
 
     @property
@@ -85,18 +89,26 @@ class LearntBlock(Block):
         return {k: len(p.offset) for k, p in zip(kinds, self.projections, strict=False)}
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> Any:
         """Radius of the widest pooling in pixels."""
-        return max(pool_radius(p.sigma) for p in self.projections)
+        return largest(pool_radius(p.sigma) for p in self.projections)
 
-    def margin(self, network: Any) -> int:
+    def margin(self, network: Any) -> Any:
         """Return the margin of network and contrast normalization."""
         return network.margin + pool_radius(self.contrast_sigma)
 
     def n_numbers(self, network: Any) -> int:
-        """Count two copies of all layers, and five of the projections."""
+        """Count two copies of all layers, and five of the projections.
+
+        Of volumes, those that are not of every second voxel, and two copies of the projections.
+        """
         projections = [p for p in (*self.projections, self.narrow) if p is not None]
-        return 2 * network.n_features + 5 * sum(len(p.offset) for p in projections)
+        n_components = sum(len(p.offset) for p in projections)
+        if not network.voxel:
+            return 2 * network.n_features + 5 * n_components
+        stride = stride_of(min(np.min(p.sigma) for p in projections), 3)
+        n_layers = 1 if stride > 1 else 2
+        return n_layers * max(network.sizes) + 4 * network.sizes[0] + 2 * n_components // stride**3
 
     def masked(self, used: np.ndarray) -> Block:
         """Set the axes of unused components to 0, which skips layers without other axes."""
@@ -116,17 +128,18 @@ class JetBlock(Block):
     """Local jets of linear combinations of the channels."""
 
     colors: np.ndarray  # (C, q)
+    voxel: tuple[float, ...] = ()  # relative sides of voxels; empty for images
 
     @property
     def names(self) -> dict[str, int]:
         """Jets at each scale."""
-        n_colors = self.colors.shape[1]
-        return {f"jets at {sigma:g} px": n * n_colors for sigma, n in jet_sizes().items()}
+        n_colors, sizes = self.colors.shape[1], jet_sizes(len(self.voxel) or 2)
+        return {f"jets at {sigma:g} px": n * n_colors for sigma, n in sizes.items()}
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> Any:
         """Radius of the largest scale in pixels."""
-        return RADIUS
+        return pool_radius(along(max(jet_sizes(len(self.voxel) or 2)), self.voxel))
 
     def margin(self, network: Any) -> int:
         """Return the margin for derivatives."""
@@ -134,8 +147,9 @@ class JetBlock(Block):
 
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
         """Compute slope, curvatures and values at each scale."""
-        colors = (x.movedim(1, 3) @ _tensor_like(self.colors, x)).movedim(3, 1)
-        return local_jets(colors, pooling)
+        last = x.ndim - 1  # ONNX has no negative axes here
+        colors = (x.movedim(1, last) @ _tensor_like(self.colors, x)).movedim(last, 1)
+        return local_jets(colors, pooling, self.voxel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +157,7 @@ class SpectralBlock(Block):
     """Spectral components, pooled at several scales."""
 
     axes: np.ndarray  # (C, q)
+    voxel: tuple[float, ...] = ()  # relative sides of voxels; empty for images
 
     @property
     def names(self) -> dict[str, int]:
@@ -150,9 +165,9 @@ class SpectralBlock(Block):
         return {f"spectra at {sigma:g} px": self.axes.shape[1] for sigma in POOLINGS}
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> Any:
         """Radius of the widest pooling in pixels."""
-        return pool_radius(POOLINGS[-1])
+        return pool_radius(along(POOLINGS[-1], self.voxel))
 
     def n_numbers(self, network: Any) -> int:
         """Count three copies of the channels, and two of the components."""
@@ -161,8 +176,10 @@ class SpectralBlock(Block):
 
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
         """Project and pool the spectra."""
-        components = (x.movedim(1, 3) @ _tensor_like(self.axes, x)).movedim(3, 1)
-        return torch.cat([pooling.pool(components, sigma) for sigma in POOLINGS], 1)
+        last = x.ndim - 1
+        components = (x.movedim(1, last) @ _tensor_like(self.axes, x)).movedim(last, 1)
+        sigmas = [along(sigma, self.voxel) for sigma in POOLINGS]
+        return torch.cat([pooling.pool(components, sigma) for sigma in sigmas], 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +198,9 @@ class BandBlock(Block):
         return pooling.pool(x, 0)
 
 
+SLICES = 8  # of volumes in a tile, at least
+
+
 class StrideAxes(NamedTuple):
     """Linear encoder of the features at one stride: (features - mean) @ axes."""
 
@@ -195,6 +215,7 @@ class PretrainedBlock(Block):
     backbone: Backbone
     to_rgb: np.ndarray  # (C + 1, 3), scaled channels to the input of the network, last row: offset
     encoders: list[StrideAxes]  # one for each stride
+    depth_sigma: float | None = None  # pooling along z, of volumes, which are read by slices
 
     @property
     def names(self) -> dict[str, int]:
@@ -208,18 +229,23 @@ class PretrainedBlock(Block):
         return self.backbone.strides
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> Any:
         """Radius of the receptive field in pixels."""
-        return self.backbone.reach
+        own = self.backbone.reach
+        if self.depth_sigma is None:
+            return own
+        return np.array([pool_radius(self.depth_sigma), own, own])
 
     @property
-    def grid(self) -> int:
+    def grid(self) -> Any:
         """Spacing of the tiles on which the network has the same cells."""
-        return self.backbone.grid
+        own = self.backbone.grid
+        return own if self.depth_sigma is None else np.array([1, own, own])
 
     def n_numbers(self, network: Any) -> int:
-        """Count activations."""
-        return self.backbone.n_numbers
+        """Count activations; those of one slice of volumes, which have many."""
+        n_numbers = self.backbone.n_numbers
+        return n_numbers if self.depth_sigma is None else n_numbers // SLICES
 
     def cells(self, x: Tensor, pooling: TilePooling) -> list[Tensor]:
         """Return the codes (N, n, H / s, W / s) of images (N, C, H, W) at each stride s."""
@@ -230,10 +256,16 @@ class PretrainedBlock(Block):
         """Return the features (N, F, H / s, W / s) of images (N, C, H, W) at each stride s."""
         weights = _tensor_like(self.to_rgb, x)
         rgb = (x.movedim(1, 3) @ weights[:-1] + weights[-1]).movedim(3, 1)
-        return self.backbone.maps(pooling.mirror(rgb, self.grid))
+        return self.backbone.maps(pooling.mirror(rgb, self.backbone.grid))
 
     def __call__(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
         """Interpolate the codes at all strides."""
+        if self.depth_sigma is not None:
+            return pooling.pool_slices(partial(self.of_slices, network), x, self.depth_sigma)
+        return self.of_slices(network, x, pooling)
+
+    def of_slices(self, network: Any, x: Tensor, pooling: TilePooling) -> Tensor:
+        """Interpolate the codes of images at all strides."""
         pairs = zip(self.cells(x, pooling), self.strides, strict=True)
         return torch.cat([pooling.upsample(cells, stride) for cells, stride in pairs], 1)
 
@@ -243,14 +275,21 @@ def _encoded(maps: Tensor, encoder: StrideAxes) -> Tensor:
     return ((maps.movedim(1, 3) - mean) @ axes).movedim(3, 1)
 
 
-def margin_of(blocks: Sequence[Block], network: Any) -> int:
+def largest(lengths: Iterable[Any]) -> Any:
+    """Return the largest of lengths, along each axis if any has one for each."""
+    result = reduce(np.maximum, lengths)
+    return result if np.ndim(result) else int(result)
+
+
+def margin_of(blocks: Sequence[Block], network: Any) -> Any:
     """Return the largest margin of blocks."""
-    return max(block.margin(network) for block in blocks)
+    return largest(block.margin(network) for block in blocks)
 
 
-def grid_of(blocks: Sequence[Block]) -> int:
+def grid_of(blocks: Sequence[Block]) -> Any:
     """Return the spacing in pixels of the possible starts of tiles."""
-    return math.lcm(*(block.grid for block in blocks))
+    result = reduce(np.lcm, (block.grid for block in blocks))
+    return result if np.ndim(result) else int(result)
 
 
 def compute_blocks(
@@ -266,7 +305,7 @@ def project_and_pool(
     network: Any,
     views: Sequence[Tensor],
     axes: Sequence[Tensor],
-    sigmas: Sequence[float],
+    sigmas: Sequence[Any],
     pooling: TilePooling,
 ) -> Tensor:
     """Project the features of all views on each set of axes, then pool with its sigma.
@@ -283,7 +322,8 @@ def project_and_pool(
     for view, part, own in zip(views, parts, map(np.flatnonzero, needed), strict=True):
         sizes = np.diff(np.searchsorted(own, [0, *ends])).tolist()
         if any(sizes):
-            stride = stride_of(min(s for s, size in zip(sigmas, sizes, strict=True) if size))
+            used = [np.min(s) for s, size in zip(sigmas, sizes, strict=True) if size]
+            stride = stride_of(min(used), view.ndim - 2)
             projected = network.project(view, part[:, own], stride).split(sizes, 1)
             sets = [(p, s) for p, s in zip(projected, sigmas, strict=True) if p.shape[1]]
             pooled = torch.cat([pooling.pool(p, sigma, stride) for p, sigma in sets], 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..imaging._no_data import missing_in
 from ..imaging._scaling import scaled
 from ..imaging._tiled_inference import TileCost
-from ..imaging._tiles import Tile, pad_tile, pixel_ranges
+from ..imaging._tiles import Tile, every_nth, pad_tile, pixel_ranges
 from ._blocks import (
     BandBlock,
     Block,
@@ -23,11 +23,12 @@ from ._blocks import (
     SpectralBlock,
     compute_blocks,
     grid_of,
+    largest,
     margin_of,
 )
 from ._feature_sampling import N_PAIR_TILES, FeatureSampler, TileReader, flatten_map
 from ._masked_pooling import MaskedPooling
-from ._pooling import TilePooling
+from ._pooling import TilePooling, along
 from ._pretrained import Cells, chosen_tiles, fit_pretrained, interpolate
 from ._projection import N_COLORS, fit_projection, fit_readout, weighted_colors
 from ._spectra import SPECTRUM
@@ -77,25 +78,28 @@ class Codes(NamedTuple):
         return learnt[0] if learnt else np.empty(0)
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> Any:
         """Number of pixels around a tile that are averaged, clipped at image borders."""
-        return max(block.reach for block in self.blocks)
+        return largest(block.reach for block in self.blocks)
 
-    def margin(self, network: Any) -> int:
+    def margin(self, network: Any) -> Any:
         """Return the number of further pixels around it, mirrored at image borders."""
         return margin_of(self.blocks, network)
 
-    def cost(self, network: Any) -> TileCost:
-        """Return the memory and the halo of a tile."""
+    def cost(self, network: Any, held: bool = False) -> TileCost:
+        """Return the memory and the halo of a tile; pretrained codes of volumes may be `held`."""
+        if held and network.voxel:
+            return self._replace(blocks=[_held_block(b) for b in self.blocks]).cost(network)
         # Codes with three temporary copies. Measured for textures: 0.5 to 0.7 of it.
         n_numbers, n_codes = sum(b.n_numbers(network) for b in self.blocks), 4 * self.n_components
         halo = self.reach + self.grid - 1 + self.margin(network)
-        if self.pretrained is not None:  # the halo is large, and has no codes
+        # The halo is large, and has no codes.
+        if self.pretrained is not None or network.voxel:
             return TileCost(halo, 4 * n_numbers, 4 * (n_numbers + n_codes))
         return TileCost(halo, 4 * (n_numbers + n_codes), 4 * n_codes)
 
     @property
-    def grid(self) -> int:
+    def grid(self) -> Any:
         """Tiles have to begin at multiples of this number of pixels."""
         return grid_of(self.blocks)
 
@@ -132,11 +136,11 @@ class Codes(NamedTuple):
         reader: TileReader,
         image: np.ndarray,
         tile: Tile,
-        step: int = 1,
+        step: Any = 1,
         used: np.ndarray | None = None,
         cells: Cells | None = None,
     ) -> np.ndarray:
-        """Return the codes (h, w, n) of every `step`-th pixel of a tile along both axes.
+        """Return the codes (h, w, n) of every `step`-th pixel of a tile along all axes.
 
         Components outside the mask `used` (n,) are 0 and not computed. `cells` are the pretrained
         codes of the image (`cells_of`), if known.
@@ -155,6 +159,11 @@ class Codes(NamedTuple):
         return [_masked_block(block, own.tobytes()) for block, own in parts]
 
 
+def _held_block(block: Block) -> Block:
+    """Return a block with the cost of interpolating pretrained codes that are held."""
+    return BandBlock(2 * block.n_components) if isinstance(block, PretrainedBlock) else block
+
+
 @lru_cache(maxsize=32)  # every tile has the same mask
 def _masked_block(block: Block, used: bytes) -> Block:
     return block.masked(np.frombuffer(used, bool))
@@ -165,7 +174,7 @@ def read_blocks(
     blocks: Sequence[Block],
     image: np.ndarray,
     tile: Tile,
-    step: int = 1,
+    step: Any = 1,
     cells: Cells | None = None,
 ) -> np.ndarray:
     """Return the components (h, w, n), not standardized, of every `step`-th pixel of a tile.
@@ -179,15 +188,16 @@ def read_blocks(
             else read_blocks(reader, [block], image, tile, step)
             for block in blocks
         ]
-        return np.concatenate(parts, 2)
-    reach = max(block.reach for block in blocks)
+        return np.concatenate(parts, -1)
+    reach = largest(block.reach for block in blocks)
     around = pad_tile(tile, reach, image.shape, grid_of(blocks))
     whole = TilePooling(*pixel_ranges(tile, around, step))
     margin = margin_of(blocks, reader.network)
 
     def compute(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
         pooling = whole if present is None else MaskedPooling.of(whole, present, margin)
-        return pooling.mark(compute_blocks(blocks, network, x, pooling), step - 1)
+        nearest = [own - 1 for own in pooling.steps]
+        return pooling.mark(compute_blocks(blocks, network, x, pooling), nearest)
 
     return reader.read(compute, image, around, margin)
 
@@ -220,15 +230,19 @@ def _sample_codes(
     blocks: Sequence[Block], sampler: FeatureSampler
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return components (n, F), not standardized, and scaled values (n, C) of the same pixels."""
+    step: Any
     if sampler.backbone is None:
         step = SPECTRAL_STEP if isinstance(blocks[0], SpectralBlock) else 1
         tiles = sampler.tiles(STANDARD_TILE_SIDE, N_STANDARD_TILES)
     else:  # few large tiles, since receptive fields are large
-        step, tiles = STANDARD_STEP, chosen_tiles(sampler)
+        tiles = chosen_tiles(sampler)
+        step = (1, STANDARD_STEP, STANDARD_STEP) if sampler.voxel else STANDARD_STEP
     scale = sampler.reader.scale
     maps = [read_blocks(sampler.reader, blocks, *tile, step) for tile in tiles]
     rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
-    values = np.concatenate([flatten_map(image[tile][::step, ::step]) for image, tile in tiles])
+    values = np.concatenate(
+        [flatten_map(every_nth(image[tile], step, len(tile))) for image, tile in tiles]
+    )
     missing = missing_in(values)
     if missing is not None:
         rows, values = rows[~missing], values[~missing]
@@ -242,7 +256,8 @@ def fit_wide_texture(
     _, pooling, whitening, contrast_sigma = settings
     pairs = sampler.pairs(pooling, contrast_sigma, n_tiles)
     n_views = 2 if contrast_sigma else 1
-    return LearntBlock([fit_projection(pairs, n, whitening, n_views=n_views)], contrast_sigma)
+    projection = fit_projection(pairs, n, whitening, n_views=n_views)
+    return LearntBlock([projection], along(contrast_sigma, sampler.voxel))
 
 
 def _fit_texture(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:
@@ -281,10 +296,10 @@ def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) 
 
     With many channels, fit the spectral components instead of jets and learned ones.
     """
-    n_channels = sampler.images[0].shape[2]
+    n_channels = sampler.images[0].shape[-1]
     if n_channels > SPECTRUM:
         axes = sampler.spectral_axes.weighted(0)[:, :n].astype(np.float32)
-        return [SpectralBlock(axes), BandBlock(n_channels)]
+        return [SpectralBlock(axes, sampler.voxel), BandBlock(n_channels)]
     sigmas = settings.pooling, NARROW * settings.pooling
     numbers = -(-n // 2), max(1, n // 2)
     projections = [
@@ -297,10 +312,10 @@ def _fit_multiscale(sampler: FeatureSampler, settings: FeatureSettings, n: int) 
 
 def _fixed_blocks(sampler: FeatureSampler) -> list[Block]:
     """Return jets and, if there are more than 3 channels, all bands."""
-    n_channels = sampler.images[0].shape[2]
+    n_channels, voxel = sampler.images[0].shape[-1], sampler.voxel
     if n_channels <= N_COLORS:
-        return [JetBlock(np.eye(n_channels))]
-    return [JetBlock(sampler.color_axes.astype(np.float32)), BandBlock(n_channels)]
+        return [JetBlock(np.eye(n_channels), voxel)]
+    return [JetBlock(sampler.color_axes.astype(np.float32), voxel), BandBlock(n_channels)]
 
 
 def _fit_pretrained(sampler: FeatureSampler, settings: FeatureSettings, n: int) -> list[Block]:

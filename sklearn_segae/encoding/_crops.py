@@ -14,7 +14,7 @@ from ..imaging._scaling import scaled
 from ..imaging._tiles import read_tile
 from ..training._batches import Samples
 
-CROP = 96  # side in pixels
+CROPS = {2: 96, 3: 40}  # side of crops of images and volumes, in pixels
 
 
 def crop_samples(
@@ -37,12 +37,13 @@ def _random_crops(
     rng: np.random.Generator,
     index: Any,
 ) -> torch.Tensor:
-    """Draw random crops (n_crops, C, CROP, CROP) of one random image; `index` is ignored.
+    """Draw random crops (n_crops, C, side, side) of one random image; `index` is ignored.
 
     Pixels without data are NaN.
     """
-    (i, _), *_ = tiles_with_data(images, CROP, 1, rng)
-    chosen = tiles_with_data([images[i]], CROP, n_crops, rng)
+    side = CROPS[len(images[0].shape) - 1]
+    (i, _), *_ = tiles_with_data(images, side, 1, rng)
+    chosen = tiles_with_data([images[i]], side, n_crops, rng)
     return _tensor(np.stack([scaled(read_tile(images[i], tile, 0), scale) for _, tile in chosen]))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..imaging._lazy_images import SliceImage
 from ..imaging._no_data import GAP_REACH, check_any_data, has_data, missing_in
 from ..imaging._pixel_sampling import tiles_with_data
 from ..imaging._scaling import sample_evenly, scaled
@@ -17,14 +18,16 @@ from ..imaging._tiles import Tile, clip_tile, pad_tile, pixel_ranges, read_tile,
 from ..networks._pixel_autoencoder import crop
 from ..training._execution import evaluate
 from ._masked_pooling import MaskedPooling, fill_gaps
-from ._pooling import TilePooling, pool_radius, stride_of, views_of
+from ._pooling import TilePooling, along, pool_radius, stride_of, views_of
 from ._projection import N_COLORS, FeaturePairs, color_axes, weighted_colors
 from ._spectra import SpectralAxes, noise_covariance, spectral_axes
 
-PAIR_TILE_SIDE = 32  # side of the tiles for pairs, in grid steps
+PAIR_TILE_SIDES = {2: 32, 3: 16}  # of the tiles for pairs, in grid steps
 N_PAIR_TILES = 24
+FEWER = 3  # tiles of volumes, which have more pixels
 N_PAIRS = 40_000  # approximate; the error of covariances is about 1 %
 N_ROWS = 40_000
+SLICES_PER_VOLUME, MOST_SLICES = 4, 24
 N_NOISE_TILES, NOISE_TILE_SIDE = 12, 48  # for the noise of spectra
 
 
@@ -45,9 +48,11 @@ class TileReader:
         function: Callable[..., Tensor],
         image: np.ndarray,
         tile: Tile,
-        margin: int | None = None,
+        margin: Any = None,
     ) -> np.ndarray:
         """Apply `function(network, x)` to a scaled tile and `margin` pixels around it.
+
+        Of volumes, x has five axes.
 
         `function` maps x (1, C, h + 2 * margin, w + 2 * margin) to (1, F, h', w'), returned as
         (h', w', F). The default margin is that of the network. If pixels have no data, they are
@@ -61,20 +66,20 @@ class TileReader:
                 pixels = read_tile(image, tile, margin + GAP_REACH)
             function = partial(_with_gaps, function=function)
         elif around:
-            pixels = pixels[around:-around, around:-around]
+            pixels = pixels[(slice(around, -around),) * len(tile)]
         x: np.ndarray = scaled(pixels, self.scale).astype(self.dtype, copy=False)
         # A view: channels stay last.
-        maps: np.ndarray = evaluate(self.network, function, x.transpose(2, 0, 1)[None])
-        return maps[0].transpose(1, 2, 0)
+        maps: np.ndarray = evaluate(self.network, function, np.moveaxis(x, -1, 0)[None])
+        return np.moveaxis(maps[0], 0, -1)
 
     def features(
         self,
         image: np.ndarray,
         tile: Tile,
-        sigma: float,
-        step: int,
+        sigma: Any,
+        step: Any,
         stride: int = 1,
-        contrast_sigma: float = 0.0,
+        contrast_sigma: Any = 0.0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return pooled features (h, w, F) and pixels (h, w, C) at every `step`-th pixel.
 
@@ -93,7 +98,7 @@ class TileReader:
             return pooling.mark(torch.cat([pooling.pool(maps, sigma, stride), pixels], 1))
 
         maps = self.read(pooled, image, around, margin)
-        features, pixels = np.split(maps, [-image.shape[2]], axis=2)
+        features, pixels = np.split(maps, [-image.shape[-1]], axis=-1)
         return features, pixels
 
 
@@ -118,11 +123,16 @@ class FeatureSampler:
         self.rows = rows
         self.backbone = backbone
 
+    @property
+    def voxel(self) -> tuple[float, ...]:
+        """Relative sides of voxels; empty for images."""
+        return self.reader.network.voxel
+
     @cached_property
     def color_axes(self) -> np.ndarray:
         """Whitened principal colors (C, q) of the scaled pixels; the identity for rows."""
         if self.rows:
-            return np.eye(self.images[0].shape[2])
+            return np.eye(self.images[0].shape[-1])
         return color_axes(self._pixels())
 
     @cached_property
@@ -144,24 +154,33 @@ class FeatureSampler:
 
     def tiles(self, side: int, n_tiles: int) -> list[tuple[np.ndarray, Tile]]:
         """Draw random tiles; return pairs of image and tile."""
-        side = min(side, *self.images[0].shape[:2])
+        if self.voxel:
+            side, n_tiles = side // 2, max(1, n_tiles // FEWER)
+        side = min(side, *self.images[0].shape[:-1])
         chosen = tiles_with_data(self.images, side, n_tiles, self.rng)
         return [(self.images[i], clip_tile(tile, self.images[i].shape)) for i, tile in chosen]
 
     def pairs(
         self, sigma: float, contrast_sigma: float = 0.0, n_tiles: int = N_PAIR_TILES
     ) -> FeaturePairs:
-        """Pair pooled features with those `lag_of(sigma)` pixels to the right and below.
+        """Pair pooled features with those `lag_of(sigma)` pixels away along each axis.
 
         Uses a grid in up to `n_tiles` non-overlapping tiles. Rows are paired with themselves.
+        Scales are given in the smallest sides of voxels.
         """
         if self.rows:
             return self._row_pairs()
-        images, stride = self.images, stride_of(sigma)
-        step = max(1, int(sigma / 2))
-        side, lag = PAIR_TILE_SIDE * step, round(lag_of(sigma) / step)
-        every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, side)]
-        thin = max(1, 2 * min(n_tiles, len(every)) * PAIR_TILE_SIDE**2 // N_PAIRS)
+        images, n_axes = self.images, len(self.images[0].shape) - 1
+        sigma, contrast_sigma = (along(own, self.voxel) for own in (sigma, contrast_sigma))
+        stride, length = stride_of(sigma, n_axes), PAIR_TILE_SIDES[n_axes]
+        sigmas = np.broadcast_to(sigma, n_axes).tolist()
+        step = np.array([max(1, int(own / 2)) for own in sigmas])
+        lags = [round(lag_of(own) / s) for own, s in zip(sigmas, step.tolist(), strict=True)]
+        if n_axes == 3:
+            n_tiles = max(1, n_tiles // FEWER)
+        sides = length * step
+        every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, sides)]
+        thin = max(1, n_axes * min(n_tiles, len(every)) * length**n_axes // N_PAIRS)
         parts: list[tuple[np.ndarray, ...]] = []
         for i, tile in (every[c] for c in self.rng.permutation(len(every))):
             if len(parts) == n_tiles:
@@ -171,8 +190,8 @@ class FeatureSampler:
             features, pixels = self.reader.features(
                 images[i], tile, sigma, step, stride, contrast_sigma
             )
-            first, second = (end[::thin] for end in neighbors(features, lag))
-            own = neighbors(pixels, lag)[0][::thin]
+            first, second = (end[::thin] for end in neighbors(features, lags))
+            own = neighbors(pixels, lags)[0][::thin]
             known = ~np.isnan(first[:, 0] + second[:, 0])
             if known.any():
                 ends = (end if known.all() else end[known] for end in (first, second, own))
@@ -189,6 +208,14 @@ class FeatureSampler:
         return FeaturePairs(features, features, pixels, np.zeros(len(features), int), 0.0)
 
 
+def slices_of(volumes: Sequence[Any]) -> list[SliceImage]:
+    """Return some evenly spread slices (H, W, C) of volumes (D, H, W, C)."""
+    n = int(np.clip(MOST_SLICES // len(volumes), 1, SLICES_PER_VOLUME))
+    step = max(1, len(volumes) // MOST_SLICES)
+    places = [(v, place) for v in volumes[::step] for place in (np.arange(n) + 0.5) / n]
+    return [SliceImage(v, int(place * v.shape[0])) for v, place in places]
+
+
 def _with_gaps(network: Any, x: Tensor, function: Callable[..., Tensor]) -> Tensor:
     """Apply `function(network, x, present)` to images in which pixels are NaN."""
     return function(network, *fill_gaps(x))
@@ -199,15 +226,19 @@ def lag_of(sigma: float) -> int:
     return max(3, round(2.5 * sigma))
 
 
-def neighbors(maps: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows (n, F) of grid points, and of those `lag` steps to the right or below."""
-    lag = min(lag, max(maps.shape[:2]) - 1)
-    if lag == 0:  # a single pixel is its own neighbor
+def neighbors(maps: np.ndarray, lags: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows (n, F) of grid points, and of those a lag of steps away along each axis."""
+    most = max(maps.shape[:-1]) - 1
+    if most == 0:  # a single pixel is its own neighbor
         return flatten_map(maps), flatten_map(maps)
-    first = np.concatenate([flatten_map(maps[:-lag]), flatten_map(maps[:, :-lag])])
-    return first, np.concatenate([flatten_map(maps[lag:]), flatten_map(maps[:, lag:])])
+    first, second = [], []
+    for axis, lag in enumerate(lags):
+        own, before = min(lag, most), (slice(None),) * axis
+        first.append(flatten_map(maps[(*before, slice(None, -own))]))
+        second.append(flatten_map(maps[(*before, slice(own, None))]))
+    return np.concatenate(first), np.concatenate(second)
 
 
 def flatten_map(maps: np.ndarray) -> np.ndarray:
     """Reshape (H, W, F) to (H * W, F)."""
-    return maps.reshape(-1, maps.shape[2])
+    return maps.reshape(-1, maps.shape[-1])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from ..networks._pixel_autoencoder import PixelAutoencoder, crop
+from ..networks._pixel_autoencoder import PixelAutoencoder, crop, spatial
 from ..training._losses import LOSSES
 from ._masked_pooling import MaskedPooling, fill_crops
-from ._pooling import TilePooling
+from ._pooling import TilePooling, along, patches_of
+
+SIGMAS = 2, 3, 4, 6, 8  # scales of coherence in pixels
+VOLUME_SIGMAS = 1.5, 2, 3, 4  # the same for volumes, in the smallest sides of voxels
 
 
 class PatchReconstruction:
@@ -33,8 +37,9 @@ class PatchReconstruction:
     def of_features(self, module: PixelAutoencoder, x: Tensor, last: Tensor) -> Tensor:
         """Return the loss given the activations of the last layer."""
         inner = crop(x, module.margin - module.patch_size // 2)
-        patches = functional.unfold(inner, module.patch_size, stride=self.step)
-        reconstructed = module.decode(last[..., :: self.step, :: self.step]).flatten(2)
+        patches = patches_of(inner, module.patch_size, self.step).flatten(2)
+        every = [slice(None, None, self.step)] * module.n_axes
+        reconstructed = module.decode(last[spatial(every)]).flatten(2)
         known = ~patches.isnan()
         if not known.all():
             reconstructed, patches = reconstructed[known], patches[known]
@@ -49,9 +54,10 @@ class CoherentReconstruction:
     images would count as coherence.
     """
 
-    def __init__(self, loss: str = "mse", sigmas: Sequence[float] = (2, 3, 4, 6, 8)) -> None:
+    def __init__(self, loss: str = "mse", voxel: Sequence[float] = ()) -> None:
         self.reconstruction = PatchReconstruction(loss)
-        self.sigmas = sigmas
+        self.sigmas = VOLUME_SIGMAS if voxel else SIGMAS
+        self.voxel = voxel
 
     def __call__(
         self, module: PixelAutoencoder, x: Tensor, generator: torch.Generator | None = None
@@ -64,11 +70,12 @@ class CoherentReconstruction:
         reconstruction = self.reconstruction.of_features(module, x, maps[-1])
         if present is not None:
             present = crop(present, module.margin)
-        return reconstruction - coherence(module.features(maps), sigma, present=present)
+        features = module.features(maps)
+        return reconstruction - coherence(features, along(sigma, self.voxel), present=present)
 
 
 def coherence(
-    features: Tensor, sigma: float, shrinkage: float = 0.02, present: Tensor | None = None
+    features: Tensor, sigma: Any, shrinkage: float = 0.02, present: Tensor | None = None
 ) -> Tensor:
     r"""Return the sum of squared autocorrelations of pooled features (N, F, H, W).
 
@@ -85,15 +92,18 @@ def coherence(
     .. [2] L. Wiskott, T. Sejnowski, "Slow feature analysis: unsupervised learning of
        invariances", Neural Computation 14, 2002, doi:10.1162/089976602317318938.
     """
-    step = max(2, round(1.25 * sigma))  # pairs are two steps apart along both axes
-    pooling = TilePooling(*(range(0, size, step) for size in features.shape[-2:]))
+    sizes = features.shape[2:]
+    # Pairs are two steps apart along all axes.
+    steps = [max(2, round(1.25 * own)) for own in np.broadcast_to(sigma, len(sizes)).tolist()]
+    pooling = TilePooling(*(range(0, n, step) for n, step in zip(sizes, steps, strict=True)))
     if present is not None:
         pooling = MaskedPooling.of(pooling, present, 0)
     pooled = pooling.mark(pooling.pool(features, sigma))
     mean = pooled.mean if present is None else pooled.nanmean
-    pooled = pooled - mean((0, 2, 3), keepdim=True)
-    first = _rows(pooled[:, :, :-2], pooled[:, :, :, :-2])
-    second = _rows(pooled[:, :, 2:], pooled[:, :, :, 2:])
+    axes = range(2, features.ndim)
+    pooled = pooled - mean((0, *axes), keepdim=True)
+    ends = [(axis, pooled.shape[axis] - 2) for axis in axes if pooled.shape[axis] > 2]
+    first, second = (_rows([pooled.narrow(a, start, n) for a, n in ends]) for start in (0, 2))
     if present is not None:
         known = ~(first[0] + second[0]).isnan()
         if not known.any():
@@ -107,6 +117,6 @@ def coherence(
     return torch.linalg.solve_triangular(root, half.T, upper=False).square().sum()
 
 
-def _rows(down: Tensor, across: Tensor) -> Tensor:
-    """Concatenate two tensors (N, F, ...) to (F, n)."""
-    return torch.cat([maps.movedim(1, 0).flatten(1) for maps in (down, across)], 1)
+def _rows(maps: Sequence[Tensor]) -> Tensor:
+    """Concatenate tensors (N, F, ...) to (F, n)."""
+    return torch.cat([own.movedim(1, 0).flatten(1) for own in maps], 1)

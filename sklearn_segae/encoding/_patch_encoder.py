@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..imaging._tiles import Tile, read_tile, widen_tile
 
 
 class PatchEncoder:
-    """Encode pixels by applying a transformer of rows to the square patches around them.
+    """Encode pixels by applying a transformer of rows to the square (cubic) patches around them.
 
     `transformer` is fitted in place by `fit`; "passthrough" returns the patches. `patch_size` is
     the side of the patches in pixels, odd. Pixels of a patch without data are the mean of the
@@ -63,7 +64,7 @@ class PatchEncoder:
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return the memory and the halo of a tile, assuming four copies of the patches."""
-        n_bytes = 8 * 4 * image.shape[2] * self.patch_size**2
+        n_bytes = 8 * 4 * image.shape[-1] * self.patch_size ** (len(image.shape) - 1)
         return TileCost(self.patch_size // 2, n_bytes, n_bytes)
 
     def encode_tile(
@@ -71,28 +72,29 @@ class PatchEncoder:
     ) -> np.ndarray:
         """Return the codes (h, w, n) of a tile of an image; `used` is ignored."""
         patches = self._patches(image, tile)
-        height, width = patches.shape[:2]
-        codes = patches.reshape(height * width, -1)
+        sides = patches.shape[:-1]
+        codes = patches.reshape(prod(sides), -1)
         if self.transformer != "passthrough":
             codes = self.transformer.transform(codes)
-        return np.asarray(codes).reshape(height, width, -1)
+        return np.asarray(codes).reshape(*sides, -1)
 
     def _patches(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the patches (h, w, n_channels * patch_size**2) of a tile, as floats."""
-        size = self.patch_size
+        size, axes = self.patch_size, tuple(range(len(tile)))
         pixels = read_tile(image, tile, size // 2)
-        windows = sliding_window_view(pixels, (size, size), (0, 1))
+        windows = sliding_window_view(pixels, (size,) * len(axes), axes)
         if missing_in(pixels) is not None:
             windows = _filled(windows)
         dtype = np.float64 if image.dtype == np.float64 else np.float32
-        return windows.reshape(*windows.shape[:2], -1).astype(dtype)
+        return windows.reshape(*windows.shape[: len(axes)], -1).astype(dtype)
 
 
 def _filled(patches: np.ndarray) -> np.ndarray:
     """Return patches (h, w, C, s, s) in which NaN is the mean of the others, or 0 without any."""
     known = ~np.isnan(patches)
-    n_known = np.maximum(known.sum((3, 4), keepdims=True), 1)
-    means = np.nansum(patches, (3, 4), keepdims=True) / n_known
+    axes = tuple(range(patches.ndim // 2 + 1, patches.ndim))
+    n_known = np.maximum(known.sum(axes, keepdims=True), 1)
+    means = np.nansum(patches, axes, keepdims=True) / n_known
     return np.where(known, patches, means.astype(patches.dtype))
 
 

@@ -30,27 +30,38 @@ from .._base import (
 )
 from ..imaging._containers import check_array_like
 from ..imaging._image_batch import check_batch, image_batch
+from ..imaging._lazy_images import ReadAheadImage
+from ..imaging._no_data import is_complete
 from ..imaging._scaling import fit_channel_scale, scaled, unscaled
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, tile_side, to_bytes
-from ..imaging._tiles import Tile, full_tile, pad_tile, widen_tile
+from ..imaging._tiles import Tile, full_tile, n_pixels_of, pad_tile, widen_tile
+from ..imaging._validation import check_spacing
 from ..networks._pixel_autoencoder import pixel_network
 from ..training._batches import Samples
 from ..training._losses import LOSSES
 from ..training._net import Net
 from ..training._parameters import publish_training, training_parameters, trains_net
 from ..training._train import train
-from ._auto_features import N_FILTERS, SIGMAS, FeatureSelection, settings_of
+from ._auto_features import (
+    N_FILTERS,
+    SIGMAS,
+    FeatureSelection,
+    settings_of,
+    volume_texture_scale,
+)
 from ._backbone import LITE0, Backbone, resolve_backbone
 from ._backends import BACKENDS
+from ._blocks import PretrainedBlock
 from ._codes import FEATURES, PRETRAINED, Codes, FeatureSettings, fit_codes
 from ._crops import crop_samples, row_samples
-from ._feature_sampling import FeatureSampler, TileReader
+from ._feature_sampling import FeatureSampler, TileReader, slices_of
 from ._masked_pooling import fill_crops
 from ._objectives import CoherentReconstruction, PatchReconstruction
-from ._pretrained import Cells, cell_shares, cells_of
+from ._pretrained import Cells, cell_shares, cells_of, cells_of_volume, slice_cost
 from ._spectra import SPECTRUM
 
 EVERYTHING = TileRequest()
+BYTES_PER_VOXEL = 16  # of pretrained codes at their strides, and of a mask
 
 
 @trains_net
@@ -113,6 +124,9 @@ class PixelEncoder(
         Strides in pixels of the feature maps of the backbone to encode, in increasing order: small
         ones for details, large ones for objects. "auto" is 2, 4, 8 and 16 for
         "efficientnet-lite0", which also has 32, and all strides of a module.
+    spacing : sequence of three floats or None, default=None
+        Spacing of the voxels of volumes along z, y and x, in any unit; None for images. It says
+        that `X` has three spatial axes. Scales such as `pooling` are in units of the smallest.
     n_filters : int, default=24
         Number of channels of each layer.
     loss : {"mse", "mae", "huber"}, default="mse"
@@ -125,7 +139,7 @@ class PixelEncoder(
     memory : str, joblib.Memory or None, default=None
         Cache of the pretrained codes of images at their strides, about 5 bytes per pixel: the
         backbone processes every image once, over all calls of `transform`. Not used for images on
-        disk.
+        disk, nor for volumes, whose codes are computed once in each call if they fit into memory.
     max_memory : int or str, default="1GiB"
         Memory for `transform` besides input and output, in bytes or with a unit. Sets the tile
         size; codes do not depend on it, up to rounding.
@@ -180,7 +194,8 @@ class PixelEncoder(
     with an equal share of the components, and codes are interpolated: sixteen codes instead of 192
     features (strides 2 to 16) take a twelfth of the memory, and classifiers of few labels are as
     accurate. The network runs on tiles with its receptive field as halo, or on overlapping windows
-    of 224 pixels if that is the whole image (attention, global pooling).
+    of 224 pixels if that is the whole image (attention, global pooling). Volumes are encoded slice
+    by slice, and codes are averaged along z.
 
     References
     ----------
@@ -212,6 +227,7 @@ class PixelEncoder(
         "whitening": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "backbone": [str, torch.nn.Module, type],
         "strides": [StrOptions({"auto"}), "array-like"],
+        "spacing": ["array-like", None],
         "n_filters": [Interval(Integral, 1, None, closed="left")],
         "loss": [StrOptions(set(LOSSES) - {"cross_entropy"})],
         "backend": [StrOptions({"torch", *BACKENDS})],
@@ -228,6 +244,7 @@ class PixelEncoder(
         whitening: float | str = "auto",
         backbone: Any = LITE0,
         strides: Sequence[int] | str = "auto",
+        spacing: Sequence[float] | None = None,
         n_filters: int = 24,
         loss: str = "mse",
         backend: str = "torch",
@@ -248,6 +265,7 @@ class PixelEncoder(
         self.whitening = whitening
         self.backbone = backbone
         self.strides = strides
+        self.spacing = spacing
         self.n_filters = n_filters
         self.loss = loss
         self.backend = backend
@@ -272,7 +290,8 @@ class PixelEncoder(
         X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
 (n_samples, n_features)
             A stack of images, images of different sizes, or rows. Pixels of images that are NaN or
-            masked in any channel have no data: they have no part.
+            masked in any channel have no data: they have no part. With `spacing`, volumes
+            (n, D, H, W), (n, D, H, W, C), or a list of (D, H, W) or (D, H, W, C).
         y : ignored
 
         Returns
@@ -280,7 +299,8 @@ class PixelEncoder(
         self : PixelEncoder
         """
         to_bytes(self.max_memory)  # validates early
-        batch = check_batch(self, X, reset=True)
+        voxel = check_spacing(self.spacing)
+        batch = check_batch(self, X, reset=True, n_axes=len(voxel) or 2)
         rows = batch.is_rows
         images = [np.asarray(image) for image in batch.images] if rows else batch.images
         backbone = None if rows else self._resolve_backbone()
@@ -311,7 +331,7 @@ class PixelEncoder(
 
             # Callbacks may need a fitted encoder after each epoch.
             tasks = task.of_epochs(lambda net: learnt(net, np.random.default_rng(0)))
-            net = self._train(samples, some, rows, n_epochs, rng, generator, tasks)
+            net = self._train(samples, some, n_epochs, rng, generator, tasks)
             attributes = learnt(net, rng)
         self.__dict__.update(attributes)
         publish_training(self, net)
@@ -342,7 +362,7 @@ class PixelEncoder(
             is a dask array of images.
         """
         check_is_fitted(self)
-        batch = check_batch(self, X, reset=False)
+        batch = check_batch(self, X, reset=False, n_axes=self.n_axes)
         if not batch.is_rows:
             check_array_output(self)
         models, max_memory = [self] * len(batch), to_bytes(self.max_memory)
@@ -364,14 +384,24 @@ class PixelEncoder(
         check_array_like(codes, "codes")
         if self.rows_:
             return self._decode(check_array(codes, dtype=[np.float64, np.float32]))
-        batch = image_batch(codes)
-        n_components = batch.images[0].shape[2]
+        batch = image_batch(codes, self.n_axes)
+        n_components = batch.images[0].shape[-1]
         if n_components != self._n_features_out:
             raise ValueError(
                 f"codes has {n_components} numbers for every pixel, but PixelEncoder was "
                 f"fitted with n_components={self._n_features_out}. Pass what transform returned."
             )
         return batch.restore([self._decode(own) for own in batch.images])
+
+    @property
+    def n_axes(self) -> int:
+        """Number of spatial axes of the fitted images."""
+        return self.net_.module_.n_axes
+
+    @property
+    def voxel(self) -> tuple[float, ...]:
+        """Sides of the voxels of volumes, relative to the smallest; empty for images."""
+        return self.net_.module_.voxel
 
     @property
     def _n_features_out(self) -> int:
@@ -386,13 +416,19 @@ class PixelEncoder(
     ) -> FeatureSettings:
         """Return the settings for images (H, W, C), with "auto" replaced.
 
-        `options` are `n_segments` and `clusterer` of a `FeatureSelection`.
+        `options` are `n_segments` and `clusterer` of a `FeatureSelection`. Volumes are compared by
+        their slices.
         """
         self._validate_params()
+        voxel = check_spacing(self.spacing)
+        if voxel:
+            options |= {"voxel": voxel, "scale": volume_texture_scale(images, voxel)}
+            images = slices_of(images)  # type: ignore[assignment]
         scale = fit_channel_scale(images)
         x, _ = fill_crops(crop_samples(images, scale, 1, rng).take(np.arange(1)))
         reader = TileReader(pixel_network(x, N_FILTERS, generator), scale)
-        sigmas = SIGMAS if self.pooling == "auto" else (float(self.pooling),)
+        given = self.pooling != "auto"
+        sigmas = (float(self.pooling),) if given else SIGMAS[3 if voxel else 2]
         sampler = FeatureSampler(reader, images, rng)
         selection = FeatureSelection(sampler, sigmas=sigmas, **options)
         return self._settings(selection)
@@ -410,7 +446,8 @@ class PixelEncoder(
             plain = features in ("intensity", *PRETRAINED)
             plain |= features == "texture" and not selection.is_textured
             whitening = 0.0 if plain else 1.0
-        return settings_of(features, float(pooling), float(whitening))
+        n_axes = 3 if self.spacing is not None else 2
+        return settings_of(features, float(pooling), float(whitening), n_axes)
 
     def _resolve_backbone(self) -> Backbone | None:
         """Return the network of pretrained features, if these are used."""
@@ -421,7 +458,7 @@ class PixelEncoder(
 
     def _is_spectral(self, images: Sequence[np.ndarray]) -> bool:
         """Return whether the features of images are spectral components and bands."""
-        if self.features != "multiscale" or images[0].shape[2] <= SPECTRUM:
+        if self.features != "multiscale" or images[0].shape[-1] <= SPECTRUM:
             return False
         what = f"multiscale features of more than {SPECTRUM} channels"
         self._check_unused(what, pooling="auto", whitening="auto", backend="torch")
@@ -440,7 +477,6 @@ class PixelEncoder(
         self,
         samples: Samples,
         some: torch.Tensor,
-        rows: bool,
         n_epochs: int,
         rng: np.random.Generator,
         generator: torch.Generator,
@@ -448,8 +484,11 @@ class PixelEncoder(
     ) -> Net:
         continued = self.warm_start and hasattr(self, "net_")
         net = copy.deepcopy(self.net_) if continued else None
-        module = net.module_ if net else pixel_network(some, self.n_filters, generator, rows)
-        objective = (PatchReconstruction if rows else CoherentReconstruction)(self.loss)
+        rows, voxel = self.rows_, check_spacing(self.spacing)
+        module = net.module_ if net else pixel_network(some, self.n_filters, generator, rows, voxel)
+        objective: Any = CoherentReconstruction(self.loss, voxel)
+        if rows:
+            objective = PatchReconstruction(self.loss)
         parameters = training_parameters(self) | {"rng": rng, "generator": generator}
         parameters["max_epochs"] = n_epochs
         if not rows:  # a sample is a batch of crops already
@@ -468,20 +507,33 @@ class PixelEncoder(
         Images on disk, or of which a part is wanted, have too many or too few pixels.
         """
         block = self.codes_.pretrained
-        partial = getattr(image, "on_disk", False) or work.within is not None
-        if block is None or self.memory is None or partial:
+        if block is None or work.within is not None or not self._can_hold(image):
             yield
             return
-        cached = check_memory(self.memory).cache(cells_of, ignore=["reader", "side"])
-        side = tile_side(to_bytes(self.max_memory), self.cost(image))
-        pixels = np.asarray(image[full_tile(image.shape)])
-        reader = self._reader(np.float32)
-        maps = cached(block, pixels, self.scale_, reader, side)
-        self._held = image, Cells(maps, cell_shares(block, pixels))
+        self._held = image, self._cells(block, image)
         try:
             yield
         finally:
             self.__dict__.pop("_held", None)  # another thread may have removed it
+
+    def _can_hold(self, image: np.ndarray) -> bool:
+        """Return whether pretrained codes of all of an image are computed at once."""
+        if self.n_axes == 2:
+            return self.memory is not None and not getattr(image, "on_disk", False)
+        fits = BYTES_PER_VOXEL * n_pixels_of(image) < to_bytes(self.max_memory)
+        return fits and is_complete(image)
+
+    def _cells(self, block: PretrainedBlock, image: np.ndarray) -> Cells:
+        """Return the pretrained codes of an image; those of images are cached in `memory`."""
+        reader, max_memory = self._reader(np.float32), to_bytes(self.max_memory)
+        if self.n_axes == 3:
+            side = tile_side(max_memory, slice_cost(block))
+            return Cells(cells_of_volume(block, image, self.scale_, reader, side), None)
+        cached = check_memory(self.memory).cache(cells_of, ignore=["reader", "side"])
+        side = tile_side(max_memory, self.cost(image))
+        pixels = np.asarray(image[full_tile(image.shape)])
+        maps = cached(block, pixels, self.scale_, reader, side)
+        return Cells(maps, cell_shares(block, pixels))
 
     @property
     def has_narrow(self) -> bool:
@@ -504,13 +556,13 @@ class PixelEncoder(
         return [sum(sizes)] if self.codes_.pretrained is None else sizes
 
     @property
-    def grid(self) -> int:
+    def grid(self) -> Any:
         """Windows that begin at multiples of this number of pixels have the codes of the image."""
         return self.codes_.grid
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return the memory and the halo of a tile."""
-        return self.codes_.cost(self.net_.module_)
+        return self.codes_.cost(self.net_.module_, held=self._held_cells(image) is not None)
 
     def refit_codes(
         self, images: Sequence[np.ndarray], settings: FeatureSettings | None = None
@@ -535,7 +587,7 @@ class PixelEncoder(
         tile: Tile,
         *,
         narrow: bool = False,
-        step: int = 1,
+        step: Any = 1,
         used: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the codes (h, w, n) of every `step`-th pixel of a tile; see `Codes.encode_tile`.
@@ -543,9 +595,14 @@ class PixelEncoder(
         `narrow` appends the components for boundaries (`Codes.with_narrow`).
         """
         codes = self.codes_.with_narrow() if narrow else self.codes_
-        reader, held = self._reader(self._code_dtype(image)), self._held
-        cells = held[1] if held is not None and held[0] is image else None
-        return codes.encode_tile(reader, image, tile, step, used, cells)
+        reader = self._reader(self._code_dtype(image))
+        return codes.encode_tile(reader, image, tile, step, used, self._held_cells(image))
+
+    def _held_cells(self, image: np.ndarray) -> Cells | None:
+        """Return the pretrained codes of an image, if they are held."""
+        held = self._held
+        own = image.image if isinstance(image, ReadAheadImage) else image
+        return held[1] if held is not None and held[0] is own else None
 
     def _reader(self, dtype: type) -> TileReader:
         """Return the network and its scaling; float64 always uses torch, not `backend`."""

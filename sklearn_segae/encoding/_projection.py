@@ -18,7 +18,7 @@ class FeaturePairs(NamedTuple):
     second: np.ndarray
     pixels: np.ndarray  # (n, C), the scaled first pixels
     image: np.ndarray  # (n,), index of the image
-    sigma: float  # of the pooling
+    sigma: float | np.ndarray  # of the pooling, or along each axis
 
 
 def pair_covariances(first: Array, second: Array) -> tuple[Array, Array]:
@@ -86,7 +86,7 @@ class Projection(NamedTuple):
     offset: np.ndarray  # (n_components,), mean of the projected features
     coherence: np.ndarray  # (n_components,)
     readout: np.ndarray  # (n_components + 1, C), the last row is the intercept
-    sigma: float  # of the pooling, in pixels
+    sigma: float | np.ndarray  # of the pooling, in pixels, or along each axis
 
 
 def fit_projection(

@@ -61,7 +61,8 @@ def noise_covariance(tiles: Iterable[np.ndarray]) -> np.ndarray:
     total, n = np.zeros(()), 0
     for tile in tiles:
         x = tile.astype(np.float64)
-        steps = np.concatenate([np.diff(x, axis=a).reshape(-1, x.shape[2]) for a in (0, 1)])
+        axes = range(x.ndim - 1)
+        steps = np.concatenate([np.diff(x, axis=a).reshape(-1, x.shape[-1]) for a in axes])
         lengths = (steps**2).sum(1)
         quiet = steps[lengths <= np.nanquantile(lengths, QUIET)] if len(steps) else steps
         total, n = total + quiet.T @ quiet / 2, n + len(quiet)

@@ -29,11 +29,12 @@ class NamedAxes(NamedTuple):
     labels: Any  # DataArray of shape ([n,] H, W)
     channel: str | None
     order: tuple[str, ...]  # names of the axes of the given array
+    n_axes: int  # of an image
 
     @property
     def is_stack(self) -> bool:
         """Whether there is an axis of images."""
-        return self.labels.ndim == 3
+        return self.labels.ndim > self.n_axes
 
     def wrap(self, maps: Any) -> Any:
         """Return maps ([n,] H, W[, k]) with the coordinates, and with axes in the given order."""
@@ -78,16 +79,17 @@ def check_array_like(value: Any, name: str) -> None:
         )
 
 
-def unpack(X: Any) -> tuple[Any, Any]:
+def unpack(X: Any, n_axes: int = 2) -> tuple[Any, Any]:
     """Return X as rows, a stack, or a list of arrays, and the `NamedAxes` of X, if any.
 
-    Those of a list are a list, with None for images without names.
+    Those of a list are a list, with None for images without names. Images have `n_axes` spatial
+    axes.
     """
     check_array_like(X, "X")
     if isinstance(X, list | tuple):
         if not any(map(_is_foreign, X)):
             return X, None
-        parts = [_image(image) for image in X]
+        parts = [_image(image, n_axes) for image in X]
         axes = [own for _, own in parts]
         for i, own in enumerate(axes):
             if own is not None and own.is_stack:
@@ -101,7 +103,7 @@ def unpack(X: Any) -> tuple[Any, Any]:
             f"X={X!r:.60} is one picture, but a stack or a list of images is needed. Pass [X]."
         )
     if _is_sequence_of_images(X):
-        return unpack(list(X))
+        return unpack(list(X), n_axes)
     if hasattr(X, "data_vars"):
         raise TypeError(
             f"X is a {type(X).__name__} with the variables {list(X.data_vars)}. Pass one of them, "
@@ -109,7 +111,7 @@ def unpack(X: Any) -> tuple[Any, Any]:
         )
     if not _has_names(X):
         return _as_numbers(X, 3), None
-    array, named = _image(X)
+    array, named = _image(X, n_axes)
     return (array[None] if named and not named.is_stack else array), named
 
 
@@ -118,7 +120,8 @@ def to_array(x: Any) -> np.ndarray:
     if isinstance(x, np.ma.MaskedArray):
         return x
     if _has_names(x):
-        return np.asarray(_without_channel(*_image(x)))
+        n_axes = 2 + ("Z" in from_names(x.dims))  # of one label map
+        return np.asarray(_without_channel(*_image(x, n_axes)))
     try:
         return np.asarray(x)
     except TypeError as error:
@@ -127,10 +130,10 @@ def to_array(x: Any) -> np.ndarray:
         raise TypeError(f"numpy has no {x.dtype}. Pass the tensor as floats: x.float().") from error
 
 
-def to_maps(y: Any) -> Any:
+def to_maps(y: Any, n_axes: int = 2) -> Any:
     """Return a list of label maps, or what can be iterated over for them."""
     if _has_names(y):
-        array, named = _image(y)
+        array, named = _image(y, n_axes)
         array = _without_channel(array, named)
         return array if named is None or named.is_stack else [array]
     return list(y) if _is_sequence_of_images(y) else y
@@ -142,8 +145,8 @@ def _without_channel(labels: Any, named: NamedAxes | None) -> Any:
     return labels[..., 0] if only else labels
 
 
-def _image(x: Any) -> tuple[Any, NamedAxes | None]:
-    """Return the values of one image, (H, W[, C]), and its named axes, if any."""
+def _image(x: Any, n_axes: int = 2) -> tuple[Any, NamedAxes | None]:
+    """Return the values of one image, ([D,] H, W[, C]), and its named axes, if any."""
     if _is_picture(x):
         return _pixels(x), None
     if not _has_names(x):
@@ -152,18 +155,23 @@ def _image(x: Any) -> tuple[Any, NamedAxes | None]:
     if not letters:
         return x.data, None
     names = dict(zip(letters, x.dims, strict=True))
-    channel = names.get("C")
-    pages = [name for letter, name in names.items() if letter not in "YXC"]
+    channel, spatial = names.get("C"), "ZYX"[-n_axes:]
+    if not set(spatial) <= set(names):
+        raise ValueError(
+            f"X has the dimensions {x.dims}, but spacing says that there are volumes, which need "
+            "z ('z', 'depth' or 'level'), too. Rename one, or pass spacing=None for images."
+        )
+    pages = [name for letter, name in names.items() if letter not in (*spatial, "C")]
     if len(pages) > 1:
         raise ValueError(
             f"X has the dimensions {x.dims}, but images have rows, columns, channels ('band', say) "
             "and one other dimension at most, that of a stack. Select or stack some, for instance "
             f"X.stack(image={pages})."
         )
-    order = [*pages, names["Y"], names["X"]]
+    order = [*pages, *(names[letter] for letter in spatial)]
     labels = x if channel is None else x.isel({channel: 0}, drop=True)
     ordered = x.transpose(*order, *([] if channel is None else [channel]))
-    return ordered.data, NamedAxes(labels.transpose(*order), channel, x.dims)
+    return ordered.data, NamedAxes(labels.transpose(*order), channel, x.dims, n_axes)
 
 
 def _pixels(picture: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ from ._lazy_images import ImageWindow
 from ._no_data import GAP_REACH, as_read, may_have_gaps
 from ._normalization import Rule, range_tiles
 from ._tiled_inference import TileRequest, tile_side
+from ._tiles import per_axis
 
 
 def is_dask(X: Any) -> bool:
@@ -36,7 +37,7 @@ def lazy_maps(
 
     Parameters
     ----------
-    images : dask array of shape (n, H, W, C)
+    images : dask array of shape (n, H, W, C) or (n, D, H, W, C)
     model : object
         Sent to each worker once. `cost(image)` is the cost of a tile; chunks are whole tiles.
     method : str
@@ -48,25 +49,31 @@ def lazy_maps(
     rule : Normalization, FullRange or None
         Normalization of the images.
     """
-    blank = np.zeros((4, 4, images.shape[3]), images.dtype if rule is None else np.float32)
+    n_axes, n_channels = images.ndim - 2, images.shape[-1]
+    sides = images.shape[1:-1]
+    blank = np.zeros((4,) * n_axes + (n_channels,), images.dtype if rule is None else np.float32)
     cost = model.cost(blank)
     delayed, overlap = require("dask", "scale").delayed, require("dask.array.overlap", "scale")
-    side, halo = tile_side(max_memory, cost), cost.halo + GAP_REACH * may_have_gaps(images)
-    chunks = [_chunks(size, own, side, halo) for size, own in zip(*_sides(images), strict=True)]
-    images = images.rechunk((1, *map(tuple, chunks), images.shape[3]))
+    side, fill = tile_side(max_memory, cost, n_axes), GAP_REACH * may_have_gaps(images)
+    halos = [own + fill for own in per_axis(cost.halo, n_axes)]
+    largest = [max(sizes) for sizes in images.chunks[1:-1]]
+    trios = zip(sides, largest, halos, strict=True)
+    chunks = [_chunks(size, own, side, halo) for size, own, halo in trios]
+    images = images.rechunk((1, *map(tuple, chunks), n_channels))
     # An axis with one chunk needs no halo; dask requires chunks longer than the halo.
-    depth = {axis + 1: halo if len(sizes) > 1 else 0 for axis, sizes in enumerate(chunks)}
+    pairs = enumerate(zip(chunks, halos, strict=True), start=1)
+    depth = {axis: halo if len(sizes) > 1 else 0 for axis, (sizes, halo) in pairs}
     around = overlap.overlap(images, depth, boundary="none", allow_rechunk=False)
     # Infer dtype and shape from a small blank image. Pixels without data need a label.
     example = getattr(model, method)(blank, TileRequest(), **options)
     if may_have_gaps(images):
         example = markable(example)
-    axes = len(example.shape) - 2
+    tail = example.shape[n_axes:]
     form: dict[str, Any] = {
-        "chunks": (images.chunks[0], *images.chunks[1:3], *((n,) for n in example.shape[2:])),
-        "drop_axis": [] if axes else [3],
+        "chunks": (*images.chunks[:-1], *((n,) for n in tail)),
+        "drop_axis": [] if tail else [n_axes + 1],
         "dtype": example.dtype,
-        "meta": np.empty((0,) * (3 + axes), example.dtype),
+        "meta": np.empty((0,) * (1 + n_axes + len(tail)), example.dtype),
     }
     return around.map_blocks(
         _map_chunk,
@@ -76,16 +83,16 @@ def lazy_maps(
         rule=rule,
         intervals=_intervals(images, rule) if rule is not None and rule.per_image else None,
         starts=[np.cumsum([0, *sizes]).tolist() for sizes in chunks],
-        halo=halo,
+        halos=halos,
         max_memory=max_memory,
         returned=example.dtype,
         **form,
     )
 
 
-def with_channels(stack: Any) -> Any:
+def with_channels(stack: Any, n_axes: int) -> Any:
     """Reshape (n, H, W[, C]) to (n, H, W, C)."""
-    return stack if stack.ndim == 4 else stack[..., None]
+    return stack if stack.ndim == n_axes + 2 else stack[..., None]
 
 
 def concatenate(stacks: list[Any]) -> Any:
@@ -102,26 +109,21 @@ def _map_chunk(
     rule: Rule | None,
     intervals: np.ndarray | None,
     starts: list[list[int]],
-    halo: int,
+    halos: list[int],
     max_memory: int,
     returned: np.dtype,
     block_id: tuple[int, ...],
 ) -> np.ndarray:
     """Return the map of one chunk of one image, (1, h, w, C) with halo."""
-    i, *places = block_id[:3]
+    i, *places = block_id[: len(starts) + 1]
     pixels = as_read(block[0], f"X[{i}]")
-    rows, columns = (slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
-    origin = max(0, rows.start - halo), max(0, columns.start - halo)
-    image: Any = ImageWindow(pixels, origin, (starts[0][-1], starts[1][-1]))
+    within = tuple(slice(*own[p : p + 2]) for own, p in zip(starts, places, strict=True))
+    origin = [max(0, part.start - halo) for part, halo in zip(within, halos, strict=True)]
+    image: Any = ImageWindow(pixels, origin, [own[-1] for own in starts])
     if rule is not None:
         image = rule.window(image, None if intervals is None else tuple(intervals[i]))
-    request = TileRequest(max_memory, within=(rows, columns))
+    request = TileRequest(max_memory, within=within)
     return getattr(model, method)(image, request, **options)[None].astype(returned, copy=False)
-
-
-def _sides(images: Any) -> tuple[tuple[int, int], list[int]]:
-    """Return height and width, and the largest chunk sizes along both."""
-    return images.shape[1:3], [max(sizes) for sizes in images.chunks[1:3]]
 
 
 def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
@@ -139,7 +141,7 @@ def _chunks(size: int, own: int, side: int, halo: int) -> list[int]:
 
 def _intervals(images: Any, rule: Rule) -> Any:
     """Return the delayed intervals (n, 2, C) to map, from the same tiles as in one process."""
-    delayed, shape = require("dask", "scale").delayed, images.shape[1:3]
+    delayed, shape = require("dask", "scale").delayed, images.shape[1:]
     summary, interval = delayed(rule.summary), delayed(rule.interval_of)
     cuts = range_tiles(shape)
     read = delayed(partial(as_read, name="X"))

@@ -130,7 +130,7 @@ class ImageBatch:
                 )
         parts = self._parts(out)
         for i, (part, image) in enumerate(zip(parts, self.images, strict=True)):
-            expected = (*image.shape[:2], *tail)
+            expected = (*image.shape[:-1], *tail)
             own = kind.of(image)
             if tuple(part.shape) != expected or not own.fits(np.dtype(part.dtype)):
                 raise ValueError(
@@ -250,6 +250,7 @@ class DaskBatch(ImageBatch):
         self.X = X
         self.stored = images
         self.rule = rule
+        self.n_axes = len(images[0].shape) - 1
 
     @property
     def images(self) -> list[Any]:  # type: ignore[override]
@@ -294,19 +295,19 @@ class DaskBatch(ImageBatch):
     def _stacks(self, models: Sequence[Any]) -> list[tuple[Any, Any]]:
         """Return pairs of a dask array (n, H, W, C) and the model for its images."""
         if isinstance(self.X, list | tuple):
-            stacks = [with_channels(x[None]) for x in self.X]
+            stacks = [with_channels(x[None], self.n_axes) for x in self.X]
         else:
-            stacks = [with_channels(self.X)]
+            stacks = [with_channels(self.X, self.n_axes)]
             if all(model is models[0] for model in models):
                 return [(stacks[0], models[0])]
             stacks = [stacks[0][i : i + 1] for i in range(len(self))]
         return list(zip(stacks, models, strict=True))
 
 
-def image_batch(X: Any, *, n_channels: int | None = None, owner: str = "") -> ImageBatch:
-    """Return validated images in their container; see `check_images`."""
-    X, axes = unpack(X)
-    batch = _image_batch(X, check_images(X, n_channels=n_channels, owner=owner))
+def image_batch(X: Any, n_axes: int = 2, **options: Any) -> ImageBatch:
+    """Return validated images in their container; `options` are those of `check_images`."""
+    X, axes = unpack(X, n_axes)
+    batch = _image_batch(X, check_images(X, n_axes=n_axes, **options))
     return batch if axes is None else NamedBatch(batch, axes)
 
 
@@ -318,12 +319,13 @@ def _image_batch(X: Any, images: list[Any]) -> ImageBatch:
     return ImageStack(images, [isinstance(X, np.ma.MaskedArray)] * len(images))
 
 
-def check_batch(estimator: Any, X: Any, *, reset: bool) -> ImageBatch:
+def check_batch(estimator: Any, X: Any, *, reset: bool, n_axes: int = 2) -> ImageBatch:
     """Return validated rows (n_samples, n_features) or images, like scikit-learn's `validate_data`.
 
     With `reset`, as in `fit`, set `n_features_in_` and `rows_` from `X`; else compare with them.
+    Images have `n_axes` spatial axes.
     """
-    given, X = X, unpack(X)[0]
+    given, X = X, unpack(X, n_axes)[0]
     rows, owner = is_rows(X), type(estimator).__name__
     if rows:
         refuse_gray_image(X)
@@ -333,10 +335,16 @@ def check_batch(estimator: Any, X: Any, *, reset: bool) -> ImageBatch:
         was, now = ("rows", "images") if estimator.rows_ else ("images", "rows")
         hint = " Pass X[None] if X is one image." if rows and np.ndim(X) == 2 else ""
         raise ValueError(f"X holds {now}, but {owner} was fitted with {was}.{hint}")
+    if rows and n_axes == 3:
+        raise ValueError(
+            f"X has shape {np.shape(X)}, which is a table of rows, but spacing says that there are "
+            "volumes. Pass volumes (n, D, H, W), or spacing=None."
+        )
     if rows:
         X = validate_data(estimator, masked_rows(X), dtype=[np.float64, np.float32], reset=reset)
         return RowBatch([RowImage(X)])
-    batch = image_batch(given, n_channels=None if reset else estimator.n_features_in_, owner=owner)
+    n_channels = None if reset else estimator.n_features_in_
+    batch = image_batch(given, n_axes, n_channels=n_channels, owner=owner)
     if reset:
-        estimator.n_features_in_ = batch.images[0].shape[2]
+        estimator.n_features_in_ = batch.images[0].shape[-1]
     return batch

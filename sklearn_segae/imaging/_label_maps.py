@@ -53,16 +53,17 @@ def check_label_maps(y: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         raise TypeError(
             f"y={y!r:.60} is not a list of label maps. Pass one label map for every image of X."
         )
-    maps = [label_array(labels, f"y[{i}]") for i, labels in enumerate(to_maps(y))]
+    n_axes = len(images[0].shape) - 1
+    maps = [label_array(labels, f"y[{i}]") for i, labels in enumerate(to_maps(y, n_axes))]
     if len(maps) != len(images):
         raise ValueError(
             f"y holds {len(maps)} label maps, but X holds {len(images)} images. Pass one for every "
             "image."
         )
     for i, (labels, image) in enumerate(zip(maps, images, strict=True)):
-        if labels.shape != image.shape[:2]:
+        if labels.shape != image.shape[:-1]:
             raise ValueError(
-                f"y[{i}] has shape {labels.shape}, but X[{i}] has {image.shape[:2]} pixels. "
+                f"y[{i}] has shape {labels.shape}, but X[{i}] has {image.shape[:-1]} pixels. "
                 "A label map holds one label for every pixel."
             )
     return maps
@@ -81,8 +82,8 @@ def merge_small_regions(
 ) -> np.ndarray:
     """Give connected regions of fewer than `min_size` pixels the label of the nearest larger one.
 
-    Pixels are neighbors if they share an edge. A map of small regions only is returned unchanged,
-    and so are pixels in the mask `missing` (H, W), which have no data.
+    Pixels are neighbors if they share an edge (voxels, a face). A map of small regions only is
+    returned unchanged, and so are pixels in the mask `missing` (H, W), which have no data.
     """
     present = np.ones(labels.shape, bool) if missing is None else ~missing
     small = _in_small_regions(labels, min_size, present)
@@ -108,14 +109,16 @@ def _in_small_regions(labels: np.ndarray, min_size: int, present: np.ndarray) ->
 
 
 def find_boundaries(labels: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-    """Return True where a pixel's label differs from that of the pixel below or to the right.
+    """Return True where a pixel's label differs from that of the next pixel along any axis.
 
-    If given, pixels that are not `known` (H, W) do not count.
+    If given, pixels that are not `known` do not count.
     """
     edge = np.zeros(labels.shape, bool)
-    below, right = labels[:-1] != labels[1:], labels[:, :-1] != labels[:, 1:]
-    if known is not None:
-        below, right = below & known[:-1] & known[1:], right & known[:, :-1] & known[:, 1:]
-    edge[:-1] |= below
-    edge[:, :-1] |= right
+    for axis in range(labels.ndim):
+        along = np.moveaxis(labels, axis, 0)
+        differs = along[:-1] != along[1:]
+        if known is not None:
+            seen = np.moveaxis(known, axis, 0)
+            differs &= seen[:-1] & seen[1:]
+        np.moveaxis(edge, axis, 0)[:-1] |= differs
     return edge

@@ -1,26 +1,38 @@
-"""Images that are read or computed when they are sliced."""
+"""Images that are read or computed when they are sliced.
+
+Their shape is (H, W, C), or (D, H, W, C) for volumes; slices have a key for each spatial axis.
+"""
 
 from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ._no_data import as_read, floats_for, is_masked_dask, may_have_gaps, missing_in, with_nan
+from ._no_data import (
+    as_read,
+    floats_for,
+    is_masked_dask,
+    may_have_gaps,
+    missing_at,
+    missing_in,
+    with_nan,
+)
 
 LARGE = 2**24  # pixels; larger images are sampled instead of read completely
 AHEAD = 2**23  # bytes to read at once from an image that is processed tile by tile
 
 
 class LazyImage:
-    """Base class of images (H, W, C) that are read or computed when they are sliced.
+    """Base class of images that are read or computed when they are sliced.
 
     Attributes
     ----------
     shape : tuple of int
-        (H, W, C).
+        (H, W, C) or (D, H, W, C).
     dtype : numpy.dtype
         The dtype of slices.
     on_disk : bool
@@ -31,21 +43,26 @@ class LazyImage:
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    ndim = 3
     on_disk = False
     is_masked = False
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return rows and columns (h, w, C) as an array in memory."""
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Return a part (h, w, C) as an array in memory."""
         raise NotImplementedError
 
-    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
-        """Return the mask (h, w) of rows and columns without data; None if there are none."""
+    def missing(self, key: tuple[slice, ...]) -> np.ndarray | None:
+        """Return the mask (h, w) of the pixels of a part without data; None if there are none."""
         return missing_in(self[key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return the whole image."""
-        return self[:, :].astype(dtype or self.dtype, copy=False)
+        whole = (slice(None),) * (len(self.shape) - 1)
+        return self[whole].astype(dtype or self.dtype, copy=False)
 
 
 class StoredImage(LazyImage):
@@ -61,32 +78,36 @@ class StoredImage(LazyImage):
         Index of the image in a stack; None if `source` is one image.
     name : str, default="X[0]"
         Name for error messages: infinity is found when the image is read.
+    n_axes : int, default=2
+        Number of spatial axes.
     """
 
     on_disk = True
 
-    def __init__(self, source: Any, index: int | None = None, name: str = "X[0]") -> None:
+    def __init__(
+        self, source: Any, index: int | None = None, name: str = "X[0]", n_axes: int = 2
+    ) -> None:
         self.source = source
         self.index = index
         self.name = name
         shape = tuple(source.shape if index is None else source.shape[1:])
-        self.shape = shape if len(shape) == 3 else (*shape, 1)
+        self.shape = shape if len(shape) > n_axes else (*shape, 1)
         dtype = np.dtype(source.dtype)
         self.dtype = floats_for(dtype) if is_masked_dask(source) else dtype
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Read rows and columns."""
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Read a part."""
         full_key = key if self.index is None else (self.index, *key)
         part = self.source[full_key]
         if is_masked_dask(part):
             part = part.compute()
         part = np.array(part, subok=True)
         release(self.source)
-        pixels = as_read(part if part.ndim == 3 else part[..., None], self.name)
+        pixels = as_read(part if part.ndim == len(self.shape) else part[..., None], self.name)
         return pixels.astype(self.dtype, copy=False)
 
-    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
-        """Return the mask (h, w) of rows and columns without data; read only what may have some."""
+    def missing(self, key: tuple[slice, ...]) -> np.ndarray | None:
+        """Return the mask (h, w) of the pixels without data; read only what may have some."""
         return super().missing(key) if may_have_gaps(self.source) else None
 
 
@@ -104,12 +125,12 @@ class MaskedImage(LazyImage):
         self.shape = pixels.shape
         self.dtype = floats_for(pixels.dtype)
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return rows and columns as floats."""
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Return a part as floats."""
         return with_nan(self.pixels[key], self.mask[key])
 
-    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
-        """Return the mask (h, w) of rows and columns; None if there is data everywhere."""
+    def missing(self, key: tuple[slice, ...]) -> np.ndarray | None:
+        """Return the mask (h, w) of a part; None if there is data everywhere."""
         mask = self.mask[key]
         return mask if mask.any() else None
 
@@ -122,47 +143,74 @@ class RowImage(LazyImage):
         self.shape = (len(rows), 1, rows.shape[1])
         self.dtype = rows.dtype
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
         """Return some rows, (h, w, C)."""
         return self.rows[:, None][key]
+
+
+class SliceImage(LazyImage):
+    """The slice (H, W, C) of a volume (D, H, W, C) at a depth."""
+
+    def __init__(self, volume: Any, depth: int) -> None:
+        self.volume = volume
+        self.depth = slice(depth, depth + 1)
+        self.shape = volume.shape[1:]
+        self.dtype = volume.dtype
+        self.on_disk = getattr(volume, "on_disk", False)
+        self.is_masked = getattr(volume, "is_masked", False)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Return a part of the slice."""
+        return np.asarray(self.volume[(self.depth, *key)])[0]
+
+    def missing(self, key: tuple[slice, ...]) -> np.ndarray | None:
+        """Return the mask (h, w) of a part; None if there is data everywhere."""
+        missing = missing_at(self.volume, (self.depth, *key))
+        return None if missing is None or not missing.any() else missing[0]
+
+    def slab(self, key: tuple[slice, ...], reach: int) -> tuple[np.ndarray, int]:
+        """Return a part (d, h, w, C) with `reach` more slices on both sides, and its own place."""
+        first = max(0, self.depth.start - reach)
+        part = np.asarray(self.volume[(slice(first, self.depth.stop + reach), *key)])
+        return part, self.depth.start - first
 
 
 class ImageWindow(LazyImage):
     """A part (h, w, C) of an image, indexed by the coordinates of the whole image.
 
-    The part begins at row and column `origin`; `shape` is height and width of the whole image.
+    The part begins at the pixel `origin`; `sides` are those of the whole image.
     """
 
-    def __init__(self, part: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]) -> None:
+    def __init__(self, part: np.ndarray, origin: Sequence[int], sides: Sequence[int]) -> None:
         self.part = part
-        self.origin = origin
-        self.shape = (*shape, part.shape[2])
+        self.origin = tuple(origin)
+        self.shape = (*sides, part.shape[-1])
         self.dtype = part.dtype
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return rows and columns of the whole image, which must lie in the window."""
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Return a part of the whole image, which must lie in the window."""
         if not self.has(key):
             raise IndexError(
-                f"rows {key[0]} and columns {key[1]} are outside the window, which has "
-                f"{self.part.shape[:2]} of {self.shape[:2]} pixels, from {self.origin} on."
+                f"{key} is outside the window, which has {self.part.shape[:-1]} of "
+                f"{self.shape[:-1]} pixels, from {self.origin} on."
             )
         bounds = zip(self._bounds(key), self.origin, strict=True)
         return self.part[tuple(slice(a - first, b - first, step) for (a, b, step), first in bounds)]
 
-    def has(self, key: tuple[slice, slice]) -> bool:
-        """Return whether rows and columns of the whole image lie in the window."""
-        bounds = zip(self._bounds(key), self.origin, self.part.shape[:2], strict=True)
+    def has(self, key: tuple[slice, ...]) -> bool:
+        """Return whether a part of the whole image lies in the window."""
+        bounds = zip(self._bounds(key), self.origin, self.part.shape[:-1], strict=True)
         return all(a >= first and b <= first + size for (a, b, _), first, size in bounds)
 
-    def _bounds(self, key: tuple[slice, slice]) -> list[tuple[int, int, int]]:
-        return [part.indices(size) for part, size in zip(key, self.shape[:2], strict=True)]
+    def _bounds(self, key: tuple[slice, ...]) -> list[tuple[int, int, int]]:
+        return [part.indices(size) for part, size in zip(key, self.shape[:-1], strict=True)]
 
 
 class ReadAheadImage(LazyImage):
     """Wrap an image that is read tile by tile, from left to right, and read ahead.
 
     Storage is decompressed in chunks, which several tiles share. Up to `AHEAD` bytes of the same
-    rows are read at once, and kept until other rows are needed.
+    rows (and slices of volumes) are read at once, and kept until others are needed.
     """
 
     on_disk = True
@@ -173,19 +221,22 @@ class ReadAheadImage(LazyImage):
         self.dtype = image.dtype
         self.window: ImageWindow | None = None
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return rows and columns; the array must not be changed."""
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Return a part; the array must not be changed."""
         if self.window is None or not self.window.has(key):
             self.window = self._read(key)
         return self.window[key]
 
-    def _read(self, key: tuple[slice, slice]) -> ImageWindow:
-        height, width, n_channels = self.shape
-        (top, bottom, _), (left, right, _) = key[0].indices(height), key[1].indices(width)
-        n_bytes = max(1, (bottom - top) * n_channels * self.dtype.itemsize)  # bytes per column
-        ahead = min(left + AHEAD // n_bytes, width)
-        part = self.image[top:bottom, left : max(right, ahead)]
-        return ImageWindow(part, (top, left), (height, width))
+    def _read(self, key: tuple[slice, ...]) -> ImageWindow:
+        *sides, n_channels = self.shape
+        *lines, (left, right) = (
+            part.indices(size)[:2] for part, size in zip(key, sides, strict=True)
+        )
+        n_lines = prod(stop - start for start, stop in lines)
+        n_bytes = max(1, n_lines * n_channels * self.dtype.itemsize)  # per column
+        lines.append((left, max(right, min(left + AHEAD // n_bytes, sides[-1]))))
+        part = self.image[tuple(slice(*line) for line in lines)]
+        return ImageWindow(part, [first for first, _ in lines], sides)
 
 
 class OutputSlot:
@@ -197,8 +248,8 @@ class OutputSlot:
         self.shape = tuple(out.shape[1:])
         self.dtype = np.dtype(out.dtype)
 
-    def __setitem__(self, key: tuple[slice, slice], values: np.ndarray) -> None:
-        """Write rows and columns."""
+    def __setitem__(self, key: tuple[slice, ...], values: np.ndarray) -> None:
+        """Write a part."""
         self.out[(self.index, *key)] = values
         release(self.out)
 
@@ -212,7 +263,7 @@ def is_stored(source: Any) -> bool:
 
 def too_many(images: Sequence[np.ndarray]) -> bool:
     """Return whether images are stored outside memory and have too many pixels to read in `fit`."""
-    n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
+    n_pixels = sum(prod(image.shape[:-1]) for image in images)
     return n_pixels > LARGE and any(getattr(image, "on_disk", False) for image in images)
 
 

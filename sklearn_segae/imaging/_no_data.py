@@ -44,7 +44,7 @@ def rows_with_data(rows: np.ndarray) -> np.ndarray:
     return rows if missing is None else rows[~missing]
 
 
-def missing_at(image: Any, tile: tuple[slice, slice]) -> np.ndarray | None:
+def missing_at(image: Any, tile: tuple[slice, ...]) -> np.ndarray | None:
     """Return the same for a tile of a validated image."""
     return missing_in(image[tile]) if isinstance(image, np.ndarray) else image.missing(tile)
 
@@ -55,7 +55,7 @@ def check_any_data(found: bool) -> None:
         raise ValueError("X has no pixel with data: all are masked or NaN. Leave such images out.")
 
 
-def has_data(image: Any, tile: tuple[slice, slice]) -> bool:
+def has_data(image: Any, tile: tuple[slice, ...]) -> bool:
     """Return whether any pixel of a tile of a validated image has data."""
     missing = missing_at(image, tile)
     return missing is None or not missing.all()
@@ -90,7 +90,7 @@ def as_read(part: np.ndarray, name: str) -> np.ndarray:
 
 def is_complete(image: Any) -> bool:
     """Return whether all pixels of an image (H, W, C) have data; reads it."""
-    return missing_at(image, (slice(None), slice(None))) is None
+    return missing_at(image, _whole(image)) is None
 
 
 def check_complete(images: Sequence[Any], owner: str) -> None:
@@ -111,7 +111,7 @@ def masked_rows(X: Any) -> Any:
 def masked_like(values: np.ndarray, image: Any) -> np.ma.MaskedArray:
     """Return a map (H, W, ...) of an image that is masked where the image has no data."""
     mask = np.zeros(values.shape, bool)
-    missing = missing_at(image, (slice(None), slice(None)))
+    missing = missing_at(image, _whole(image))
     if missing is not None:
         mask[missing] = True
     return np.ma.array(values, mask=mask)
@@ -159,10 +159,14 @@ def spread(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return whole.reshape(*missing.shape, *shape)
 
 
-def bounds_of(mask: np.ndarray) -> tuple[slice, slice] | None:
+def bounds_of(mask: np.ndarray) -> tuple[slice, ...] | None:
     """Return the smallest tile with all True pixels of a mask (h, w); None if there are none."""
     if not mask.any():
         return None
-    lines = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    rows, columns = (slice(int(line[0]), int(line[-1]) + 1) for line in lines)
-    return rows, columns
+    axes = set(range(mask.ndim))
+    lines = (np.flatnonzero(mask.any(tuple(axes - {axis}))) for axis in sorted(axes))
+    return tuple(slice(int(line[0]), int(line[-1]) + 1) for line in lines)
+
+
+def _whole(image: Any) -> tuple[slice, ...]:
+    return (slice(None),) * (len(image.shape) - 1)

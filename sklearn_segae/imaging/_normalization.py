@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import chain
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._lazy_images import LARGE, LazyImage
 from ._no_data import check_any_data, missing_at, missing_in
-from ._tiles import Tile, spread_tiles, tiles
+from ._tiles import Tile, n_pixels_of, spread_tiles, tiles
 
-RANGE_TILE_SIDE = 1024  # side of the tiles that ranges are measured on, in pixels
+RANGE_TILE_SIDES = {2: 1024, 3: 128}  # of the tiles that ranges are measured on, in pixels
 BLOCK = 3  # side of the blocks whose medians are measured, in pixels
 MAX_BLOCKS = 100_000  # of an image, about
 TAIL = 1  # percent of the blocks of an image that are below its range, and above
@@ -49,13 +51,13 @@ class NormalizedImage(LazyImage):
         self.divisor = np.where(span > 0, span, 1)
         self.clip = clip
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        """Return rows and columns, normalized."""
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        """Return a part, normalized."""
         scaled = (self.image[key] - self.low) / self.divisor
         return (soft_clip(scaled) if self.clip else scaled).astype(np.float32)
 
-    def missing(self, key: tuple[slice, slice]) -> np.ndarray | None:
-        """Return the mask (h, w) of rows and columns without data; None if there are none."""
+    def missing(self, key: tuple[slice, ...]) -> np.ndarray | None:
+        """Return the mask (h, w) of the pixels of a part without data; None if there are none."""
         return missing_at(self.image, key)
 
 
@@ -120,7 +122,7 @@ class Normalization(NamedTuple):
 
     def warn_of_small(self, images: Sequence[Any]) -> None:
         """Warn if images have their own ranges and are much smaller than the fitted ones."""
-        n_pixels = min(image.shape[0] * image.shape[1] for image in images)
+        n_pixels = min(map(n_pixels_of, images))
         if self.per_image and n_pixels < MIN_AREA * self.n_pixels:
             _warn(
                 f"an image has {n_pixels} pixels, but the smallest fitted one {self.n_pixels}. The "
@@ -165,7 +167,8 @@ class FullRange(NamedTuple):
     def summary(self, pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Return minimum and maximum of each channel of a tile, (2, C)."""
         # float64, because the range of an integer type does not fit into it.
-        return np.array([pixels.min((0, 1)), pixels.max((0, 1))], dtype=np.float64)
+        axes = tuple(range(pixels.ndim - 1))
+        return np.array([pixels.min(axes), pixels.max(axes)], dtype=np.float64)
 
     def interval_of(self, summaries: Sequence[np.ndarray]) -> Interval:
         """Return the interval of an image that is mapped to [0, 1], from those of its tiles."""
@@ -186,7 +189,7 @@ Rule = Normalization | FullRange
 
 def full_range(images: Sequence[Any]) -> FullRange:
     """Return the normalization with the median range of images (H, W, C)."""
-    rule = FullRange(np.zeros(images[0].shape[2]))
+    rule = FullRange(np.zeros(images[0].shape[-1]))
     return FullRange(np.median([rule.interval_of(_summaries(rule, i))[1] for i in images], axis=0))
 
 
@@ -215,7 +218,7 @@ def fit_normalization(images: Sequence[Any], normalize: str) -> Normalization | 
         per_image,
         np.where(typical > 0, low, least),
         np.where(typical > 0, span, most - least),
-        min(image.shape[0] * image.shape[1] for image in images),
+        min(map(n_pixels_of, images)),
         levels.span.min(0),
     )
 
@@ -229,21 +232,27 @@ def soft_clip(x: np.ndarray) -> np.ndarray:
 
 def range_tiles(shape: tuple[int, ...]) -> list[Tile]:
     """Return the tiles that the range is measured on: all, or evenly spread ones if it is large."""
-    n_pixels = shape[0] * shape[1]
+    n_pixels, n_axes = prod(shape[:-1]), len(shape) - 1
+    side = RANGE_TILE_SIDES[n_axes]
     if n_pixels <= LARGE:
-        return list(tiles(shape, RANGE_TILE_SIDE))
-    return list(spread_tiles(shape, RANGE_TILE_SIDE // 4, (n_pixels / LARGE) ** 0.5))
+        return list(tiles(shape, side))
+    return list(spread_tiles(shape, side // 4, (n_pixels / LARGE) ** (1 / n_axes)))
 
 
 def block_medians(pixels: np.ndarray, step: int = 1) -> np.ndarray:
-    """Return medians (n, C) of every `step`-th block of pixels (H, W, C) along both axes."""
-    height, width, n_channels = pixels.shape
-    padded = np.pad(pixels, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge")
-    blocks = padded.reshape(-(-height // BLOCK), BLOCK, -(-width // BLOCK), BLOCK, n_channels)
-    chosen = blocks[::step, :, ::step].transpose(0, 2, 4, 1, 3).reshape(-1, n_channels, BLOCK**2)
+    """Return medians (n, C) of every `step`-th block of pixels (H, W, C) along all axes."""
+    *sides, n_channels = pixels.shape
+    n_axes = len(sides)
+    padded = np.pad(pixels, [*((0, -side % BLOCK) for side in sides), (0, 0)], mode="edge")
+    counts = ((-(-side // BLOCK), BLOCK) for side in sides)
+    blocks = padded.reshape(*chain(*counts), n_channels)
+    chosen = blocks[(slice(None, None, step), slice(None)) * n_axes]
+    order = [*range(0, 2 * n_axes + 1, 2), *range(1, 2 * n_axes, 2)]
+    values = chosen.transpose(order).reshape(-1, n_channels, BLOCK**n_axes)
     if missing_in(pixels) is not None:
-        return _medians_with_data(chosen)
-    return np.partition(chosen, BLOCK**2 // 2)[..., BLOCK**2 // 2].astype(np.float64)
+        return _medians_with_data(values)
+    middle = BLOCK**n_axes // 2
+    return np.partition(values, middle)[..., middle].astype(np.float64)
 
 
 def _medians_with_data(blocks: np.ndarray) -> np.ndarray:
@@ -256,8 +265,9 @@ def _medians_with_data(blocks: np.ndarray) -> np.ndarray:
 
 def block_step(shape: tuple[int, ...]) -> int:
     """Return the distance of the blocks that are measured, in blocks."""
-    n_pixels = min(shape[0] * shape[1], LARGE)
-    return max(1, int(np.ceil((n_pixels / BLOCK**2 / MAX_BLOCKS) ** 0.5)))
+    n_axes = len(shape) - 1
+    n_blocks = min(prod(shape[:-1]), LARGE) / BLOCK**n_axes
+    return max(1, int(np.ceil((n_blocks / MAX_BLOCKS) ** (1 / n_axes))))
 
 
 def _summaries(rule: Rule, image: Any) -> list[np.ndarray]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 
 import numpy as np
 
 from ._no_data import missing_at
-from ._tiles import TILE, Tile, clip_tile, image_tiles, sample_tiles
+from ._tiles import TILE, Tile, clip_tile, image_tiles, sample_tiles, sides_of
 
 N_TRIES = 20  # to draw a tile in which most pixels have data
 LEAST_SHARE = 0.5  # of them
@@ -31,7 +32,7 @@ def _tiles_and_gaps(
         if left <= 0:
             break
         missing = missing_at(images[i], tile)
-        n_pixels = (tile[0].stop - tile[0].start) * (tile[1].stop - tile[1].start)
+        n_pixels = prod(sides_of(tile))
         n_left = n_pixels if missing is None else n_pixels - int(missing.sum())
         if n_left:
             yield i, tile, missing
@@ -69,9 +70,9 @@ def choose_pixels(
     grow with the set of images.
     """
     pools = [[np.empty(0, int)] for _ in images]
-    for i, (rows, columns), missing in _tiles_and_gaps(images, rng):
-        first = np.arange(rows.start, rows.stop)[:, None] * images[i].shape[1]
-        pixels = first + np.arange(columns.start, columns.stop)
+    for i, tile, missing in _tiles_and_gaps(images, rng):
+        places = np.ix_(*(np.arange(part.start, part.stop) for part in tile))
+        pixels = np.ravel_multi_index(places, images[i].shape[:-1])
         pools[i].append(pixels.ravel() if missing is None else pixels[~missing])
     return _draw([np.sort(np.concatenate(pool)) for pool in pools], n_pixels, rng)
 
@@ -120,17 +121,16 @@ def pick(maps: Sequence[np.ndarray], chosen: Sequence[np.ndarray]) -> np.ndarray
 def _gather(
     function: Callable[[np.ndarray, Tile], np.ndarray], image: np.ndarray, chosen: np.ndarray
 ) -> np.ndarray:
-    y, x = np.divmod(chosen, image.shape[1])
+    where = np.stack(np.unravel_index(chosen, image.shape[:-1]))
     parts, places = [], []
     for tile in image_tiles(image):
-        rows, columns = tile
-        here = np.flatnonzero(
-            (rows.start <= y) & (y < rows.stop) & (columns.start <= x) & (x < columns.stop)
-        )
+        first, last = ([[getattr(p, end)] for p in tile] for end in ("start", "stop"))
+        here = np.flatnonzero(((where >= first) & (where < last)).all(0))
         if len(here):
-            box = _bounds(y[here]), _bounds(x[here])  # small where pixels come from strokes
+            box = tuple(map(_bounds, where[:, here]))  # small where pixels come from strokes
             maps = function(image, box)
-            parts.append(maps[y[here] - box[0].start, x[here] - box[1].start])
+            start = [[part.start] for part in box]
+            parts.append(maps[tuple(where[:, here] - start)])
             places.append(here)
     gathered = np.concatenate(parts)
     result = np.empty_like(gathered)

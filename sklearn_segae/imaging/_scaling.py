@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 
 from ._lazy_images import LARGE
 from ._no_data import check_any_data, rows_with_data
-from ._tiles import spread_tiles
+from ._tiles import n_pixels_of, spread_tiles
 
 STRIP = 2**20  # pixels to read at once
 SPREAD = 32  # side in pixels of the tiles that sample a large image
@@ -57,23 +58,24 @@ def sample_evenly(images: Sequence[np.ndarray], max_pixels: int = 200_000) -> np
 
     They lie on a grid, or in small evenly spread tiles of images that are too large to read.
     """
-    n_pixels = sum(image.shape[0] * image.shape[1] for image in images)
-    step = max(1, round((n_pixels / max_pixels) ** 0.5))
-    parts = [part.reshape(-1, i.shape[2]) for i in images for part in _sampled(i, step)]
+    n_pixels, n_axes = sum(map(n_pixels_of, images)), images[0].ndim - 1
+    step = max(1, round((n_pixels / max_pixels) ** (1 / n_axes)))
+    parts = [part.reshape(-1, i.shape[-1]) for i in images for part in _sampled(i, step)]
     pixels = np.concatenate([rows_with_data(part) for part in parts])
     check_any_data(len(pixels) > 0)
     return pixels
 
 
 def _sampled(image: np.ndarray, step: int) -> Iterator[np.ndarray]:
-    """Yield about one of every `step`**2 pixels, a few rows or a tile at a time."""
-    height, width = image.shape[:2]
-    if height * width > LARGE:
+    """Yield every `step`-th pixel along all axes, a few rows or slices or a tile at a time."""
+    height, *sides = image.shape[:-1]
+    if n_pixels_of(image) > LARGE:
         yield from (image[tile] for tile in spread_tiles(image.shape, SPREAD, step))
         return
-    n_rows = step * max(1, STRIP // (step * width))
+    n_rows = step * max(1, STRIP // (step * prod(sides)))
+    every = (slice(None, None, step),) * len(sides)
     for top in range(0, height, n_rows):
-        yield image[top : top + n_rows, ::step][::step]
+        yield image[(slice(top, top + n_rows), *every)][::step]
 
 
 def scaled(X: Any, scale: np.ndarray) -> np.ndarray:

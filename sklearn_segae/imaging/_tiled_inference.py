@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from .._compat import out_of_memory
 from ._label_values import can_hold, is_unlabeled
 from ._lazy_images import ReadAheadImage, RowImage, release
 from ._no_data import bounds_of, missing_at, spread
-from ._tiles import ROW_TILE, Tile, tiles
+from ._tiles import ROW_TILE, Tile, full_tile, moved, per_axis, sides_of, tiles
 
 
 def map_tiles(
@@ -30,28 +32,23 @@ def map_tiles(
     max_memory, out, within = work
     if getattr(image, "on_disk", False):
         image = ReadAheadImage(image)
-    side = ROW_TILE if isinstance(image, RowImage) else tile_side(max_memory, cost)
-    top, left, (height, width) = 0, 0, image.shape[:2]
-    if within is not None:
-        (top, height), (left, width) = ((p.start, p.stop - p.start) for p in within)
+    within = within or full_tile(image.shape)
+    n_axes, sides = len(within), sides_of(within)
+    side = ROW_TILE if isinstance(image, RowImage) else tile_side(max_memory, cost, n_axes)
 
     def compute(tile: Tile) -> np.ndarray:
-        rows, columns = tile
-        in_image = (
-            slice(rows.start + top, rows.stop + top),
-            slice(columns.start + left, columns.stop + left),
-        )
+        in_image = moved(tile, within)
         missing = missing_at(image, in_image)
         if missing is not None:
             return _with_gaps(encode, image, in_image, function, missing)
         codes = encode(image, in_image)
-        values = function(codes.reshape(-1, codes.shape[2]))
-        return values.reshape(*codes.shape[:2], *values.shape[1:])
+        values = function(codes.reshape(-1, codes.shape[-1]))
+        return values.reshape(*codes.shape[:-1], *values.shape[1:])
 
-    for whole in tiles((height, width), side):
+    for whole in tiles((*sides, 1), side):
         for tile, values in _compute_parts(compute, whole):
             if out is None:  # shape is known from the first tile
-                out = np.empty((height, width, *values.shape[2:]), values.dtype)
+                out = np.empty((*sides, *values.shape[n_axes:]), values.dtype)
             if work.out is None and values.dtype != out.dtype:  # a tile has pixels without data
                 out = out.astype(np.result_type(out, values), copy=False)
             write(out, tile, values)
@@ -70,13 +67,9 @@ def _with_gaps(
     Codes are computed in the smallest rectangle with all others; in one pixel if there are none,
     for type and shape.
     """
-    box = bounds_of(~missing) or (slice(0, 1), slice(0, 1))
-    rows, columns = (
-        slice(part.start + own.start, part.start + own.stop)
-        for part, own in zip(tile, box, strict=True)
-    )
-    codes = encode(image, (rows, columns))
-    flat, inner = codes.reshape(-1, codes.shape[2]), missing[box].ravel()
+    box = bounds_of(~missing) or (slice(0, 1),) * len(tile)
+    codes = encode(image, moved(box, tile))
+    flat, inner = codes.reshape(-1, codes.shape[-1]), missing[box].ravel()
     if missing.all():
         values = function(np.zeros_like(flat))[:0]
     else:
@@ -96,10 +89,10 @@ def _compute_parts(
         if not out_of_memory(error):
             raise
         if len(parts) == 1:
-            height, width = (part.stop - part.start for part in tile)
+            size = " x ".join(map(str, sides_of(tile)))
             raise MemoryError(
-                f"There is too little memory for a tile of {height} x {width} pixels, the smallest "
-                "size. Free some memory, or lower pooling, n_filters or patch_size."
+                f"There is too little memory for a tile of {size} pixels, the smallest size. "
+                "Free some memory, or lower pooling, n_filters or patch_size."
             ) from error
     for part in parts:  # not inside `except`, whose traceback keeps arrays alive
         yield from _compute_parts(compute, part)
@@ -126,7 +119,9 @@ def _some(labels: np.ndarray) -> str:
 
 UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 STEP = 32  # sides are multiples of it, so that tiles are aligned with all sampling grids
-WIDEST = 512  # side in pixels; wider tiles have less halo, but exceed the processor's caches
+# Side in pixels, of tiles with 2 or 3 axes; wider ones have less halo, but exceed the processor's
+# caches.
+WIDEST = {2: 512, 3: 128}
 HALOS = 5  # side of the widest tiles in halos, if these are large
 OVERHEAD = 2**25  # bytes of libraries, and of the pieces of the image being read
 
@@ -134,9 +129,10 @@ OVERHEAD = 2**25  # bytes of libraries, and of the pieces of the image being rea
 class TileCost(NamedTuple):
     """Memory that a tile takes."""
 
-    halo: int  # pixels beyond the tile, on every side, that its values depend on
+    halo: Any  # pixels beyond the tile, on every side, that its values depend on
     padded: int  # bytes for each pixel of tile and halo while codes are computed
     inner: int  # bytes for each pixel of the tile while codes are processed
+    held: Any = None  # pixels beyond the tile that are in memory at once, if fewer than the halo
 
 
 class TileRequest(NamedTuple):
@@ -160,28 +156,30 @@ def to_bytes(max_memory: int | str) -> int:
     return int(float(match[1]) * UNITS[match[2]])
 
 
-def tile_side(max_memory: int, cost: TileCost) -> int:
+def tile_side(max_memory: int, cost: TileCost, n_axes: int = 2) -> int:
     """Return the side in pixels of the largest tile that takes at most `max_memory` bytes."""
-    for side in range(max(WIDEST, HALOS * cost.halo // STEP * STEP), 0, -STEP):
-        if tile_bytes(side, cost) <= max_memory:
+    halo = max(per_axis(cost.halo, n_axes))
+    for side in range(max(WIDEST[n_axes], HALOS * halo // STEP * STEP), 0, -STEP):
+        if tile_bytes(side, cost, n_axes) <= max_memory:
             return side
+    least = tile_bytes(STEP, cost, n_axes)
     raise ValueError(
         f"max_memory={max_memory} bytes is too little: a tile of {STEP} pixels, with a halo of "
-        f"{cost.halo}, takes {tile_bytes(STEP, cost)} bytes. Pass at least "
-        f"'{-(-tile_bytes(STEP, cost) // 2**20)}MiB', or lower pooling, n_filters "
-        "or patch_size."
+        f"{halo}, takes {least} bytes. Pass at least '{-(-least // 2**20)}MiB', or lower pooling, "
+        "n_filters or patch_size."
     )
 
 
-def tile_bytes(side: int, cost: TileCost) -> int:
+def tile_bytes(side: int, cost: TileCost, n_axes: int = 2) -> int:
     """Return the peak memory, in bytes, of a tile with a given side."""
-    return OVERHEAD + max((side + 2 * cost.halo) ** 2 * cost.padded, side**2 * cost.inner)
+    held = cost.halo if cost.held is None else cost.held
+    n_padded = prod(side + 2 * own for own in per_axis(held, n_axes))
+    return OVERHEAD + max(n_padded * cost.padded, side**n_axes * cost.inner)
 
 
 def split_tile(tile: Tile) -> list[Tile]:
-    """Split a tile at multiples of `STEP` in both directions; one of a single step is kept."""
-    rows, columns = (_halves(part) for part in tile)
-    return [(r, c) for r in rows for c in columns]
+    """Split a tile at multiples of `STEP` along all axes; one of a single step is kept."""
+    return list(product(*(_halves(part) for part in tile)))
 
 
 def _halves(part: slice) -> list[slice]:

@@ -63,7 +63,8 @@ def pixel_attribution(
     Parameters
     ----------
     segmenter : AESegmenter
-        A segmenter that was fitted to images and whose estimator has probabilities or distances.
+        A segmenter that was fitted to images (not volumes) and whose estimator has probabilities
+        or distances.
     image : array (H, W) or (H, W, C)
         An image of any size.
     pixel : (row, column) or array (H, W) of bool
@@ -177,6 +178,12 @@ def _inside(segmenter: Any, image: np.ndarray) -> tuple[Any, np.ndarray]:
         raise ValueError(
             "pixel_attribution explains images, but the segmenter was fitted with rows. Use "
             "sklearn.inspection.permutation_importance for rows."
+        )
+    if segmenter.n_axes == 3:
+        raise ValueError(
+            "pixel_attribution explains images, but the segmenter was fitted to volumes. Use "
+            "component_importance(segmenter, [volume], groups='blocks'), or fit a segmenter to "
+            "slices."
         )
     batch = segmenter.batch([image])
     (labeler,), (seen,) = segmenter.labelers(batch), batch.images

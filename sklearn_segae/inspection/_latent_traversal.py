@@ -24,7 +24,8 @@ def latent_traversal(estimator: Any, x: Any, component: int, values: Any = None)
         details.
     x : array
         One sample, without the axis of samples: a row (n_features,), an image (H, W[, C]) or a
-        signal. For a PixelEncoder an image; the component is set for all of its pixels.
+        signal. For a PixelEncoder an image or a volume (D, H, W[, C]); the component is set for all
+        of its pixels.
     component : int
         The component to vary, 0 to `n_components` - 1.
     values : array-like of shape (n_values,), default=None

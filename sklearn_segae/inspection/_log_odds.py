@@ -57,7 +57,7 @@ def attribution_target(
             f"columns {place[1].start} to {place[1].stop}, where pixels have no data. Pass a "
             "region farther from these."
         )
-    return AttributionTarget(window, place, inner, weights / weights.sum())  # type: ignore[arg-type]
+    return AttributionTarget(window, place, inner, weights / weights.sum())
 
 
 def _receptive_tile(labeler: PixelLabeler, tile: Tile, shape: tuple[int, ...]) -> Tile:

@@ -19,7 +19,8 @@ from ..imaging._tiles import Tile, some_tiles
 from ..imaging._validation import check_images
 
 DISCOUNT = 0.8  # factor of the score for every better patch of the same image
-PROTOTYPE_TILE_SIDE = 128  # minimum side of the tiles that are searched in a large image, in pixels
+# Minimum sides of the tiles that are searched in a large image or volume, in pixels.
+PROTOTYPE_TILE_SIDES = {2: 128, 3: 32}
 
 
 @validate_params(
@@ -52,11 +53,12 @@ def segment_prototypes(
     segmenter : AESegmenter
         A segmenter that was fitted to images, with `scope="dataset"` if there are several images.
     images : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
-        Images to search, which may differ from the training images.
+        Images to search, which may differ from the training images. For a segmenter of volumes,
+        (n, D, H, W), (n, D, H, W, C) or a list.
     n_prototypes : int, default=4
         Maximum number of patches of each segment.
     size : int, default=32
-        Side of the patches in pixels, at most that of the images.
+        Side of the patches in pixels, at most that of the images. Patches of volumes are cubes.
     max_pixels : int or None, default=2**18
         Approximate number of pixels to search in larger images, in evenly spread tiles of at least
         128 x 128 pixels. A segment that is in none of them has no prototype. None searches all.
@@ -67,11 +69,12 @@ def segment_prototypes(
         The m patches, ordered by segment and decreasing score:
 
         patches : ndarray of shape (m, size, size) or (m, size, size, C)
-            Copies of the pixels.
+            Copies of the pixels. Of volumes, (m, size, size, size) or (m, size, size, size, C).
         segments : ndarray of shape (m,)
             The segments.
-        positions : ndarray of shape (m, 2)
-            Row and column of the top left pixels.
+        positions : ndarray of shape (m, 2), or (m, 3) for volumes
+            Row and column of the top left pixels; of volumes, slice, row and column of the first
+            voxels.
         image_index : ndarray of shape (m,)
             Indices of the images.
         scores : ndarray of shape (m,)
@@ -94,8 +97,9 @@ def segment_prototypes(
     ((6, 8, 8, 1), array([0, 0, 1, 1, 2, 2], dtype=int32))
     """
     check_is_fitted(segmenter)
-    images, _ = unpack(images)
-    checked = check_images(images, n_channels=segmenter.n_features_in_, owner="AESegmenter")
+    images, _ = unpack(images, segmenter.n_axes)
+    options = {"n_channels": segmenter.n_features_in_, "owner": "AESegmenter"}
+    checked = check_images(images, n_axes=segmenter.n_axes, **options)
     _check(segmenter, checked, size)
     parts = [part for i, image in enumerate(checked) for part in _parts(i, image, size, max_pixels)]
     maps = _predictions(segmenter, checked, parts, size)
@@ -120,7 +124,7 @@ class Part(NamedTuple):
 class PartMaps(NamedTuple):
     """Labels, probabilities and codes of a part of an image."""
 
-    labels: np.ndarray  # (H, W)
+    labels: np.ndarray  # (H, W), here and below with D first for volumes
     probabilities: np.ndarray | None  # (H, W, k)
     codes: np.ndarray  # (H, W, F)
     means: np.ndarray  # mean codes of all patches, indexed by their top left pixels
@@ -133,7 +137,7 @@ class Patch(NamedTuple):
     score: float
     rank: int  # rank within its image and segment; 0 is the best
     image: int
-    position: tuple[int, int]
+    position: tuple[int, ...]
 
 
 def _check(segmenter: Any, images: list[np.ndarray], size: int) -> None:
@@ -142,7 +146,7 @@ def _check(segmenter: Any, images: list[np.ndarray], size: int) -> None:
             f"images holds {len(images)} images, but with scope='image' labels have no meaning "
             "across images. Pass one image at a time, or fit with scope='dataset'."
         )
-    smallest = min(min(image.shape[:2]) for image in images)
+    smallest = min(min(image.shape[:-1]) for image in images)
     if size > smallest:
         raise ValueError(
             f"size={size} is larger than the smallest image. Pass at most its side, {smallest}."
@@ -151,8 +155,9 @@ def _check(segmenter: Any, images: list[np.ndarray], size: int) -> None:
 
 def _parts(i: int, image: np.ndarray, size: int, max_pixels: int | None) -> Iterator[Part]:
     """Yield the parts of an image to search, each larger than some patches."""
-    side = max(PROTOTYPE_TILE_SIDE, 2 * size)
-    n_most = np.inf if max_pixels is None else max_pixels / side**2
+    n_axes = len(image.shape) - 1
+    side = max(PROTOTYPE_TILE_SIDES[n_axes], 2 * size)
+    n_most = np.inf if max_pixels is None else max_pixels / side**n_axes
     for tile in some_tiles(image.shape, side, n_most):
         yield Part(i, tile)
 
@@ -183,10 +188,10 @@ def _scores(segmenter: Any, maps: list[PartMaps], segment: Any, size: int) -> li
             column = part.probabilities[..., _column(segmenter, segment)]
             probability = probability * np.where(part.known, column, 0)
         distance = (part.means - center) ** 2 / variance
-        score = _patch_means(probability[..., None], size)[..., 0] / (1 + distance.mean(2))
+        score = _patch_means(probability[..., None], size)[..., 0] / (1 + distance.mean(-1))
         if not part.known.all():  # patches with data in all pixels only
             missing = (~part.known[..., None]).astype(np.float64)
-            score[_patch_means(missing, size)[..., 0] > 0.5 / size**2] = 0
+            score[_patch_means(missing, size)[..., 0] > 0.5 / size ** missing[..., 0].ndim] = 0
         scores.append(score)
     return scores
 
@@ -199,17 +204,16 @@ def _column(segmenter: Any, segment: Any) -> int:
 
 def _patch_means(maps: np.ndarray, size: int) -> np.ndarray:
     """Return the means of all patches, (H, W, F) -> (H - size + 1, W - size + 1, F)."""
-    means = ndimage.uniform_filter(maps, (size, size, 0))
-    first = size // 2
-    height, width = (side - size + 1 for side in maps.shape[:2])
-    return means[first : first + height, first : first + width]
+    sides, first = maps.shape[:-1], size // 2
+    means = ndimage.uniform_filter(maps, (*[size] * len(sides), 0))
+    return means[tuple(slice(first, first + side - size + 1) for side in sides)]
 
 
 def _best_of_image(
     scored: list[tuple[Tile, np.ndarray]], image: int, n: int, size: int
 ) -> Iterator[Patch]:
     """Yield the best patches that do not overlap and contain the segment."""
-    corners = [(rows.start, columns.start) for (rows, columns), _ in scored]
+    corners = [tuple(part.start for part in tile) for tile, _ in scored]
     scores = [score.copy() for _, score in scored]
     for rank in range(n):
         best = int(np.argmax([score.max() for score in scores]))
@@ -217,12 +221,11 @@ def _best_of_image(
         place = np.unravel_index(score.argmax(), score.shape)
         if score[place] <= 0:
             return
-        y, x = (int(p) + corner for p, corner in zip(place, corners[best], strict=True))
-        yield Patch(float(score[place]), rank, image, (y, x))
-        for other, (top, left) in zip(scores, corners, strict=True):
-            rows = slice(max(0, y - top - size + 1), max(0, y - top + size))
-            columns = slice(max(0, x - left - size + 1), max(0, x - left + size))
-            other[rows, columns] = 0
+        position = tuple(int(p) + first for p, first in zip(place, corners[best], strict=True))
+        yield Patch(float(score[place]), rank, image, position)
+        for other, corner in zip(scores, corners, strict=True):
+            own = [p - first for p, first in zip(position, corner, strict=True)]
+            other[tuple(slice(max(0, p - size + 1), max(0, p + size)) for p in own)] = 0
 
 
 def _best(found: list[Patch], n: int) -> list[Patch]:
@@ -234,8 +237,8 @@ def _best(found: list[Patch], n: int) -> list[Patch]:
 def _as_bunch(chosen: list[tuple[Any, Patch]], images: Any, size: int) -> Bunch:
     patches = []
     for _, patch in chosen:
-        y, x = patch.position
-        patches.append(np.array(images[patch.image][y : y + size, x : x + size]))
+        place = tuple(slice(first, first + size) for first in patch.position)
+        patches.append(np.array(images[patch.image][place]))
     return Bunch(
         patches=np.stack(patches),
         segments=np.array([segment for segment, _ in chosen]),

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.nn import functional
 
 from ..encoding._feature_sampling import TileReader
 from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import patches_of
 from ..imaging._image_batch import check_batch
 from ..imaging._no_data import missing_at
 from ..imaging._tiles import image_tiles
 from ..networks._pixel_autoencoder import PixelAutoencoder, crop
 from ..training._losses import LOSSES
 
-ERROR_TILE_SIDE = 128  # side of the tiles in pixels; a patch for every pixel is held in memory
+# Sides of the tiles of images and volumes in pixels; a patch for every pixel is held in memory.
+ERROR_TILE_SIDES = {2: 128, 3: 24}
 
 
 def reconstruction_error(encoder: Any, images: Any) -> Any:
@@ -64,7 +65,10 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
         raise ValueError(
             f"reconstruction_error needs the network of a PixelEncoder, but encoder={fitted!r}."
         )
-    batch = check_batch(fitted, images, reset=False) if fitted is encoder else encoder.batch(images)
+    if fitted is encoder:
+        batch = check_batch(fitted, images, reset=False, n_axes=fitted.n_axes)
+    else:
+        batch = encoder.batch(images)
     if not fitted.n_iter_:
         raise ValueError(
             "reconstruction_error needs a trained decoder, but max_epochs=0 did not train it. Fit "
@@ -74,10 +78,10 @@ def reconstruction_error(encoder: Any, images: Any) -> Any:
 
 
 def _error_map(encoder: PixelEncoder, image: np.ndarray) -> np.ndarray:
-    errors = np.empty(image.shape[:2], np.float32)
+    errors = np.empty(image.shape[:-1], np.float32)
     measure = partial(_errors, loss=encoder.loss)
     reader = TileReader(encoder.net_.module_, encoder.scale_)
-    for tile in image_tiles(image, ERROR_TILE_SIDE):
+    for tile in image_tiles(image, ERROR_TILE_SIDES[encoder.n_axes]):
         errors[tile] = reader.read(measure, image, tile)[..., 0]
         missing = missing_at(image, tile)
         if missing is not None:
@@ -91,10 +95,10 @@ def _errors(
     """(N, C, h + 2 * margin, w + 2 * margin) -> (N, 1, h, w); means over pixels with data."""
     size = module.patch_size
     reconstructed = module(x)
-    patches = functional.unfold(crop(x, module.margin - size // 2), size)
-    each = LOSSES[loss](reconstructed, patches.view_as(reconstructed), reduction="none")
+    patches = patches_of(crop(x, module.margin - size // 2), size, 1)
+    each = LOSSES[loss](reconstructed, patches, reduction="none")
     if present is None:
         return each.mean(1, keepdim=True)
-    known = functional.unfold(crop(present, module.margin - size // 2), size)
-    known = known.repeat(1, x.shape[1], 1).view_as(each)
+    known = patches_of(crop(present, module.margin - size // 2), size, 1)
+    known = known.repeat(1, x.shape[1], *[1] * (x.ndim - 2))
     return (each * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp_min(1)

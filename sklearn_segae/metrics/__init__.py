@@ -1,9 +1,10 @@
 """Scores of label maps, scorers for model selection, and areas of classes.
 
-Label maps are integer arrays of any shape, or lists of them (images of different sizes). Scores of
-labels (accuracies, IoU, Dice) pool the pixels of all maps. Scores of regions (covering, Rand index,
-variation of information) compare image by image, with one annotator or several. Pixels whose true
-label is -1 (unlabeled) or in `ignore_label` are left out.
+Label maps are integer arrays of any shape, or lists of them (images of different sizes). An array
+(n, H, W) holds the maps of n images, and (n, D, H, W) those of n volumes; a list has a map (H, W)
+or (D, H, W) for each. Scores of labels (accuracies, IoU, Dice) pool the pixels of all maps. Scores
+of regions (covering, Rand index, variation of information) compare image by image, with one
+annotator or several. Pixels whose true label is -1 (unlabeled) or in `ignore_label` are left out.
 """
 
 from ._area_fraction import AreaFractions, area_fraction

@@ -108,7 +108,9 @@ def area_fraction(
         labeled in `y`, or to any pixels with `cv`.
     X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
 (n_samples, n_features)
-        The images whose area is of interest, or rows. Images are predicted one at a time.
+        The images whose area is of interest, or rows. Images are predicted one at a time. Volumes
+        (n, D, H, W) or (n, D, H, W, C), or a list of these, if the label maps have three axes;
+        fractions are of the volume then.
     y : label maps of the same sizes, or array (n_samples,) for rows
         Labels of some of the pixels; -1, NaN, None, "" or masked elsewhere. These pixels are a
         random sample of all pixels; see Notes.
@@ -116,17 +118,18 @@ def area_fraction(
         Needed if the segmenter was fitted to the labels in `y`, since its errors are smaller there.
         Clones are then fitted to all but one of the folds of the labeled pixels, and predict this
         fold and all images [3]_. Blocks are not divided. A splitter gets the positions of the
-        labeled pixels (n, 3), that is image, row and column, or the indices of rows (n, 1), their
-        labels, and as groups their blocks, if there are any. None uses the segmenter as it is.
+        labeled pixels (n, 3), that is image, row and column, of voxels (n, 4), or the indices of
+        rows (n, 1), their labels, and as groups their blocks, if there are any. None uses the
+        segmenter as it is.
     stratified : bool, default=False
         False: every pixel was labeled with the same probability. True: the probability depends on
         the predicted class, as if the same number of pixels of each was labeled [4]_; at least two
         are needed of each.
     blocks : int, maps or array like `y`, or None, default=None
         Which labels are correlated. None: the labeled pixels were drawn one by one. An int, if
-        patches were labeled: the side of square blocks in pixels. All labels in a block are counted
-        as one cluster, as are those of a connected patch, which is in the block of its center. With
-        1, each patch is a cluster. Maps hold the index of the cluster of each pixel.
+        patches were labeled: the side of square or cubic blocks in pixels. All labels in a block
+        are counted as one cluster, as are those of a connected patch, which is in the block of its
+        center. With 1, each patch is a cluster. Maps hold the index of the cluster of each pixel.
     mask : boolean maps or array like `y`, or None, default=None
         True for the pixels that belong to the area. None: all pixels.
     ignore_label : int, str, sequence of these, or None, default=None

@@ -12,9 +12,8 @@ from scipy import ndimage
 from ..imaging._containers import to_array, to_maps
 from ..imaging._label_maps import IgnoreLabel, check_label_maps, is_labeled
 from ..imaging._label_values import is_unlabeled, join_labels, label_array, mark_unlabeled
-from ..imaging._no_data import missing_at
-from ..imaging._tiles import full_tile
-from ..imaging._validation import check_images, is_rows
+from ..imaging._validation import is_rows
+from ._missing_pixels import missing_pixels, spatial_axes
 
 
 class Sample(NamedTuple):
@@ -32,7 +31,7 @@ class Sample(NamedTuple):
 
     @property
     def positions(self) -> np.ndarray:
-        """Image, row and column (n, 3) of each labeled pixel, or the index (n, 1) of its row."""
+        """Image and position (n, 3) or (n, 4) of each labeled pixel, or the index of its row."""
         where = [np.argwhere(is_labeled(m)) for m in self.maps]
         if self.maps[0].ndim == 1:
             return where[0]
@@ -52,12 +51,15 @@ class Predictions(NamedTuple):
 def check_sample(X: Any, y: Any, blocks: Any, mask: Any, ignore_label: IgnoreLabel) -> Sample:
     """Return the labeled pixels of the area."""
     rows = is_rows(X)
-    maps = [_row_labels(X, y)] if rows else check_label_maps(y, X)
-    masks = [np.ones(m.shape, bool) for m in maps]
+    if rows:
+        maps = [_row_labels(X, y)]
+        masks = [np.ones(m.shape, bool) for m in maps]
+    else:
+        masks = [~missing for missing in missing_pixels(X, spatial_axes(to_maps(y)))]
+        maps = check_label_maps(y, [m[..., None] for m in masks])
     if mask is not None:
-        masks = [m.astype(bool) for m in _maps_like("mask", mask, maps, rows)]
-    if not rows:
-        masks = [m & _with_data(image) for m, image in zip(masks, check_images(X), strict=True)]
+        pairs = zip(masks, _maps_like("mask", mask, maps, rows), strict=True)
+        masks = [with_data & own.astype(bool) for with_data, own in pairs]
     known = [is_labeled(m, ignore_label) & inside for m, inside in zip(maps, masks, strict=True)]
     labels = join_labels([np.ma.getdata(m)[k] for k, m in zip(known, maps, strict=True)])
     maps = [mark_unlabeled(m, k) for k, m in zip(known, maps, strict=True)]
@@ -73,11 +75,6 @@ def check_sample(X: Any, y: Any, blocks: Any, mask: Any, ignore_label: IgnoreLab
             "needs at least 2. Label more blocks, or pass smaller ones."
         )
     return Sample(maps, masks, labels, indices)
-
-
-def _with_data(image: Any) -> np.ndarray | bool:
-    missing = missing_at(image, full_tile(image.shape))
-    return True if missing is None else ~missing
 
 
 def predict_sample(segmenter: Any, X: Any, sample: Sample, classes: np.ndarray) -> Predictions:
@@ -155,15 +152,15 @@ def _blocks(blocks: Any, known: list[np.ndarray], rows: bool) -> np.ndarray:
 
 
 def _cells(i: int, known: np.ndarray, side: int) -> np.ndarray:
-    """Return image, row and column (n, 3) of the block with the center of each pixel's patch."""
-    patches, n_patches = ndimage.label(known, np.ones((3, 3)))
+    """Return the block, as image and position, with the center of each labeled pixel's patch."""
+    patches, n_patches = ndimage.label(known, np.ones((3,) * known.ndim))
     where = np.argwhere(known)
     patch = patches[known] - 1
     sizes = np.bincount(patch, minlength=n_patches)
     centers = [np.bincount(patch, axis, n_patches) / np.maximum(sizes, 1) for axis in where.T]
     cells = np.column_stack([np.full(n_patches, i), *(c // side for c in centers)])
     if side == 1:  # patches of equal centers are not the same
-        cells = np.column_stack([np.full(n_patches, i), np.arange(n_patches), np.zeros(n_patches)])
+        cells = np.column_stack([np.full(n_patches, i), np.arange(n_patches)])
     return cells[patch].astype(int)
 
 
@@ -177,14 +174,20 @@ def _probability_maps(
     for labels, part in zip(maps, parts, strict=True):
         aligned = np.zeros((labels.size, len(classes)), np.float32)
         if hasattr(segmenter, "predict_proba"):
-            found = _only(segmenter.predict_proba(part), labels)
+            found = _only(segmenter, segmenter.predict_proba(part), labels)
             aligned[:, columns] = found.reshape(labels.size, -1)
         else:
-            found = _only(segmenter.predict(part), labels)
+            found = _only(segmenter, segmenter.predict(part), labels)
             known = np.flatnonzero(~is_unlabeled(found))  # others have no data
             aligned[known, np.searchsorted(classes, found.ravel()[known])] = 1
         yield aligned
 
 
-def _only(values: Any, labels: np.ndarray) -> np.ndarray:
-    return np.asarray(values if labels.ndim == 1 else values[0])
+def _only(segmenter: Any, values: Any, labels: np.ndarray) -> np.ndarray:
+    found = np.asarray(values if labels.ndim == 1 else values[0])
+    if found.shape[: labels.ndim] != labels.shape:
+        raise ValueError(
+            f"segmenter={segmenter!r:.80} predicts an array of shape {found.shape} where y has a "
+            f"label map of shape {labels.shape}. Pass one for images with {labels.ndim} axes."
+        )
+    return found

@@ -52,7 +52,8 @@ class RegionBenchmark:
     one_segment : RegionScores
         Scores of a single segment per image.
     blind_grid : RegionScores
-        Scores of grids of 2 x 2, 4 x 4 and 8 x 8 cells, which are its three scales.
+        Scores of grids of 2 x 2, 4 x 4 and 8 x 8 cells, which are its three scales; of volumes,
+        2 x 2 x 2 and so on.
     """
 
     segmentation: RegionScores
@@ -84,9 +85,9 @@ def region_benchmark(
 
     Parameters
     ----------
-    y_true : iterable of arrays (H, W) or of lists of arrays (H, W), of int
+    y_true : iterable of arrays (H, W) or (D, H, W), or of lists of these, of int
         The label map of every image, or a list of the maps of its annotators.
-    y_scales : iterable of lists of arrays (H, W), of int
+    y_scales : iterable of lists of arrays (H, W) or (D, H, W), of int
         The segmentations of every image at all scales, the same number for each image, such as
         `[tree.cut(n_segments=k) for k in (2, 4, 8, 16)]`. With a generator, only the maps of one
         image are in memory at a time.
@@ -130,7 +131,7 @@ def region_benchmark(
         truths = annotated_maps(truth, maps[0], ignore_label)
         if not truths:
             continue
-        segmentations = maps, *_trivial_segmentations(*np.shape(maps[0]))
+        segmentations = maps, *_trivial_segmentations(np.shape(maps[0]))
         for row, scales in zip(rows.values(), segmentations, strict=True):
             row.append([agreement(truths, labels, ignore_label) for labels in scales])
     if not rows["segmentation"]:
@@ -144,18 +145,22 @@ def _check_scales(i: int, maps: Any, n_scales: int) -> None:
             f"y_scales has {len(maps)} scales for image {i} and {n_scales} for the first. "
             "Pass the same number for every image, at least one."
         )
-    if np.ndim(maps[0]) != 2:
+    if np.ndim(maps[0]) not in (2, 3):
         raise ValueError(
-            f"y_scales[{i}][0] has shape {np.shape(maps[0])}, but one label map (H, W) is needed. "
-            "Pass for every image a list of its maps, one for each scale."
+            f"y_scales[{i}][0] has shape {np.shape(maps[0])}, but one label map (H, W) or "
+            "(D, H, W) is needed. Pass for every image a list of its maps, one for each scale."
         )
 
 
-def _trivial_segmentations(height: int, width: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _trivial_segmentations(shape: tuple[int, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return one segment, at a single scale, and grids, at several scales."""
-    y, x = np.indices((height, width))
-    grids = [(y * n // height) * n + x * n // width for n in GRID_SIDES]
-    return [np.zeros((height, width), int)], grids
+    sides = np.reshape(shape, (-1, *[1] * len(shape)))
+    grids = [np.indices(shape) * n // sides for n in GRID_SIDES]
+    cells = [
+        np.ravel_multi_index(tuple(grid), (n,) * len(shape))
+        for grid, n in zip(grids, GRID_SIDES, strict=True)
+    ]
+    return [np.zeros(shape, int)], cells
 
 
 def _best_scales(rows: list[list[Agreement]]) -> RegionScores:

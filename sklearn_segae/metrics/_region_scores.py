@@ -33,9 +33,9 @@ def covering(y_true: Any, y_pred: Any, *, ignore_label: IgnoreLabel = None) -> f
 
     Parameters
     ----------
-    y_true : array (H, W), (n, H, W) or (n, n_annotators, H, W), or list, of int
+    y_true : array like `y_pred` or (n, n_annotators, ...), or list, of int
         A label map for every image of `y_pred`, or a list of maps by several annotators.
-    y_pred : array (H, W) or (n, H, W), or list of arrays (H, W), of int
+    y_pred : array (H, W), (n, H, W) or (n, D, H, W), or list of arrays (H, W) or (D, H, W), of int
         Predicted label maps. The values of the labels do not matter.
     ignore_label : int, str, sequence of these, or None, default=None
         True labels of pixels to leave out, besides unlabeled ones (-1, NaN, None, "" or masked).

@@ -12,9 +12,6 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from ..imaging._containers import to_array, to_maps, unpack
 from ..imaging._label_maps import IgnoreLabel, is_labeled
-from ..imaging._no_data import missing_at
-from ..imaging._tiles import full_tile
-from ..imaging._validation import check_images
 from ._contingency import (
     check_labels,
     flat,
@@ -25,6 +22,7 @@ from ._contingency import (
     shapes,
     unlike_shapes,
 )
+from ._missing_pixels import missing_pixels, spatial_axes
 from ._pixel_classifier import PixelClassifier
 
 # The lowest value of bounded scores and negated losses; finite for means over folds.
@@ -173,9 +171,9 @@ class NamedScorer(SegmentationScorer):
     def _counted(self, X: Any, y: Any) -> np.ndarray:
         """Return True for the labeled pixels of all images that have data."""
         counted = is_labeled(flat(y), self.ignore_label)
-        missing = None if holds_rows(y) else missing_pixels(X)
-        if missing is None:
+        if holds_rows(y):
             return counted
+        missing = missing_pixels(X, spatial_axes(y))
         if shapes(missing) != shapes(y):
             raise ValueError(unlike_shapes(y, missing))
         return counted & ~flat(missing)
@@ -205,8 +203,8 @@ def labels_of(estimator: Any, X: Any) -> Any:
     """Return the labels that an estimator predicts, masked where images have no data."""
     check_predicts(estimator)
     labels = to_maps(estimator.predict(X))
-    missing = None if holds_rows(labels) else missing_pixels(X)
-    if missing is None:
+    missing = [] if holds_rows(labels) else missing_pixels(X, spatial_axes(labels))
+    if not any(mask.any() for mask in missing):
         return labels
     maps = [np.ma.array(to_array(m), mask=own) for m, own in zip(labels, missing, strict=True)]
     return maps if is_list(labels) else np.ma.stack(maps)
@@ -219,16 +217,6 @@ def check_predicts(estimator: Any) -> None:
             f"estimator={estimator!r:.80} has no predict, so there are no labels to score. Pass an "
             "AESegmenter, or a pipeline that ends with one."
         )
-
-
-def missing_pixels(X: Any) -> list[np.ndarray] | None:
-    """Return the masks (H, W) of pixels of images that have no data; None if all have."""
-    images = check_images(X)
-    masks = [missing_at(image, full_tile(image.shape)) for image in images]
-    if all(mask is None for mask in masks):
-        return None
-    pairs = zip(masks, images, strict=True)
-    return [np.zeros(i.shape[:2], bool) if m is None else m for m, i in pairs]
 
 
 def check_maps(y: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from numbers import Integral
 from typing import Any
 
@@ -263,7 +264,7 @@ def _codes_of_images(
     estimator: Any, X: Any, labels: Any, chosen: np.ndarray
 ) -> Iterator[np.ndarray]:
     # One image at a time, because the codes of all images may not fit into memory.
-    ends = np.cumsum([height * width for height, width in shapes(labels)])
+    ends = np.cumsum([prod(shape) for shape in shapes(labels)])
     parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
     for i, part in enumerate(parts):
         if len(part):

@@ -1,4 +1,4 @@
-"""Splitters of images and of the pixels of a scene, and cross-validated label maps."""
+"""Splitters of images and of the pixels of a scene or volume, and cross-validated label maps."""
 
 from ._cross_val_predict import cross_val_predict
 from ._splitters import SingleSplit, SpatialBlockKFold

@@ -40,7 +40,7 @@ def cross_val_predict(
         A segmenter, or a pipeline that ends with one; it is cloned.
     X : array (n, H, W) or (n, H, W, C), list of arrays (H, W) or (H, W, C), or array \
 (n_samples, n_features)
-        Images or rows.
+        Images or rows, or volumes as the estimator takes them.
     y : label maps of the same sizes, or array (n_samples,) for rows, default=None
         Labels to fit to.
     groups : array (n,), default=None
@@ -60,7 +60,7 @@ def cross_val_predict(
 
     Returns
     -------
-    predictions : array (n, H, W[, k]) or list of arrays (H, W[, k])
+    predictions : array (n, [D,] H, W[, k]) or list of arrays ([D,] H, W[, k])
         In the container type of `X`; for rows as scikit-learn returns them.
 
     Raises
@@ -94,11 +94,13 @@ def cross_val_predict(
     )
     if is_rows(X):
         return predict(estimator, X, method=method)
-    pairs = predict(_ObjectOfEveryImage(estimator, method), X)
+    # Without y: numpy cannot read label maps of equal heights and several widths.
+    folds = model_selection.check_cv(cv)
+    pairs = predict(_ObjectOfEveryImage(estimator, method), X, cv=folds)
     maps, classes = list(pairs[:, 0]), list(pairs[:, 1])
     if method in PER_CLASS and classes[0] is not None:
         maps = _with_all_classes(maps, classes, method)
-    if len({m.shape[2:] for m in maps}) > 1:
+    if len(_tails(X, maps)) > 1:
         raise ValueError(
             f"method={method!r} gives different numbers per pixel in different folds. Pass "
             "method='predict', or fix n_segments or n_components."
@@ -138,6 +140,17 @@ class _ObjectOfEveryImage(MetaEstimatorMixin, BaseEstimator):
         return self.estimator.__sklearn_tags__()
 
 
+def _tails(X: Any, maps: list[Any]) -> set[tuple[int, ...]]:
+    """Return the shapes of what the maps have for a pixel.
+
+    Images are volumes if the maps have three of their sides; if the third is a number of channels,
+    it is the same for all.
+    """
+    pairs = zip(X, maps, strict=True) if is_image_list(X) else [(X[0], maps[0])]
+    n_axes = 3 if all(np.shape(x)[:3] == m.shape[:3] for x, m in pairs) else 2
+    return {m.shape[n_axes:] for m in maps}
+
+
 def _with_all_classes(maps: list[Any], classes: Sequence[np.ndarray], method: str) -> list[Any]:
     """Return maps whose columns are the sorted classes of all folds."""
     every = np.unique(np.concatenate(classes))
@@ -156,10 +169,10 @@ def _with_all_classes(maps: list[Any], classes: Sequence[np.ndarray], method: st
 
 
 def _at_columns(probabilities: Any, columns: np.ndarray, n: int) -> Any:
-    """Return probabilities (H, W, n) with those given at `columns`, and 0 elsewhere."""
-    n_given = probabilities.shape[2]
+    """Return probabilities (..., n) with those given at `columns`, and 0 elsewhere."""
+    n_given = probabilities.shape[-1]
     place = np.full(n, n_given)
     place[columns] = np.arange(n_given)
     zero = 0 * probabilities[..., :1]  # NaN or masked where there are no data
     join = np.ma.concatenate if isinstance(probabilities, np.ma.MaskedArray) else np.concatenate
-    return join([probabilities, zero], 2)[..., place]
+    return join([probabilities, zero], -1)[..., place]

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 
 class SpatialBlockKFold(BaseCrossValidator):
-    """Split the pixels of one scene into folds of whole square blocks.
+    """Split the pixels of one scene, or the voxels of one volume, into folds of whole blocks.
 
     Rows are the pixels of a scene (pixels x bands), as for hyperspectral images. Neighboring pixels
     are similar and mostly have the same label, so that random folds test a classifier on pixels
@@ -23,12 +23,13 @@ class SpatialBlockKFold(BaseCrossValidator):
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
-    block_size : int or (int, int)
-        Side of a block in pixels, or its height and width. It should exceed the distance over which
-        pixels are correlated.
-    shape : (int, int), default=None
-        Height and width of the scene, if the samples are all of its pixels, row by row. None: the
-        coordinates are passed to `split` as `groups`.
+    block_size : int, (int, int) or (int, int, int)
+        Side of a block in pixels, or its height and width, or its depth, height and width in
+        voxels. It should exceed the distance over which pixels are correlated.
+    shape : (int, int) or (int, int, int), default=None
+        Height and width of the scene, or depth, height and width of the volume, if the samples are
+        all of its pixels in the order of `numpy.ravel`. None: the coordinates are passed to `split`
+        as `groups`.
     buffer : float, default=0
         Pixels at most this far from a test pixel are left out of the training set. 0 keeps all
         pixels; 1 leaves out those that share an edge with a test pixel.
@@ -65,8 +66,8 @@ class SpatialBlockKFold(BaseCrossValidator):
         self,
         n_splits: int = 5,
         *,
-        block_size: int | tuple[int, int],
-        shape: tuple[int, int] | None = None,
+        block_size: int | tuple[int, ...],
+        shape: tuple[int, ...] | None = None,
         buffer: float = 0,
         shuffle: bool = True,
         random_state: Any = None,
@@ -90,8 +91,9 @@ class SpatialBlockKFold(BaseCrossValidator):
             The pixels.
         y : ignored
             Present for the interface.
-        groups : array of shape (n_pixels, 2), default=None
-            Row and column of every pixel, if the parameter `shape` is None.
+        groups : array of shape (n_pixels, 2) or (n_pixels, 3), default=None
+            Row and column of every pixel, or z, y and x of every voxel, if the parameter `shape`
+            is None.
 
         Yields
         ------
@@ -120,16 +122,18 @@ class SpatialBlockKFold(BaseCrossValidator):
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise TypeError(f"{name}={value!r} is not {what}. Pass one, such as {name}=5.")
-        if np.asarray(self.block_size).dtype.kind not in "iu":
+        sides = np.asarray(self.block_size)
+        if sides.dtype.kind not in "iu" or sides.shape not in ((), (2,), (3,)):
             raise TypeError(
-                f"block_size={self.block_size!r} is not an integer. Pass one or a pair, in pixels."
+                f"block_size={self.block_size!r} is not an integer. Pass one, a pair for scenes or "
+                "three for volumes, in pixels."
             )
         if self.n_splits < 2:
             raise ValueError(
                 f"n_splits={self.n_splits} leaves nothing to train on. Pass at least 2, or use "
                 "SingleSplit to fit and score on all pixels."
             )
-        if min(np.broadcast_to(self.block_size, 2)) < 1:
+        if sides.min() < 1:
             raise ValueError(f"block_size={self.block_size} is not positive. Pass 1 or more.")
         if self.buffer < 0:
             raise ValueError(f"buffer={self.buffer} is negative. Pass 0 or more.")
@@ -140,20 +144,27 @@ class SpatialBlockKFold(BaseCrossValidator):
             )
 
     def _coordinates(self, n_pixels: int, groups: Any) -> np.ndarray:
-        """Return row and column (n_pixels, 2) of every pixel."""
+        """Return the coordinates (n_pixels, n_axes) of every pixel."""
         if (groups is None) == (self.shape is None):
             which = "neither shape nor groups is" if groups is None else "both shape and groups are"
             raise ValueError(
                 f"{which} given for {n_pixels} pixels. Pass SpatialBlockKFold(shape=(height, "
-                "width)) for all pixels of a scene, or split(X, y, groups=np.argwhere(mask)) for "
-                "those of a mask."
+                "width)) for all pixels of a scene (with a depth for volumes), or split(X, y, "
+                "groups=np.argwhere(mask)) for those of a mask."
             )
         where = np.argwhere(np.ones(self.shape)) if groups is None else np.asarray(groups)
-        if where.shape != (n_pixels, 2):
+        if where.shape not in ((n_pixels, 2), (n_pixels, 3)):
             given = f"shape={self.shape}" if groups is None else f"groups of shape {where.shape}"
             raise ValueError(
                 f"{given} does not fit X of {n_pixels} pixels. Rows are the pixels of one scene; "
-                "pass their coordinates (n_pixels, 2) as groups, such as np.argwhere(mask)."
+                "pass their coordinates (n_pixels, 2), of voxels (n_pixels, 3), as groups, such as "
+                "np.argwhere(mask)."
+            )
+        sides = np.atleast_1d(self.block_size)
+        if len(sides) not in (1, where.shape[1]):
+            raise ValueError(
+                f"block_size={self.block_size} has {len(sides)} sides, but the coordinates have "
+                f"{where.shape[1]} axes. Pass one side for each, or an int."
             )
         return where
 

@@ -70,8 +70,8 @@ class StratifiedImageKFold(BaseCrossValidator):
         Parameters
         ----------
         X : array (n, H, W[, C]) or list of arrays
-            The images; only their number is used.
-        y : array (n, H, W) or list of arrays (H, W)
+            The images, or volumes; only their number is used.
+        y : array (n, H, W) or (n, D, H, W), or list of arrays (H, W) or (D, H, W)
             Label maps; unlabeled pixels as in :meth:`~sklearn_segae.AESegmenter.fit`.
         groups : ignored
             Present for the interface.

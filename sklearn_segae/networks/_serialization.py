@@ -175,9 +175,10 @@ def _describe_pixels(module: Any) -> Description:
     return {
         "n_channels": int(module.sizes[0]),
         "n_filters": int(module.sizes[1]),
-        "dilations": [layer.dilation[0] for layer in module.layers],
+        "dilations": module.dilations,
         "kernel_size": module.layers[0].kernel_size[0],
         "patch_size": module.patch_size,
+        "voxel": list(module.voxel),
     }
 
 
@@ -187,7 +188,13 @@ def _build_pixels(**arguments: Any) -> nn.Module:
         raise ValueError(f"kernel_size={kernel_size} or dilations={dilations} are not valid.")
     if sum(dilations) > MAX_MARGIN:
         raise ValueError(f"dilations={dilations} see further than {MAX_MARGIN} pixels.")
+    _check_voxel(arguments.get("voxel", []))
     return PixelAutoencoder(**arguments)
+
+
+def _check_voxel(voxel: Any) -> None:
+    if len(voxel) not in (0, 3) or not all(type(s) is float and s >= 1 for s in voxel):
+        raise ValueError(f"voxel={voxel} is not valid: three sides of at least 1, or none.")
 
 
 def _describe_unet(module: Any) -> Description:
@@ -199,6 +206,7 @@ def _describe_unet(module: Any) -> Description:
         "n_filters": int(module.narrow.in_channels),
         "n_fine_filters": int(module.narrow.out_channels),
         "dropout": float(module.dropout),
+        "voxel": list(module.voxel),
     }
 
 
@@ -209,6 +217,7 @@ def _build_unet(**arguments: Any) -> nn.Module:
         raise ValueError(f"strides={strides} do not increase, or one does not divide the next.")
     if 2 * sum(strides) + strides[-1] > MAX_MARGIN:
         raise ValueError(f"strides={strides} see further than {MAX_MARGIN} pixels.")
+    _check_voxel(arguments.get("voxel", []))
     return UNet(**arguments)
 
 

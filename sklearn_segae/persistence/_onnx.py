@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,9 @@ from ..encoding._backends import TracedNetwork
 from ..encoding._codes import Codes
 from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._pooling import pool_radius
+from ..imaging._tiles import per_axis
 from ..networks._onnx import graph_of
-from ..networks._pixel_autoencoder import crop
+from ..networks._pixel_autoencoder import crop, spatial
 
 
 def register() -> None:
@@ -54,12 +54,12 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     add_onnx_graph(scope, operator, container, onnx.load_from_string(graph))
 
 
-TRACED = 24, 20  # height and width of the traced image
+TRACED = {2: (24, 20), 3: (14, 24, 20)}  # sides of the traced image or volume
 
 
 def encoder_graph(encoder: PixelEncoder) -> bytes:
     """Return the graph of images (n, H, W, C) -> codes (n, H, W, k), or of rows -> codes."""
-    shape = (2,) if encoder.rows_ else (1, *TRACED)
+    shape = (2,) if encoder.rows_ else (1, *TRACED[encoder.n_axes])
     example = torch.zeros(*shape, encoder.n_features_in_)
     names = ("X", "codes") if encoder.rows_ else ("images", "codes")
     return graph_of(PixelGraph(encoder), example, names, range(len(shape)))
@@ -150,12 +150,15 @@ class PixelGraph(nn.Module):
             self.register_buffer(name, torch.from_numpy(value))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, H, W, C) -> (n, H, W, k), or rows (n, C) -> (n, k)."""
-        x = self.scale(images[:, None, None] if self.rows else images).permute(0, 3, 1, 2)
-        pooling: Any = TracedPooling(x.shape[-2:])
-        margin = self.codes.margin(self.network)
-        x = _mirrored(_mirrored(x, margin, 2), margin, 3)
-        codes = self.codes.compute(self.network, x, pooling).permute(0, 2, 3, 1)
+        """(n, H, W, C) -> (n, H, W, k), volumes likewise, or rows (n, C) -> (n, k)."""
+        x = self.scale(images[:, None, None] if self.rows else images)
+        x = x.movedim(x.ndim - 1, 1)
+        pooling: Any = TracedPooling(x.shape[2:])
+        margins = np.broadcast_to(self.codes.margin(self.network), x.ndim - 2).tolist()
+        for axis, margin in enumerate(margins, start=2):
+            x = _mirrored(x, margin, axis)
+        codes = self.codes.compute(self.network, x, pooling)
+        codes = codes.movedim(1, codes.ndim - 1)
         codes = (codes - self.shift) / self.divisor
         return codes[:, 0, 0] if self.rows else codes
 
@@ -163,6 +166,11 @@ class PixelGraph(nn.Module):
 def _check_traceable(codes: Codes) -> None:
     """Raise an error for backbones that run on windows; others are measured, before tracing."""
     block = codes.pretrained
+    if block is not None and block.depth_sigma is not None:
+        raise ValueError(
+            "pretrained features of volumes are computed slice by slice, of which no graph is "
+            "made. Use features='multiscale', or pickle."
+        )
     if block is not None and not block.backbone.is_local:
         raise ValueError(
             "features of the backbone depend on the whole image, and it runs on windows, of which "
@@ -173,62 +181,66 @@ def _check_traceable(codes: Codes) -> None:
 class TracedPooling:
     """The methods of `TilePooling` for all pixels of images of variable `size` (H, W)."""
 
-    step = 1
-
     def __init__(self, size: Sequence[Any]) -> None:
         self.size = size
+        self.steps = [1] * len(size)
 
-    def pool(self, maps: Tensor, sigma: float, stride: int = 1) -> Tensor:
+    def pool(self, maps: Tensor, sigma: Any, stride: int = 1) -> Tensor:
         """(N, n, h, w), of every `stride`-th pixel -> (N, n, H, W)."""
         return _pool(maps, sigma, self.size, stride)
 
-    def pool_frame(self, maps: Tensor, sigma: float, frame: int, beyond: int) -> Tensor:
+    def pool_frame(self, maps: Tensor, sigma: Any, frame: int, beyond: Sequence[int]) -> Tensor:
         """(N, n, H + 2 * frame, W + 2 * frame) -> (N, n, H + 2 * beyond, W + 2 * beyond)."""
-        return crop(_pool(maps, sigma, maps.shape[-2:]), frame - beyond)
+        return crop(_pool(maps, sigma, maps.shape[2:]), [frame - own for own in beyond])
 
     def upsample(self, maps: Tensor, stride: int) -> Tensor:
         """(N, n, H / stride, W / stride) -> (N, n, H, W), bilinear between cell centers."""
         maps = functional.interpolate(maps, scale_factor=float(stride), mode="bilinear")
         return maps[..., : self.size[0], : self.size[1]]
 
-    def mirror(self, x: Tensor, multiple: int) -> Tensor:
-        """Extend images by reflection to a multiple of a number of rows and columns."""
-        for axis in (2, 3):
-            missing = (-x.shape[axis]) % multiple
+    def mirror(self, x: Tensor, multiple: Any) -> Tensor:
+        """Extend images by reflection to a multiple of a number of pixels along each axis."""
+        for axis, own in enumerate(per_axis(multiple, x.ndim - 2), start=2):
+            missing = (-x.shape[axis]) % own
             x = x.index_select(axis, _reflection(0, x.shape[axis] + missing, x.shape[axis]))
         return x
 
-    def smooth(self, maps: Tensor, sigma: float) -> Tensor:
+    def smooth(self, maps: Tensor, sigma: Any) -> Tensor:
         """Average with Gaussian weights, without padding."""
-        weights, n_maps = _gaussian(sigma, maps), int(maps.shape[1])
-        down = functional.conv2d(maps, weights, groups=n_maps)
-        return functional.conv2d(down, weights.mT, groups=n_maps)
+        convolve = functional.conv2d if maps.ndim == 4 else functional.conv3d
+        for axis, own in enumerate(np.broadcast_to(sigma, maps.ndim - 2).tolist()):
+            maps = convolve(maps, _gaussian(own, maps, axis), groups=int(maps.shape[1]))
+        return maps
 
 
-def _pool(maps: Tensor, sigma: float, size: Sequence[Any], stride: int = 1) -> Tensor:
+def _pool(maps: Tensor, sigma: Any, size: Sequence[Any], stride: int = 1) -> Tensor:
     """(N, n, h, w) -> (N, n, *size)."""
-    if not sigma:
+    if not np.any(sigma):
         return maps
     ones = torch.ones_like(maps[:1, :1])
     return _spread(maps, sigma, size, stride) / _spread(ones, sigma, size, stride)
 
 
-def _spread(maps: Tensor, sigma: float, size: Sequence[Any], stride: int) -> Tensor:
+def _spread(maps: Tensor, sigma: Any, size: Sequence[Any], stride: int) -> Tensor:
     """Sum the neighborhoods of pixels with Gaussian weights, with zero padding."""
-    radius, weights = pool_radius(sigma), _gaussian(sigma, maps)
-    padded = functional.pad(maps, (0, 1, 0, 1))  # strides omit pixels after the last
-    spread = partial(functional.conv_transpose2d, groups=int(maps.shape[1]))
-    down = spread(padded, weights, stride=(stride, 1), padding=(radius, 0))
-    across = spread(down, weights.mT, stride=(1, stride), padding=(0, radius))
-    return across[..., : size[0], : size[1]]
+    n_axes = maps.ndim - 2
+    transposed = functional.conv_transpose2d if n_axes == 2 else functional.conv_transpose3d
+    maps = functional.pad(maps, (0, 1) * n_axes)  # strides omit pixels after the last
+    for axis, own in enumerate(np.broadcast_to(sigma, n_axes).tolist()):
+        strides, padding = [1] * n_axes, [0] * n_axes
+        strides[axis], padding[axis] = stride, pool_radius(own)
+        weights = _gaussian(own, maps, axis)
+        maps = transposed(maps, weights, stride=strides, padding=padding, groups=int(maps.shape[1]))
+    return maps[spatial(map(slice, size))]
 
 
-def _gaussian(sigma: float, maps: Tensor) -> Tensor:
-    """Return Gaussian weights (C, 1, n, 1) that sum to 1."""
+def _gaussian(sigma: float, maps: Tensor, axis: int) -> Tensor:
+    """Return Gaussian weights along a spatial axis that sum to 1, (C, 1, n, 1) for the first."""
     radius = pool_radius(sigma)
     weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1).double() / sigma) ** 2)
-    weights = (weights / weights.sum()).float()[None, None]
-    return weights.repeat(int(maps.shape[1]), 1, 1)[..., None]
+    shape = [-1 if own == axis else 1 for own in range(maps.ndim - 2)]
+    weights = (weights / weights.sum()).float().reshape(1, 1, *shape)
+    return weights.repeat(int(maps.shape[1]), *[1] * (maps.ndim - 1))
 
 
 def _mirrored(x: Tensor, margin: int, axis: int) -> Tensor:

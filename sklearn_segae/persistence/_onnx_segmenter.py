@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,13 @@ from ..imaging._normalization import (
     BLOCK,
     MAX_BLOCKS,
     MIN_SIGNAL,
-    RANGE_TILE_SIDE,
+    RANGE_TILE_SIDES,
     SOFT,
     TAIL,
     Normalization,
 )
 from ..networks._onnx import graph_of
+from ..networks._pixel_autoencoder import spatial
 from ..segmentation._dense_labeler import DenseLabeler
 from ..segmentation._segmenter import AESegmenter
 from ..segmentation._unet_classifier import UNetClassifier
@@ -56,12 +59,13 @@ def unet_graph(classifier: UNetClassifier) -> bytes:
 
 
 def _graph(module: nn.Module, estimator: Any) -> bytes:
-    example = torch.rand(1, *TRACED, estimator.n_features_in_, generator=torch.Generator())
-    return graph_of(module, example, ("images", "labels", "probabilities"), range(3))
+    sides = TRACED[2 if estimator.spacing_ is None else 3]
+    example = torch.rand(1, *sides, estimator.n_features_in_, generator=torch.Generator())
+    return graph_of(module, example, ("images", "labels", "probabilities"), range(1 + len(sides)))
 
 
 class UNetGraph(nn.Module):
-    """`predict` and `predict_proba` of float32 images, borders included."""
+    """`predict` and `predict_proba` of float32 images or volumes, borders included."""
 
     classes: Tensor
 
@@ -80,17 +84,21 @@ class UNetGraph(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(n, H, W, C) -> (n, H, W), (n, H, W, k)."""
+        last = images.ndim - 1
         images = images if self.normalize is None else self.normalize(images)
-        features = images if self.codes is None else torch.cat([images, self.codes(images)], 3)
-        height, width = features.shape[1:3]
-        x = self.scale(features).permute(0, 3, 1, 2)
-        x = TracedPooling((height, width)).mirror(x, self.network.grid)
-        probabilities = self.network(x).softmax(1)[:, :, :height, :width].permute(0, 2, 3, 1)
-        return self.classes[probabilities.argmax(3)], probabilities
+        features = images if self.codes is None else torch.cat([images, self.codes(images)], last)
+        x = self.scale(features).movedim(last, 1)
+        sides = x.shape[2:]
+        x = TracedPooling(sides).mirror(x, self.network.grid)
+        probabilities = self.network(x).softmax(1)[spatial(map(slice, sides))].movedim(1, last)
+        return self.classes[probabilities.argmax(last)], probabilities
 
 
 class NormalizationGraph(nn.Module):
-    """`Normalization.apply` of images with at most 16 million pixels, without warnings."""
+    """`Normalization.apply` of images with at most 16 million pixels, without warnings.
+
+    Images (n, H, W, C) may be volumes (n, D, H, W, C).
+    """
 
     low: Tensor
     span: Tensor
@@ -108,7 +116,8 @@ class NormalizationGraph(nn.Module):
             return _soft_clip(self.scale(images))
         low, span = self._intervals(_percentiles(_block_medians(images)))
         divisor = torch.where(span > 0, span, torch.ones_like(span))
-        return _soft_clip((images - low[:, None, None]) / divisor[:, None, None])
+        each = (slice(None), *[None] * (images.ndim - 2))  # image, at all pixels
+        return _soft_clip((images - low[each]) / divisor[each])
 
     def _intervals(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         """Return low ends and lengths (n, C), from percentiles (2, n, C)."""
@@ -129,24 +138,28 @@ def _soft_clip(x: Tensor) -> Tensor:
 
 def _block_medians(images: Tensor) -> Tensor:
     """Return the medians (n, n_blocks, C) of blocks, of every `step`-th one of large images."""
-    n_pixels = torch.as_tensor(images.shape[1] * images.shape[2]).float()
-    step = (n_pixels / BLOCK**2 / MAX_BLOCKS).sqrt().ceil().clamp_min(1).long()
-    rows, columns = (_block_index(size, step) for size in images.shape[1:3])
-    chosen = images.index_select(1, rows.flatten()).index_select(2, columns.flatten())
-    n, n_channels = images.shape[0], images.shape[3]
-    blocks = chosen.reshape(n, rows.shape[0], BLOCK, columns.shape[0], BLOCK, n_channels)
-    blocks = blocks.permute(0, 1, 3, 5, 2, 4).flatten(4).sort(4).values
-    return blocks[..., BLOCK**2 // 2].flatten(1, 2)
+    n, *sides, n_channels = images.shape
+    n_axes = len(sides)
+    n_blocks = torch.as_tensor(prod(sides)).double() / BLOCK**n_axes
+    step = (n_blocks / MAX_BLOCKS).pow(1 / n_axes).ceil().clamp_min(1).long()
+    index = [_block_index(size, step, RANGE_TILE_SIDES[n_axes]) for size in sides]
+    for axis, own in enumerate(index, start=1):
+        images = images.index_select(axis, own.flatten())
+    blocks = images.reshape(n, *chain(*((own.shape[0], BLOCK) for own in index)), n_channels)
+    counts, inner = range(1, 2 * n_axes, 2), range(2, 2 * n_axes + 1, 2)
+    blocks = blocks.permute(0, *counts, 2 * n_axes + 1, *inner).flatten(n_axes + 2)
+    medians = blocks.sort(n_axes + 2).values[..., BLOCK**n_axes // 2]
+    return medians.flatten(1, n_axes)
 
 
-def _block_index(size: Any, step: Tensor) -> Tensor:
+def _block_index(size: Any, step: Tensor, side: int) -> Tensor:
     """Return the pixels (n, BLOCK) along an axis of every `step`-th block of each tile."""
-    per_tile = -(-RANGE_TILE_SIDE // BLOCK)
+    per_tile = -(-side // BLOCK)
     size = torch.as_tensor(size)
-    every = torch.arange((size + RANGE_TILE_SIDE - 1) // RANGE_TILE_SIDE * per_tile)
+    every = torch.arange((size + side - 1) // side * per_tile)
     tile, block = every // per_tile, every % per_tile
-    stop = torch.minimum((tile + 1) * RANGE_TILE_SIDE, size)
-    start = tile * RANGE_TILE_SIDE + block * BLOCK
+    stop = torch.minimum((tile + 1) * side, size)
+    start = tile * side + block * BLOCK
     used = (start < stop) & (block % step == 0)
     pixels = start[:, None] + torch.arange(BLOCK)
     return torch.minimum(pixels, stop[:, None] - 1)[used]

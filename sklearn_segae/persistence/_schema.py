@@ -101,6 +101,7 @@ LEARNT: dict[type, Hints] = {
     UNetClassifier: {
         **_OF_TRAINED,
         "classes_": Array,
+        "spacing_": tuple[float, ...] | None,
         "rows_": bool,
         "validation_loss_curve_": list[float],
     },
@@ -108,10 +109,12 @@ LEARNT: dict[type, Hints] = {
         "members_": list[Any],
         "weights_": Array,
         "classes_": Array,
+        "spacing_": tuple[float, ...] | None,
         "rows_": bool,
     },
     AESegmenter: {
         "rows_": bool,
+        "spacing_": tuple[float, ...] | None,
         "normalization_": Normalization | None,
         "_seed": int,
         "_trees": TreeBuilder | None,
@@ -153,7 +156,12 @@ PARTS: dict[type, Hints] = {
         "stop_reason": str,
     },
     PatchEncoder: {"transformer": Any, "patch_size": int},
-    BoundaryRefiner: {"encoder": PixelEncoder, "sigma": float, "step": int, "model": Any},
+    BoundaryRefiner: {
+        "encoder": PixelEncoder,
+        "sigma": float | Array,
+        "step": int | Array,
+        "model": Any,
+    },
     TreeBuilder: {"encoder": PixelEncoder, "units": list[float]},
     **{cls: {"loss": Loss, "strength": float} for cls in VARIANTS.values()},
     **{cls: get_type_hints(cls) for cls in (Layout, SegmentClasses, Normalization)},
@@ -163,12 +171,15 @@ PARTS: dict[type, Hints] = {
     RowMember: {"classifier": Any, "start": int, "stop": int},
     Backbone: {"network": str, "strides": list[int]},
 }
-# Ranges of sizes, so that neighborhoods of pixels are limited.
+# Ranges of sizes, so that neighborhoods of pixels are limited. Some have a number for each axis.
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (FeatureSettings, "pooling"): (0, 100),
     (FeatureSettings, "contrast_sigma"): (0, MAX_CONTRAST_SIGMA),
     (LearntBlock, "contrast_sigma"): (0, MAX_CONTRAST_SIGMA),
     (Projection, "sigma"): (0, 100),
+    (JetBlock, "voxel"): (1, inf),
+    (SpectralBlock, "voxel"): (1, inf),
+    (PretrainedBlock, "depth_sigma"): (0, 100),
     (PatchEncoder, "patch_size"): (1, 1000),
     (BoundaryRefiner, "sigma"): (0, 100),
     (BoundaryRefiner, "step"): (1, 100),
@@ -198,8 +209,15 @@ def check_state(cls: type, state: dict[str, Any]) -> None:
                 f"{cls.__name__}.{name} is a {type(value).__name__}, but should be {hints[name]}."
             )
         least, most = LIMITS.get((cls, name), (-inf, inf))
-        if (cls, name) in LIMITS and not least <= value <= most:
+        if (cls, name) in LIMITS and value is not None and not within(value, least, most):
             raise ValueError(f"{cls.__name__}.{name}={value} is not in [{least}, {most}].")
+
+
+def within(value: Any, least: float, most: float) -> bool:
+    """Return whether a number, or each of the numbers for three axes, is in a range."""
+    numbers = np.asarray(value)
+    real = numbers.dtype.kind in "iuf" and numbers.shape in ((), (0,), (3,))
+    return bool(real and (numbers >= least).all() and (numbers <= most).all())
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -5,13 +5,10 @@ color-blind readers. matplotlib is imported when something is drawn.
 """
 
 from ._autoencoder_displays import LatentTraversalDisplay, LossCurveDisplay, ReconstructionDisplay
+from ._feature_displays import FeatureMapDisplay, RegionTreeDisplay
 from ._inspection_displays import AttributionDisplay, PrototypeDisplay
-from ._segmentation_displays import (
-    FeatureMapDisplay,
-    RegionTreeDisplay,
-    SegmentationDisplay,
-    UncertaintyDisplay,
-)
+from ._segmentation_displays import SegmentationDisplay, UncertaintyDisplay
+from ._slice_viewer import SliceViewer
 
 __all__ = [
     "AttributionDisplay",
@@ -22,5 +19,6 @@ __all__ = [
     "ReconstructionDisplay",
     "RegionTreeDisplay",
     "SegmentationDisplay",
+    "SliceViewer",
     "UncertaintyDisplay",
 ]

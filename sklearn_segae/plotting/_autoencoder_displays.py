@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..inspection._latent_traversal import latent_traversal
 from ._axes import LINES, SEQUENTIAL, aspect_of, draw_color_bar, draw_picture, panels
+from ._volumes import refuse_volumes
 
 REASONS = {
     "max_epochs": "max_epochs was reached",
@@ -157,6 +158,11 @@ class ReconstructionDisplay:
         **options : as in `plot`
         """
         check_is_fitted(estimator)
+        refuse_volumes(
+            estimator,
+            "ReconstructionDisplay",
+            "Pass slices of volumes and of what inverse_transform returns to from_predictions.",
+        )
         return cls(X, estimator.inverse_transform(estimator.transform(X))).plot(**options)
 
     @classmethod
@@ -232,6 +238,12 @@ class LatentTraversalDisplay:
         cls, estimator: Any, x: Any, component: int, values: Any = None, **options: Any
     ) -> Self:
         """Compute and draw a traversal; parameters as in `latent_traversal` and `plot`."""
+        refuse_volumes(
+            estimator,
+            "LatentTraversalDisplay",
+            "Call latent_traversal, replace `decoded` by decoded[:, z] for a slice z, and pass the "
+            "result to LatentTraversalDisplay.",
+        )
         return cls(latent_traversal(estimator, x, component, values)).plot(**options)
 
     def plot(self, *, ax: Any = None) -> Self:

@@ -143,11 +143,15 @@ def legend_texts(labels: Sequence[Any], display_labels: Any, prefix: str) -> lis
     return [str(name) for name in display_labels]
 
 
-def as_list(X: Any, n_channels: int | None) -> list[np.ndarray]:
-    """Return a stack, a list, or one image (H, W) or (H, W, C) as a list of images."""
-    X, _ = unpack(X)
+def as_list(X: Any, n_channels: int | None, n_axes: int = 2) -> list[np.ndarray]:
+    """Return a stack, a list, or one image (H, W) or (H, W, C) as a list of images.
+
+    Images have `n_axes` spatial axes.
+    """
+    X, _ = unpack(X, n_axes)
     if isinstance(X, list | tuple):
         return [np.asanyarray(image) for image in X]  # some may be masked
     X = np.asanyarray(X)
-    lone = X.ndim == 2 or (X.ndim == 3 and X.shape[2] == (n_channels or X.shape[2]))
+    with_channels = X.ndim == n_axes + 1 and X.shape[-1] == (n_channels or X.shape[-1])
+    lone = X.ndim == n_axes or with_channels
     return [X] if lone else list(X)

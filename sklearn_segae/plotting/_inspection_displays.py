@@ -20,6 +20,9 @@ from ._axes import (
     legend_texts,
     panels,
 )
+from ._volumes import as_pictures, spacing_of
+
+CUBES = (1, 1, 1)
 
 
 class PrototypeDisplay:
@@ -31,15 +34,21 @@ class PrototypeDisplay:
         Result of :func:`~sklearn_segae.inspection.segment_prototypes`.
     display_labels : dict of label to str, or list of str in the order of the labels, default=None
         Texts of the segments. None shows the labels.
+    spacing : sequence of three floats, default=None
+        Sides of the voxels of volumes along z, y and x. None is that of cubes. Three orthogonal
+        slices through the center of each prototype are drawn.
 
     Attributes
     ----------
     figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of Axes (n_segments, n_prototypes)
     """
 
-    def __init__(self, prototypes: Bunch, *, display_labels: Any = None) -> None:
+    def __init__(
+        self, prototypes: Bunch, *, display_labels: Any = None, spacing: Any = None
+    ) -> None:
         self.prototypes = prototypes
         self.display_labels = display_labels
+        self.spacing = spacing
 
     @classmethod
     def from_estimator(
@@ -57,7 +66,8 @@ class PrototypeDisplay:
         found = segment_prototypes(
             segmenter, images, n_prototypes=n_prototypes, size=size, max_pixels=max_pixels
         )
-        return cls(found, display_labels=display_labels).plot(**options)
+        spacing = spacing_of(segmenter)
+        return cls(found, display_labels=display_labels, spacing=spacing).plot(**options)
 
     def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
         """Draw; parameters as in `SegmentationDisplay.plot`.
@@ -70,7 +80,10 @@ class PrototypeDisplay:
         n_most = max(map(len, members))
         self.figure_, self.axes_ = panels(len(labels), n_most, ax, size=1.3)
         self.ax_ = self.axes_[0, 0]
-        pictures = _pictures(found.patches)
+        patches = found.patches
+        if found.positions.shape[1] == 3:
+            patches = np.ma.stack(as_pictures(patches, self.spacing or CUBES))
+        pictures = _pictures(patches)
         names = legend_texts(labels.tolist(), self.display_labels, "segment ")
         palette = colors(len(labels)) / 255
         for name, own, color, row in zip(names, members, palette, self.axes_, strict=True):
@@ -81,7 +94,7 @@ class PrototypeDisplay:
                 ax_.set_title(f"image {found.image_index[i]}: {found.scores[i]:.2f}", fontsize=7)
                 _frame(ax_, color)
             row[0].set_ylabel(name)
-        draw_scale_bar(self.ax_, found.patches.shape[2], pixel_size, units)
+        draw_scale_bar(self.ax_, patches.shape[2], pixel_size, units)
         return self
 
 

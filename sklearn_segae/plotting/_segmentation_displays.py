@@ -1,4 +1,4 @@
-"""Displays of label maps, uncertainty, feature maps and region trees."""
+"""Displays of label maps and uncertainty."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..imaging._containers import to_maps, unpack
 from ..imaging._label_values import encode_labels, is_unlabeled, label_array
-from ..imaging._rendering import as_gray, as_picture, show_borders, show_overlay
+from ..imaging._rendering import as_gray, as_picture, show_overlay
 from ..inspection._reconstruction_error import reconstruction_error
-from ..regions._region_tree import RegionTree
 from ._axes import (
+    PANEL,
     SEQUENTIAL,
     as_list,
     aspect_of,
@@ -26,6 +26,7 @@ from ._axes import (
     panels,
     rows_of,
 )
+from ._volumes import as_pictures, check_label_maps, spacing_of, wider
 
 
 class SegmentationDisplay:
@@ -75,42 +76,73 @@ class SegmentationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, segmenter: Any, X: Any, *, display_labels: Any = None, **options: Any
+        cls,
+        segmenter: Any,
+        X: Any,
+        *,
+        display_labels: Any = None,
+        point: Sequence[int] | None = None,
+        **options: Any,
     ) -> Self:
         """Segment one image, a stack or a list of images, and draw the label maps.
+
+        Three orthogonal slices of each volume are drawn: (y, x), to its right (y, z), and below it
+        (z, x), with the aspect of the spacing.
 
         Parameters
         ----------
         segmenter : AESegmenter
             A fitted estimator.
         X : array (H, W) or (H, W, C), or as in `AESegmenter.predict`
+            For a segmenter of volumes, one volume (D, H, W) or (D, H, W, C), or several.
         display_labels : as in the class, default=None
+        point : (z, y, x), default=None
+            The voxel of volumes that the slices contain. None is the center of each.
         **options : as in `plot`
         """
         check_is_fitted(segmenter)
-        images = as_list(X, segmenter.n_features_in_)
-        labels = getattr(segmenter, "classes_", None)
+        images = as_list(X, segmenter.n_features_in_, segmenter.n_axes)
+        maps, spacing = segmenter.predict(images), spacing_of(segmenter)
+        options = wider(options, spacing)
         display = cls(
-            images, segmenter.predict(images), display_labels=display_labels, labels=labels
+            as_pictures(images, spacing, point),
+            as_pictures(maps, spacing, point),
+            display_labels=display_labels,
+            labels=getattr(segmenter, "classes_", None),
         )
         return display.plot(**options)
 
     @classmethod
     def from_predictions(
-        cls, X: Any, labels: Any, *, display_labels: Any = None, **options: Any
+        cls,
+        X: Any,
+        labels: Any,
+        *,
+        display_labels: Any = None,
+        spacing: Sequence[float] | None = None,
+        point: Sequence[int] | None = None,
+        **options: Any,
     ) -> Self:
         """Draw given label maps.
 
         Parameters
         ----------
         X : array (H, W) or (H, W, C), or a list of such
+            With `spacing`, volumes (D, H, W) or (D, H, W, C).
         labels : array (H, W), or a list of such
-        display_labels, **options : as in `from_estimator`
+            With `spacing`, (D, H, W).
+        spacing : sequence of three floats, default=None
+            Sides of the voxels of volumes along z, y and x, in any unit. None: `X` holds images.
+        display_labels, point, **options : as in `from_estimator`
         """
-        one = isinstance(labels, np.ndarray) and labels.ndim == 2
-        images, maps = ([X], [labels]) if one else (list(unpack(X)[0]), list(to_maps(labels)))
+        n_axes = 2 if spacing is None else 3
+        one = isinstance(labels, np.ndarray) and labels.ndim == n_axes
+        images, maps = (
+            ([X], [labels]) if one else (list(unpack(X, n_axes)[0]), list(to_maps(labels, n_axes)))
+        )
         maps = [label_array(m, f"labels[{i}]") for i, m in enumerate(maps)]
-        return cls(images, maps, display_labels=display_labels).plot(**options)
+        pictures = [as_pictures(arrays, spacing, point) for arrays in (images, maps)]
+        return cls(*pictures, display_labels=display_labels).plot(**wider(options, spacing))
 
     def plot(
         self,
@@ -123,6 +155,7 @@ class SegmentationDisplay:
         n_columns: int | None = None,
         pixel_size: float | None = None,
         units: str = "µm",
+        size: float = PANEL,
     ) -> Self:
         """Draw.
 
@@ -141,12 +174,17 @@ class SegmentationDisplay:
         n_columns : int, default=None
             Number of columns of panels. None: at most four.
         pixel_size : float, default=None
-            Side of a pixel in `units`, for a scale bar. None draws no scale bar.
+            Side of a pixel in `units`, for a scale bar; of volumes, the shortest side of a voxel.
+            None draws no scale bar.
         units : str, default="µm"
             Unit of `pixel_size`.
+        size : float, default=2.6
+            Width of new axes in inches. That of volumes is 5.2 unless it is given.
         """
+        check_label_maps(self.label_maps)
         shape = rows_of(len(self.images), n_columns)
-        self.figure_, self.axes_ = panels(*shape, ax, aspect=aspect_of(self.label_maps[0]))
+        aspect = aspect_of(self.label_maps[0])
+        self.figure_, self.axes_ = panels(*shape, ax, size=size, aspect=aspect)
         self.ax_ = self.axes_.ravel()[0]
         labels = self._known_labels()
         blank(self.axes_)
@@ -203,7 +241,13 @@ class UncertaintyDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, *, measure: str = "entropy", **options: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        measure: str = "entropy",
+        point: Sequence[int] | None = None,
+        **options: Any,
     ) -> Self:
         """Compute and draw the uncertainty of labels, or reconstruction errors.
 
@@ -215,20 +259,30 @@ class UncertaintyDisplay:
         measure : {"entropy", "margin", "least_confidence", "reconstruction_error"}, \
 default="entropy"
             The measure of `AESegmenter.uncertainty`, or the error of the encoder.
+        point : as in `SegmentationDisplay.from_estimator`
         **options : as in `plot`
         """
         check_is_fitted(estimator)
-        images = as_list(X, estimator.n_features_in_)
+        spacing = spacing_of(estimator)
+        images = as_list(X, estimator.n_features_in_, 2 if spacing is None else 3)
         if measure == "reconstruction_error":
             maps = reconstruction_error(estimator, images)
         else:
             maps = estimator.uncertainty(images, measure=measure)
-        return cls(images, maps, measure=measure).plot(**options)
+        pictures = [as_pictures(arrays, spacing, point) for arrays in (images, maps)]
+        return cls(*pictures, measure=measure).plot(**wider(options, spacing))
 
-    def plot(self, *, ax: Any = None, pixel_size: float | None = None, units: str = "µm") -> Self:
+    def plot(
+        self,
+        *,
+        ax: Any = None,
+        pixel_size: float | None = None,
+        units: str = "µm",
+        size: float = PANEL,
+    ) -> Self:
         """Draw; parameters as in `SegmentationDisplay.plot`."""
         self.figure_, self.axes_ = panels(
-            2, len(self.images), ax, aspect=aspect_of(self.maps[0]), n_bars=1
+            2, len(self.images), ax, size=size, aspect=aspect_of(self.maps[0]), n_bars=1
         )
         self.ax_ = self.axes_[0, 0]
         # The 99th percentile, so that single pixels do not determine the scale.
@@ -240,134 +294,4 @@ default="entropy"
             draw_scale_bar(above, own.shape[1], pixel_size, units)
             found = draw_picture(below, own, cmap=SEQUENTIAL, vmin=0, vmax=highest)
         draw_color_bar(self.figure_, found, self.axes_[1], self.measure.replace("_", " "))
-        return self
-
-
-class FeatureMapDisplay:
-    """Components of the codes of an image.
-
-    Parameters
-    ----------
-    maps : ndarray of shape (H, W, n_components)
-        The codes.
-    autocorrelation : array of shape (n_components,), default=None
-        Spatial autocorrelation of every component, for the titles.
-
-    Attributes
-    ----------
-    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes
-    """
-
-    def __init__(self, maps: np.ndarray, *, autocorrelation: Any = None) -> None:
-        self.maps = maps
-        self.autocorrelation = autocorrelation
-
-    @classmethod
-    def from_estimator(cls, estimator: Any, image: Any, **options: Any) -> Self:
-        """Encode an image, and draw its codes.
-
-        Parameters
-        ----------
-        estimator : PixelEncoder or AESegmenter
-            A fitted estimator.
-        image : array (H, W) or (H, W, C)
-        **options : as in `plot`
-        """
-        check_is_fitted(estimator)
-        (maps,) = estimator.transform([np.asanyarray(image)])
-        encoder = getattr(estimator, "encoder_", estimator)
-        values = getattr(encoder, "autocorrelation_", None)
-        known = values is not None and len(values) == maps.shape[2]
-        return cls(maps, autocorrelation=values if known else None).plot(**options)
-
-    def plot(self, *, ax: Any = None, n_components: int = 16, n_columns: int | None = None) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax, n_columns : as in `SegmentationDisplay.plot`
-        n_components : int, default=16
-            Maximum number of components; the first ones are drawn.
-        """
-        n = min(n_components, self.maps.shape[2])
-        self.figure_, self.axes_ = panels(
-            *rows_of(n, n_columns), ax, size=1.8, aspect=aspect_of(self.maps)
-        )
-        self.ax_ = self.axes_.ravel()[0]
-        blank(self.axes_)
-        for i in range(n):
-            own = self.maps[..., i]
-            low, high = np.nanpercentile(np.asarray(own), (1, 99))
-            title = f"code {i}"
-            if self.autocorrelation is not None:
-                title += f", autocorrelation {self.autocorrelation[i]:.2f}"
-            draw_picture(self.axes_.ravel()[i], own, cmap=SEQUENTIAL, vmin=low, vmax=high)
-            self.axes_.ravel()[i].set_title(title, fontsize="small")
-        return self
-
-
-class RegionTreeDisplay:
-    """An image, the strength of its boundaries, and segmentations from its region tree.
-
-    Parameters
-    ----------
-    image : ndarray of shape (H, W) or (H, W, C)
-        The image.
-    tree : RegionTree
-        Its region tree.
-
-    Attributes
-    ----------
-    figure_, ax_, axes_ : matplotlib Figure, first Axes, ndarray of all Axes
-    cuts_ : list of ndarray of shape (H, W)
-        The label maps that are drawn.
-    """
-
-    def __init__(self, image: np.ndarray, tree: RegionTree) -> None:
-        self.image = image
-        self.tree = tree
-
-    @classmethod
-    def from_estimator(cls, segmenter: Any, image: Any, **options: Any) -> Self:
-        """Build the region tree of an image, and draw it.
-
-        Parameters
-        ----------
-        segmenter : AESegmenter
-            A fitted segmenter with `scope="image"`.
-        image : array (H, W) or (H, W, C)
-        **options : as in `plot`
-        """
-        image = np.asanyarray(image)
-        return cls(image, segmenter.region_tree(image)).plot(**options)
-
-    def plot(
-        self,
-        *,
-        ax: Any = None,
-        n_segments: Sequence[int] = (4, 12),
-        pixel_size: float | None = None,
-        units: str = "µm",
-    ) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax, pixel_size, units : as in `SegmentationDisplay.plot`
-        n_segments : sequence of int, default=(4, 12)
-            Numbers of segments of the segmentations, for any strength of the boundaries.
-        """
-        self.cuts_ = [self.tree.cut(n_segments=n, min_strength=0) for n in n_segments]
-        self.figure_, self.axes_ = panels(
-            1, 2 + len(self.cuts_), ax, aspect=aspect_of(self.image), n_bars=1
-        )
-        picture, contours, *cuts = self.axes_.ravel()
-        self.ax_ = picture
-        draw_picture(picture, self.image)
-        draw_scale_bar(picture, self.image.shape[1], pixel_size, units)
-        found = draw_picture(contours, self.tree.contours(), "borders", cmap="gray_r")
-        draw_color_bar(self.figure_, found, contours, "strength")
-        for own, panel in zip(self.cuts_, cuts, strict=True):
-            title = f"{len(np.unique(own))} segments"
-            draw_picture(panel, show_borders(as_picture(self.image), own), title)
         return self

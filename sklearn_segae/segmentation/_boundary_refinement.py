@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from math import ceil
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -13,8 +13,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..encoding._pixel_encoder import PixelEncoder
+from ..encoding._pooling import along, pool_radius
 from ..imaging._no_data import apply_to_data, missing_in
-from ..imaging._tiles import Tile, pad_tile
+from ..imaging._tiles import Tile, pad_tile, per_axis
 from ._grid_sample import GridSample, grid_step
 
 INSIDE = 1.5  # minimum distance from borders, in units of `pooling`: codes of one segment only
@@ -35,13 +36,14 @@ class BoundaryRefiner:
 
     def __init__(self, encoder: PixelEncoder) -> None:
         self.encoder = encoder
-        self.sigma = SMOOTH * encoder.pooling_
-        self.step = grid_step(encoder.pooling_)
+        widths = along(encoder.pooling_, encoder.voxel)
+        self.sigma = SMOOTH * widths
+        self.step = grid_step(widths, encoder.n_axes)
 
     @property
-    def halo(self) -> int:
+    def halo(self) -> Any:
         """Number of pixels around a tile that its labels depend on, grid rounding included."""
-        return ceil(3 * self.sigma) + 3 * self.step
+        return pool_radius(self.sigma) + 3 * self.step
 
     def fit(
         self, survey: GridSample, labels: np.ndarray, n_places: int, rng: np.random.Generator
@@ -62,41 +64,42 @@ class BoundaryRefiner:
     def probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return probabilities (h, w, n_classes), computed on a grid and interpolated."""
         around = self.around(tile, image.shape)
-        return softmax(self.gather(self._log_probabilities(image, around), around, tile), axis=2)
+        return softmax(self.gather(self._log_probabilities(image, around), around, tile), axis=-1)
 
     def around(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Return the tile, aligned to the grid, that the probabilities in a tile depend on."""
-        return self._gridded(pad_tile(tile, ceil(3 * self.sigma), shape), shape)
+        return self._gridded(pad_tile(tile, pool_radius(self.sigma), shape), shape)
 
     def gather(self, logs: np.ndarray, around: Tile, tile: Tile) -> np.ndarray:
         """Smooth log-probabilities on the grid of `around` and interpolate them to `tile`."""
         logs = _smoothed(logs, self.sigma / self.step)
-        for axis in (0, 1):
-            inner = np.arange(tile[axis].start, tile[axis].stop) - around[axis].start
-            logs = _interpolate(logs, inner / self.step, axis)
+        steps = per_axis(self.step, len(tile))
+        for axis, (part, outer, step) in enumerate(zip(tile, around, steps, strict=True)):
+            inner = np.arange(part.start, part.stop) - outer.start
+            logs = _interpolate(logs, inner / step, axis)
         return logs
 
     def _log_probabilities(self, image: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the log-probabilities of every `step`-th pixel, without smoothing."""
         codes = self.encoder.encode_tile(image, tile, narrow=True, step=self.step)
-        logs = apply_to_data(self.model.predict_log_proba, codes.reshape(-1, codes.shape[2]))
+        logs = apply_to_data(self.model.predict_log_proba, codes.reshape(-1, codes.shape[-1]))
         logs = np.maximum(logs, LEAST_EVIDENCE).astype(np.float32)
-        return logs.reshape(*codes.shape[:2], -1)
+        return logs.reshape(*codes.shape[:-1], -1)
 
     def _gridded(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Align a tile to the grid, which is the same for all tiles."""
-        step = self.step
-        rows, columns = (
+        steps = per_axis(self.step, len(tile))
+        return tuple(
             slice(part.start // step * step, min(part.stop + step, size))
-            for part, size in zip(tile, shape[:2], strict=True)
+            for part, step, size in zip(tile, steps, shape[:-1], strict=True)
         )
-        return rows, columns
 
 
-def _smoothed(logs: np.ndarray, sigma: float) -> np.ndarray:
+def _smoothed(logs: np.ndarray, sigma: Any) -> np.ndarray:
     """Average over Gaussian neighborhoods, of places with data in (h, w, k); others are NaN."""
     missing = missing_in(logs)
-    smooth = partial(ndimage.gaussian_filter, sigma=(sigma, sigma, 0), truncate=3)
+    sigmas = (*per_axis(sigma, logs.ndim - 1), 0)
+    smooth = partial(ndimage.gaussian_filter, sigma=sigmas, truncate=3)
     if missing is None:
         return smooth(logs)
     weight = smooth((~missing[..., None]).astype(logs.dtype))
@@ -108,7 +111,8 @@ def _interpolate(maps: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     """Interpolate linearly along an axis; beyond the last value, repeat it."""
     last = maps.shape[axis] - 1
     below = np.minimum(places.astype(int), last)
-    share = (places - below).astype(maps.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
+    shape = [-1 if a == axis else 1 for a in range(maps.ndim)]
+    share = (places - below).astype(maps.dtype).reshape(shape)
     low, high = (maps.take(i, axis) for i in (below, np.minimum(below + 1, last)))
     return low + np.minimum(share, 1) * (high - low)
 

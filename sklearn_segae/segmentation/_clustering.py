@@ -78,7 +78,6 @@ WEIGHT = 4.0
 RIDGE = 0.3  # share of the identity in covariances, limits the influence of small variances
 INSIDE = 1.0  # minimum distance from borders, in units of `pooling`
 ENOUGH = 40  # minimum number of points for a covariance
-PATCH_SIZE = 9
 N_PATCH_COMPONENTS = 16
 
 
@@ -112,7 +111,7 @@ def choose_optimum(survey: GridSample, n_segments: int, n_places: int, seed: int
 
 def _seen_closely(survey: GridSample, chosen: np.ndarray) -> np.ndarray:
     """Return narrow codes and principal components of patches, scaled to unit variance."""
-    patches = survey.patches(PATCH_SIZE)[chosen]
+    patches = survey.patches()[chosen]
     n_components = min(N_PATCH_COMPONENTS, len(chosen))
     rows = np.hstack([survey.narrow[chosen], PCA(n_components).fit_transform(patches)])
     return rows / (rows.std(0) + 1e-12)

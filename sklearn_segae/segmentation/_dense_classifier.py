@@ -13,6 +13,7 @@ from ..imaging._image_batch import CODES, LABELS, ImageBatch, MapKind, check_bat
 from ..imaging._label_maps import IgnoreLabel
 from ..imaging._tiled_inference import TileCost, TileRequest, map_tiles, to_bytes
 from ..imaging._tiles import Tile, full_tile, pad_tile, pixel_ranges
+from ..imaging._validation import common_spacing
 from ._targets import Targets, check_targets
 
 
@@ -25,6 +26,7 @@ class LabeledFeatures(NamedTuple):
     n_details: int  # the first features are the pixels themselves
     blocks: list[slice]  # of the features, for classifiers of single pixels
     n_pixels: int  # maximum number for classifiers of single pixels
+    spacing: tuple[float, ...] | None = None  # of voxels; None for images
 
     @property
     def n_features(self) -> int:
@@ -40,9 +42,12 @@ class DenseClassifier(ClassifierMixin):
     """Base class of classifiers of pixels that depend on the pixels around them.
 
     Subclasses have `fit_features`, `window_probabilities`, `margin`, `grid` and `n_numbers`.
+    `margin` and `grid` are one number, or one for each axis.
     """
 
     classes_: np.ndarray
+    spacing: Any
+    spacing_: tuple[float, ...] | None
     ignore_label: IgnoreLabel
     max_memory: int | str
 
@@ -52,12 +57,12 @@ class DenseClassifier(ClassifierMixin):
         raise NotImplementedError
 
     @property
-    def margin(self) -> int:
+    def margin(self) -> Any:
         """Number of pixels around a tile that its classes depend on."""
         raise NotImplementedError
 
     @property
-    def grid(self) -> int:
+    def grid(self) -> Any:
         """Windows have to begin at multiples of it, in pixels."""
         raise NotImplementedError
 
@@ -73,14 +78,18 @@ class DenseClassifier(ClassifierMixin):
         """Return probabilities (h, w, n_classes) of a window of features (h, w, C)."""
         raise NotImplementedError
 
+    def given_spacing(self) -> tuple[float, ...] | None:
+        """Return the spacing of voxels that the parameters say; None for images."""
+        return common_spacing([("classifier", self.spacing)])
+
     def fit_images(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Fit to the pixels of images, whose values are the features."""
         to_bytes(self.max_memory)  # validates early
         batch = self._check_images(X, reset=True)
         targets = check_targets(batch, y, self.ignore_label, self, sample_weight)
-        n_channels = batch.images[0].shape[2]
-        every = [slice(0, n_channels)]
-        data = LabeledFeatures(read_pixels, batch.images, targets, n_channels, every, N_FIT_PIXELS)
+        n, spacing = batch.images[0].shape[-1], self.given_spacing()
+        every, most = [slice(0, n)], N_FIT_PIXELS
+        data = LabeledFeatures(read_pixels, batch.images, targets, n, every, most, spacing)
         return self.fit_features(data)
 
     def predict(self, X: Any, out: Any = None) -> Any:
@@ -147,7 +156,7 @@ class DenseClassifier(ClassifierMixin):
 
     def cost(self, image: Any) -> TileCost:
         """Return the memory and the halo of a tile."""
-        return window_cost(self, image.shape[2])
+        return window_cost(self, image.shape[-1])
 
     def _of_pixels(self, image: Any, tile: Tile) -> np.ndarray:
         return tile_probabilities(self, read_pixels, image, tile)
@@ -158,7 +167,8 @@ class DenseClassifier(ClassifierMixin):
         return batch.map([self] * len(batch), method, to_bytes(self.max_memory), out, kind=kind)
 
     def _check_images(self, X: Any, reset: bool = False) -> ImageBatch:
-        batch = check_batch(self, X, reset=reset)
+        spacing = self.given_spacing() if reset else self.spacing_
+        batch = check_batch(self, X, reset=reset, n_axes=2 if spacing is None else 3)
         if batch.is_rows:
             raise ValueError(
                 f"{type(self).__name__} classifies pixels by their surroundings, but X holds rows. "
@@ -186,9 +196,8 @@ def tile_probabilities(
 ) -> np.ndarray:
     """Return probabilities (h, w, n_classes) of a tile, which do not depend on the tile."""
     around = pad_tile(tile, classifier.margin, image.shape, classifier.grid)
-    rows, columns = pixel_ranges(tile, around)
     found = classifier.window_probabilities(read(image, around))
-    return found[rows.start : rows.stop, columns.start : columns.stop]
+    return found[tuple(slice(own.start, own.stop) for own in pixel_ranges(tile, around))]
 
 
 def window_cost(classifier: DenseClassifier, n_features: int) -> TileCost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from .._base import FitTask
 from ..encoding._patch_encoder import PatchEncoder
 from ..imaging._tiled_inference import TileCost, TileRequest
-from ..imaging._tiles import Tile, pad_tile
+from ..imaging._tiles import Tile, moved, pad_tile, per_axis, sides_of, tiles
 from ._adapters import unfrozen
 from ._dense_classifier import (
     DenseClassifier,
@@ -35,20 +36,22 @@ class DenseLabeler(PixelLabeler):
 
     def fit_classifier(self, images: Sequence[np.ndarray], targets: Targets, task: FitTask) -> Self:
         """Fit to labeled pixels and those around them."""
-        n_details = images[0].shape[2]
+        n_details, first = images[0].shape[-1], (slice(0, 1),) * (images[0].ndim - 1)
         with self.encoder.holding(images[0]):
-            self.n_codes = self.encoder.encode_tile(images[0], (slice(0, 1), slice(0, 1))).shape[2]
-        first = 0 if self.is_plain else n_details
+            self.n_codes = self.encoder.encode_tile(images[0], first).shape[-1]
+        start = 0 if self.is_plain else n_details
         sizes = self.encoder.block_sizes or [self.n_codes]
-        ends = first + np.cumsum(sizes)
+        ends = start + np.cumsum(sizes)
         blocks = [slice(int(end - n), int(end)) for end, n in zip(ends, sizes, strict=True)]
         if isinstance(self.estimator.estimator, FrozenEstimator):
             self.estimator.estimator = unfrozen(self.estimator.estimator)
             return self
         with task.of_part("estimator", self.classifier), ExitStack() as held:
             read = self._holding_reader(held)
-            data = LabeledFeatures(read, images, targets, n_details, blocks, self.n_pixels)
-            self.classifier.fit_features(data)
+            options = blocks, self.n_pixels, self.classifier.given_spacing()
+            self.classifier.fit_features(
+                LabeledFeatures(read, images, targets, n_details, *options)
+            )
         return self
 
     def reraise_interrupt(self) -> None:
@@ -66,9 +69,13 @@ class DenseLabeler(PixelLabeler):
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return the memory and the halo of a tile."""
-        own = window_cost(self.classifier, image.shape[2] + self.n_codes)
-        halo, padded, inner = super().cost(image)
-        return TileCost(halo + own.halo, padded + own.padded, inner + own.inner)
+        own = window_cost(self.classifier, image.shape[-1] + self.n_codes)
+        codes = super().cost(image)
+        halo, inner = codes.halo + own.halo, codes.inner + own.inner
+        if len(image.shape) == 4:  # codes are computed in parts, in the memory of the classifier
+            padded = max(own.padded, _part_bytes(image.shape[-1] + self.n_codes))
+            return TileCost(halo, padded, inner, held=own.halo)
+        return TileCost(halo, codes.padded + own.padded, inner)
 
     def receptive_field(self, tile: Tile, shape: tuple[int, ...]) -> Tile:
         """Return the pixels that the labels of a tile depend on."""
@@ -76,9 +83,10 @@ class DenseLabeler(PixelLabeler):
         return self.encoder.receptive_field(around, shape)
 
     @property
-    def grid(self) -> int:
+    def grid(self) -> Any:
         """Windows that begin at multiples of this number of pixels have the labels of the image."""
-        return int(np.lcm(self.encoder.grid, self.classifier.grid))
+        result = np.lcm(self.encoder.grid, self.classifier.grid)
+        return result if np.ndim(result) else int(result)
 
     @property
     def is_plain(self) -> bool:
@@ -105,5 +113,43 @@ class DenseLabeler(PixelLabeler):
         """Return pixels and codes (h, w, C) of a tile."""
         if self.is_plain:
             return read_pixels(image, tile)
+        if len(tile) == 3:
+            return self._read_in_parts(image, tile)
         codes = self.encoder.encode_tile(image, tile)
-        return np.concatenate([read_pixels(image, tile), codes.astype(np.float32, copy=False)], 2)
+        return np.concatenate([read_pixels(image, tile), codes.astype(np.float32, copy=False)], -1)
+
+    def _read_in_parts(self, image: np.ndarray, tile: Tile) -> np.ndarray:
+        """Return the same of a window of a volume, whose halo would take much memory at once."""
+        n_details, sides = image.shape[-1], sides_of(tile)
+        features = np.empty((*sides, n_details + self.n_codes), np.float32)
+        features[..., :n_details] = read_pixels(image, tile)
+        most = prod(sides) * _part_bytes(features.shape[-1]) - features.nbytes
+        steps = _part_sides(sides, self.encoder.cost(image), image.shape, most)
+        for part in tiles((*sides, 1), steps):
+            features[part][..., n_details:] = self.encoder.encode_tile(image, moved(part, tile))
+        return features
+
+
+LEAST_PART = 16  # side in pixels of the smallest parts of a window
+N_NUMBERS = 50  # temporary values per pixel of a window while codes are computed
+
+
+def _part_bytes(n_features: int) -> int:
+    """Return the memory for each pixel of a window while codes are computed, that of a network."""
+    return 4 * (4 * n_features + N_NUMBERS)
+
+
+def _part_sides(
+    sides: Sequence[int], cost: TileCost, shape: tuple[int, ...], most: int
+) -> list[int]:
+    """Return the sides of parts of a window whose codes take at most some bytes, if possible."""
+    halos, parts = per_axis(cost.halo, len(sides)), list(sides)
+
+    def n_bytes() -> int:
+        trios = zip(parts, halos, shape, strict=False)
+        return prod(min(part + 2 * halo, size) for part, halo, size in trios) * cost.padded
+
+    while n_bytes() > most and max(parts) > LEAST_PART:
+        axis = int(np.argmax(parts))
+        parts[axis] = -(-parts[axis] // 2)
+    return parts

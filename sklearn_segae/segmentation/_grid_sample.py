@@ -12,11 +12,13 @@ from torch import Tensor
 from ..encoding._feature_sampling import TileReader, flatten_map
 from ..encoding._masked_pooling import smoothing
 from ..encoding._pixel_encoder import PixelEncoder
-from ..encoding._pooling import normalized_patches, pool_radius
+from ..encoding._pooling import along, normalized_patches, pool_radius
 from ..imaging._no_data import rows_with_data, spread
 from ..imaging._pixel_sampling import random_tiles
 
-GRID = 0.25  # grid spacing in units of `pooling`
+GRID = {2: 0.25, 3: 0.5}  # grid spacing in units of `pooling`, by the number of axes
+PATCH_SIZES = {2: 9, 3: 5}  # sides of patches in pixels
+CONTRAST = {2: 2.0, 3: 1.0}  # scale of contrast normalization in units of `pooling`
 
 
 class GridSample:
@@ -35,7 +37,8 @@ class GridSample:
     ) -> None:
         self.encoder = encoder
         self.pooling = encoder.pooling_
-        self.step = grid_step(self.pooling)
+        self.widths = along(self.pooling, encoder.voxel)
+        self.step = grid_step(self.widths, encoder.n_axes)
         self.tiles = [(images[i], tile) for i, tile in random_tiles(images, rng)]
         maps = [encoder.encode_tile(*t, narrow=True, step=self.step) for t in self.tiles]
         self.known = [~np.isnan(m[..., 0]) for m in maps]  # places with data
@@ -45,9 +48,10 @@ class GridSample:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def patches(self, size: int) -> np.ndarray:
+    def patches(self) -> np.ndarray:
         """Return square patches (n_places, size**2) with normalized brightness and contrast."""
-        sigma = 2 * self.pooling
+        size = PATCH_SIZES[self.encoder.n_axes]
+        sigma = CONTRAST[self.encoder.n_axes] * self.widths
         reader = TileReader(self.encoder.net_.module_, self.encoder.scale_)
 
         def function(network: Any, x: Tensor, present: Tensor | None = None) -> Tensor:
@@ -62,27 +66,30 @@ class GridSample:
         """Return distances from borders between `labels` (n_places,), in units of `pooling`."""
         ends = np.cumsum([known.sum() for known in self.known])
         parts = zip(np.split(labels, ends[:-1]), self.known, strict=True)
-        away = [_away(spread(part, ~known), known)[known] for part, known in parts]
-        return np.concatenate(away) * (self.step / self.pooling)
+        unit = self.step / self.widths
+        sampling = None if np.ndim(unit) == 0 else unit
+        away = [_away(spread(part, ~known), known, sampling)[known] for part, known in parts]
+        return np.concatenate(away) * (unit if sampling is None else 1)
 
 
-def grid_step(pooling: float) -> int:
-    """Return the grid spacing in pixels."""
-    return max(1, int(GRID * pooling))
+def grid_step(widths: Any, n_axes: int = 2) -> Any:
+    """Return the grid spacing in pixels, along each axis if `widths` of the pooling are."""
+    steps = np.maximum(1, (GRID[n_axes] * np.asarray(widths)).astype(int))
+    return steps if steps.ndim else int(steps)
 
 
-def _away(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _away(labels: np.ndarray, known: np.ndarray, sampling: Any) -> np.ndarray:
     """Return the distance to the nearest border pixel on either side; inf without borders.
 
     Neighbors that are not `known` (h, w) have no border between them.
     """
     edge = np.zeros(labels.shape, bool)
-    for axis in (0, 1):
-        first, second = (slice(None, -1), slice(1, None))
-        here, there = ((s, slice(None))[:: 1 - 2 * axis] for s in (first, second))
+    for axis in range(labels.ndim):
+        before = (slice(None),) * axis
+        here, there = ((*before, s) for s in (slice(None, -1), slice(1, None)))
         border = (labels[here] != labels[there]) & known[here] & known[there]
         edge[here] |= border
         edge[there] |= border
     if not edge.any():
         return np.full(labels.shape, np.inf)
-    return ndimage.distance_transform_edt(~edge)
+    return ndimage.distance_transform_edt(~edge, sampling)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from ._targets import Targets
 
-HELD_OUT_SIDE = 64  # in pixels, of the blocks whose labels are held out together
+# Side in pixels of the blocks whose labels are held out together, of images and volumes.
+HELD_OUT_SIDE = {2: 64, 3: 32}
 N_FOLDS = 3
 N_IMAGES = 3  # with labels, of which whole ones are held out for early stopping
 
@@ -20,9 +22,10 @@ def hold_out(targets: Targets, share: float, rng: np.random.Generator) -> Target
     """
     pairs = folds(targets, int(rng.integers(2**31)), max(2, round(1 / share)), N_IMAGES)
     if not pairs:
+        side = HELD_OUT_SIDE[targets.maps[0].ndim]
         raise ValueError(
-            f"early_stopping={share} holds out the labels of some blocks of {HELD_OUT_SIDE} pixels "
-            "or images, but each class has labels in one of them only. Pass early_stopping=False, "
+            f"early_stopping={share} holds out the labels of some blocks of {side} pixels or "
+            "images, but each class has labels in one of them only. Pass early_stopping=False, "
             "or label the classes in other places, too."
         )
     return pairs[0][1]
@@ -60,7 +63,7 @@ def _fold(targets: Targets, masks: Sequence[np.ndarray]) -> tuple[Targets, Targe
 
 def _random_blocks(shape: tuple[int, ...], n_folds: int, rng: np.random.Generator) -> np.ndarray:
     """Return a map (H, W) of random numbers of folds, the same in a block."""
-    n_rows, n_columns = (-(-size // HELD_OUT_SIDE) for size in shape)
-    drawn = rng.permutation(n_rows * n_columns).reshape(n_rows, n_columns) % n_folds
-    blocks = np.kron(drawn, np.ones((HELD_OUT_SIDE, HELD_OUT_SIDE), int))
-    return blocks[: shape[0], : shape[1]]
+    side = HELD_OUT_SIDE[len(shape)]
+    counts = [-(-size // side) for size in shape]
+    drawn = (rng.permutation(prod(counts)).reshape(counts) % n_folds).astype(np.int32)
+    return drawn[np.ix_(*(np.arange(size) // side for size in shape))]

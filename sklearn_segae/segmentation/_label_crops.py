@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from ..imaging._no_data import zero_filled
 from ..imaging._scaling import fit_channel_scale, scaled
-from ..imaging._tiles import Tile, full_tile, tiles, widen_tile
+from ..imaging._tiles import Length, Tile, full_tile, per_axis, sample_side, tiles, widen_tile
+from ..imaging._validation import check_spacing
 from ._dense_classifier import LabeledFeatures
 from ._targets import Targets
 
-WINDOW = 256  # side in pixels of the parts of large images that are kept
 N_VALUES = 2**27  # maximum number of features of all parts: 512 MiB
 CONTRAST = 0.1  # standard deviation of brightness, and of the logarithm of contrast
 OFF_CENTER = 0.4  # maximum distance of a labeled pixel from the center, in sides of a crop
@@ -24,7 +24,7 @@ UNKNOWN = -1.0
 
 
 class Augmentation(NamedTuple):
-    """Random changes of crops."""
+    """Random changes of crops; volumes are turned in the plane of their two finest axes."""
 
     n_turns: int  # of quarters of a circle that are possible
     rotation: float  # maximum, in radians
@@ -52,7 +52,7 @@ def labeled_windows(
     read: Callable[[Any, Tile], np.ndarray],
     images: Sequence[Any],
     marks: Sequence[np.ndarray],
-    margin: int,
+    margin: Length,
     n_features: int,
     rng: np.random.Generator,
 ) -> list[LabeledWindow]:
@@ -91,11 +91,12 @@ def _new_classes_first(
     return first + others
 
 
-def _parts(shape: tuple[int, ...], margin: int) -> list[Tile]:
+def _parts(shape: tuple[int, ...], margin: Length) -> list[Tile]:
     """Return the whole image as one tile, or tiles of larger ones."""
-    if max(shape[:2]) <= WINDOW + 2 * margin:
+    side = sample_side(shape)
+    if np.all(np.subtract(shape[:-1], side) <= 2 * np.asarray(margin)):
         return [full_tile(shape)]
-    return list(tiles(shape, WINDOW))
+    return list(tiles(shape, side))
 
 
 def class_marks(
@@ -123,15 +124,17 @@ def random_crops(
     data: LabeledFeatures,
     marks: Sequence[np.ndarray],
     *,
-    side: int,
+    side: Length,
     augmentation: str,
     rng: np.random.Generator,
     scale: np.ndarray | None = None,
 ) -> LabelCrops:
     """Return random crops of labeled images; `scale` is fitted to them if it is None."""
-    windows = labeled_windows(data.read, data.images, marks, side // 2, data.n_features, rng)
+    margin = np.asarray(side) // 2
+    windows = labeled_windows(data.read, data.images, marks, margin, data.n_features, rng)
     scale = fit_channel_scale([w.features for w in windows]) if scale is None else scale
-    return LabelCrops(windows, scale, side, data.n_details, augmentation, rng)
+    voxel = check_spacing(data.spacing)
+    return LabelCrops(windows, scale, side, data.n_details, augmentation, rng, voxel)
 
 
 class LabelCrops:
@@ -142,28 +145,32 @@ class LabelCrops:
     windows : sequence of LabeledWindow
     scale : ndarray of shape (2, C)
         Mean and standard deviation of the features.
-    side : int
-        Of the crops, in pixels.
+    side : int, or sequence of int
+        Of the crops, in pixels, along all axes or along each.
     n_details : int
         The contrast of the first `n_details` channels, the pixels themselves, is changed.
     augmentation : str
         A key of `AUGMENTATIONS`.
     rng : numpy.random.Generator
+    voxel : sequence of float, default=()
+        Relative sides of the voxels of volumes.
     """
 
     def __init__(
         self,
         windows: Sequence[LabeledWindow],
         scale: np.ndarray,
-        side: int,
+        side: Length,
         n_details: int,
         augmentation: str,
         rng: np.random.Generator,
+        voxel: Sequence[float] = (),
     ) -> None:
         self.changes = AUGMENTATIONS[augmentation]
         self.windows = windows
         self.scale = scale
-        self.side = side
+        self.voxel = voxel or (1.0, 1.0)
+        self.sides = per_axis(side, len(self.voxel))
         self.n_details = n_details
         self.rng = rng
         self.places = [np.argwhere(w.marks[..., 0] != UNKNOWN) for w in windows]
@@ -172,17 +179,15 @@ class LabelCrops:
 
     def take(self, index: np.ndarray) -> Tensor:
         """Return random crops (n, C + 2, side, side), one for each index, channels last."""
-        return torch.cat([self._crop() for _ in index]).contiguous(
-            memory_format=torch.channels_last
-        )
+        last: Any = (torch.channels_last, torch.channels_last_3d)[len(self.sides) - 2]
+        return torch.cat([self._crop() for _ in index]).contiguous(memory_format=last)
 
     def _crop(self) -> Tensor:
         """Return a crop (1, C + 2, side, side) of features and marks."""
         i = int(self.rng.choice(len(self.windows), p=self.shares))
-        rows, columns = self._coordinates(i)
         features, marks = self.windows[i]
-        part, (rows, columns) = _bounding_box(rows, columns, marks.shape[:2])
-        grid = _grid(rows, columns, marks[part].shape[:2])
+        part, places = _bounding_box(self._coordinates(i), marks.shape[:-1])
+        grid = _grid(places, marks[part].shape[:-1])
         values = zero_filled(scaled(features[part], self.scale))
         x = _sampled(values, grid, "bilinear", "reflection")
         y = _sampled(marks[part] - UNKNOWN, grid, "nearest", "zeros") + UNKNOWN
@@ -192,19 +197,37 @@ class LabelCrops:
         gain, offset = np.exp(CONTRAST * rng.normal()), CONTRAST * rng.normal()
         return torch.cat([gain * x[:, :n] + offset, x[:, n:], y], 1)
 
-    def _coordinates(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+    def _coordinates(self, i: int) -> list[np.ndarray]:
         """Return rows and columns (side, side) of the pixels of a crop, in those of the window."""
-        rng, side, (n_turns, rotation, logarithm) = self.rng, self.side, self.changes
+        rng, (n_turns, rotation, logarithm) = self.rng, self.changes
         zoom = np.exp(rng.uniform(-logarithm, logarithm))
         angle = rng.uniform(-rotation, rotation) + np.pi / 2 * rng.integers(max(1, n_turns))
         place = self.places[i][rng.integers(len(self.places[i]))]
-        pairs = zip(place, self.windows[i].marks.shape, strict=False)
-        y, x = (self._center(p, size, zoom * side) for p, size in pairs)
-        mirroring = rng.choice([-1, 1]) if n_turns else 1
-        line = (np.arange(side) - (side - 1) / 2) * zoom
-        down, across = np.meshgrid(line, line * mirroring, indexing="ij")
+        trios = zip(place, self.windows[i].marks.shape[:-1], self.sides, strict=True)
+        center = [self._center(p, size, zoom * side) for p, size, side in trios]
+        lines = [(np.arange(side) - (side - 1) / 2) * zoom for side in self.sides]
+        for axis in self._mirrored_axes():
+            lines[axis] = lines[axis] * rng.choice([-1, 1])
+        # Turned in units of length, not in voxels.
+        offsets = np.meshgrid(*map(np.multiply, lines, self.voxel), indexing="ij")
+        parts, (a, b) = [[own] for own in offsets], self._plane
         sine, cosine = np.sin(angle), np.cos(angle)
-        return y + cosine * down + sine * across, x - sine * down + cosine * across
+        parts[a] = [cosine * offsets[a], sine * offsets[b]]
+        parts[b] = [-sine * offsets[a], cosine * offsets[b]]
+        trios = zip(center, parts, self.voxel, strict=True)
+        return [sum((part / size for part in own), start) for start, own, size in trios]
+
+    @property
+    def _plane(self) -> list[int]:
+        """The two axes along which pixels are finest, of equal ones the last."""
+        axes = range(len(self.voxel))
+        return sorted(sorted(axes, key=lambda axis: (self.voxel[axis], -axis))[:2])
+
+    def _mirrored_axes(self) -> list[int]:
+        """Return the axes that may be mirrored: all, with turns, or the last, if any."""
+        if self.changes.n_turns < 2:
+            return [len(self.voxel) - 1] * self.changes.n_turns
+        return [axis for axis in range(len(self.voxel)) if axis != self._plane[0]]
 
     def _center(self, place: int, size: int, side: float) -> float:
         """Return a center for a crop near a place, such that it is within the window if it fits."""
@@ -215,24 +238,24 @@ class LabelCrops:
 
 
 def _bounding_box(
-    rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...]
+    coordinates: Sequence[np.ndarray], shape: tuple[int, ...]
 ) -> tuple[Tile, list[np.ndarray]]:
     """Return the part of a window that is read, and the coordinates relative to it.
 
     The window is mirrored at its borders; then all of it is read.
     """
     part, relative = [], []
-    for places, size in zip((rows, columns), shape, strict=True):
+    for places, size in zip(coordinates, shape, strict=True):
         first, last = int(np.floor(places.min())), int(np.ceil(places.max())) + 1
         inside = first >= 0 and last <= size
         part.append(slice(first, last) if inside else slice(0, size))
         relative.append(places - first if inside else places)
-    return (part[0], part[1]), relative
+    return tuple(part), relative
 
 
-def _grid(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...]) -> Tensor:
-    """Return coordinates as for `grid_sample`: -1 to 1 from border to border."""
-    pairs = zip((columns, rows), shape[::-1], strict=True)
+def _grid(coordinates: Sequence[np.ndarray], shape: tuple[int, ...]) -> Tensor:
+    """Return coordinates as for `grid_sample`: -1 to 1 from border to border, columns first."""
+    pairs = zip(coordinates[::-1], shape[::-1], strict=True)
     grid = np.stack([(2 * places + 1) / size - 1 for places, size in pairs], -1)
     return torch.from_numpy(grid.astype(np.float32))[None]
 

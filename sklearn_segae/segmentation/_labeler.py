@@ -129,7 +129,7 @@ class PixelLabeler:
         else:
             segments = self.refiner.classes_
             assign: list[Step] = [] if self.classes is None else [self.classes.of]
-            steps = [lambda likely: segments[likely.argmax(1)], *assign]
+            steps = [lambda likely: segments[likely.argmax(-1)], *assign]
             labels = self._map(self.refiner.probabilities, image, steps, request)
         return without_small_regions(labels, min_size, image, request.within)
 
@@ -145,9 +145,9 @@ class PixelLabeler:
         """Return probabilities (h, w, k) for the pixels of a tile."""
         if self.refiner is None:
             codes = self._used_codes(image, tile)
-            rows = codes.reshape(-1, codes.shape[2])
+            rows = codes.reshape(-1, codes.shape[-1])
             found = apply_to_data(self.estimator.predict_proba, rows)
-            found = found.reshape(*codes.shape[:2], -1)
+            found = found.reshape(*codes.shape[:-1], -1)
         else:
             columns = np.searchsorted(self.segments, self.refiner.classes_)
             found = self._among_all(columns, self.refiner.probabilities(image, tile))
@@ -170,7 +170,7 @@ class PixelLabeler:
 
     def cost(self, image: np.ndarray) -> TileCost:
         """Return the memory and the halo of a tile."""
-        halo, padded, inner = self.encoder.cost(image)
+        halo, padded, inner, _ = self.encoder.cost(image)
         if self.refiner is not None:
             halo += self.refiner.halo
         # Codes and output of the estimator in float64, with temporary copies.
@@ -234,7 +234,7 @@ class PixelLabeler:
         n_pixels = self._n_affordable
         if survey is not None:
             return survey.wide[self.rng.permutation(len(survey))[:n_pixels]]
-        return gather(self.encoder.encode_tile, images, choose_pixels(images, n_pixels, self.rng))
+        return self._gather(images, choose_pixels(images, n_pixels, self.rng))
 
     @property
     def _n_affordable(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from .._base import (
     fit_context,
 )
 from ..imaging._label_maps import IgnoreLabel
+from ..imaging._validation import common_spacing
 from ._dense_classifier import DenseClassifier, LabeledFeatures
 from ._held_out import N_FOLDS
 from ._vote_members import fit_member, member_probabilities, reraise_interrupt, unfitted_members
@@ -43,7 +45,10 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         of whole images, or of blocks of 64 pixels if only one image has labels; networks are
         trained for 2/5 of the epochs there. Of all weights with nearly the highest mean IoU
         (.02 less), those closest to equal ones are used. With fewer than 500 labeled pixels,
-        networks have a weight of 0 beside classifiers of rows.
+        networks have a weight of 0 beside classifiers of rows. Blocks of volumes have 32 voxels.
+    spacing : sequence of three floats or None, default=None
+        Spacing of the voxels of volumes along z, y and x, in any unit; None is that of the
+        networks, or images. :class:`AESegmenter` sets it.
     ignore_label : int, str, sequence of these, or None, default=None
         Labels in `y` to exclude from the fit. :class:`AESegmenter` has its own.
     max_memory : int or str, default="1GiB"
@@ -57,6 +62,8 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         Fitted networks, and classifiers of rows with their block; None for a weight of 0.
     weights_ : ndarray of shape (n_members,)
         Weights, with a sum of 1.
+    spacing_ : tuple of float or None
+        Spacing of voxels; None for images.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, of the type of `y`.
     n_features_in_ : int
@@ -79,6 +86,7 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
     _parameter_constraints: dict = {
         "estimators": [list],
         "weights": ["array-like", StrOptions({"auto"}), None],
+        "spacing": ["array-like", None],
         "ignore_label": [Real, str, "array-like", None],
         "max_memory": [Interval(Integral, 1, None, closed="left"), str],
         "random_state": ["random_state"],
@@ -89,12 +97,14 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         estimators: list[tuple[str, Any]],
         *,
         weights: Any = None,
+        spacing: Sequence[float] | None = None,
         ignore_label: IgnoreLabel = None,
         max_memory: int | str = "1GiB",
         random_state: Any = None,
     ) -> None:
         self.estimators = estimators
         self.weights = weights
+        self.spacing = spacing
         self.ignore_label = ignore_label
         self.max_memory = max_memory
         self.random_state = random_state
@@ -108,7 +118,8 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         ----------
         X : array (n, H, W) or (n, H, W, C), or list of arrays (H, W) or (H, W, C)
             A stack of images, or images of different sizes. Pixels that are NaN or masked in any
-            channel have no data: they have no part.
+            channel have no data: they have no part. With `spacing`, volumes (n, D, H, W),
+            (n, D, H, W, C), or a list of these; label maps and others have an axis D more, too.
         y : label maps of the same sizes
             Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
             unlabeled.
@@ -140,7 +151,7 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
             reraise_interrupt(members)  # a vote that lacks others is not kept
             members.append(fit_member(member, data, seed, task) if weight else None)
         self.classes_, self.weights_, self.members_ = data.targets.classes, weights, members
-        self.rows_, self.n_features_in_ = False, data.n_features
+        self.rows_, self.n_features_in_, self.spacing_ = False, data.n_features, data.spacing
         task.finish()
         return self
 
@@ -148,15 +159,21 @@ class PixelVotingClassifier(Documented, CallbackSupportMixin, DenseClassifier, _
         """Raise KeyboardInterrupt if one ended the training of a network."""
         reraise_interrupt(self.members_)
 
-    @property
-    def margin(self) -> int:
-        """Number of pixels around a tile that its classes depend on."""
-        return max((net.margin for net in self._nets), default=0)
+    def given_spacing(self) -> tuple[float, ...] | None:
+        """Return the spacing of voxels that the parameters say; None for images."""
+        pairs = [(name, e) for name, e in self._checked() if isinstance(e, DenseClassifier)]
+        own = [(name, net.given_spacing()) for name, net in pairs]
+        return common_spacing([("vote", self.spacing), *own])
 
     @property
-    def grid(self) -> int:
+    def margin(self) -> Any:
+        """Number of pixels around a tile that its classes depend on."""
+        return reduce(np.maximum, (net.margin for net in self._nets), 0)
+
+    @property
+    def grid(self) -> Any:
         """Windows have to begin at multiples of it, in pixels."""
-        return max((net.grid for net in self._nets), default=1)
+        return reduce(np.lcm, (net.grid for net in self._nets), 1)
 
     @property
     def n_numbers(self) -> int:

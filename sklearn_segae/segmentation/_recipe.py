@@ -18,8 +18,10 @@ from ..encoding._pixel_encoder import PixelEncoder
 from ..encoding._tile_encoder import TileEncoder
 from ..imaging._image_batch import ImageBatch
 from ..imaging._tiled_inference import to_bytes
+from ..imaging._validation import common_spacing
 from ._adapters import MultiStartKMeans, adapt, unfrozen
 from ._clustering import count_of
+from ._dense_classifier import DenseClassifier
 from ._dense_labeler import DenseLabeler
 from ._estimators import is_dense, is_supervised, named
 from ._gaussian_mixture import ShrunkMixture
@@ -67,6 +69,14 @@ def check_surroundings(segmenter: Any, batch: ImageBatch) -> None:
             f"refine=True is for estimators of single codes, but estimator={segmenter.estimator!r} "
             "sees those around, too. Pass refine='auto'."
         )
+    estimator = segmenter.estimator
+    if isinstance(estimator, FrozenEstimator):
+        fitted = getattr(unfrozen(estimator), "spacing_", segmenter.spacing_)
+        if fitted != segmenter.spacing_:
+            raise ValueError(
+                f"the frozen estimator was fitted with spacing={fitted}, but here it is "
+                f"spacing={segmenter.spacing_}. Pass the same, or an estimator that is not frozen."
+            )
 
 
 def _check_are_estimators(encoder: Any, estimator: Any) -> None:
@@ -88,7 +98,7 @@ def _check_are_estimators(encoder: Any, estimator: Any) -> None:
         )
 
 
-def default_encoder(supervised: bool, features: str | None = None) -> PixelEncoder:
+def default_encoder(supervised: bool, features: str | None = None, n_axes: int = 2) -> PixelEncoder:
     """Return the encoder for `encoder=None`, or one that suits given features."""
     if features in PRETRAINED:
         return PixelEncoder(features=features)
@@ -97,7 +107,10 @@ def default_encoder(supervised: bool, features: str | None = None) -> PixelEncod
         # the accuracy little (docs/experiments.md, section 16).
         return PixelEncoder(max_epochs=0)
     # Classifiers select among the features. Training is short, since many of them need none; few
-    # components limit overfitting to few labels.
+    # components limit overfitting to few labels. In volumes, training takes five times as long and
+    # gains nothing (docs/experiments.md, section 21).
+    if n_axes == 3:
+        return PixelEncoder(4, features="multiscale", max_epochs=0)
     return PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)
 
 
@@ -111,12 +124,14 @@ def fit_encoder(segmenter: Any, batch: ImageBatch, seed: int, task: FitTask) -> 
         return _frozen_encoder(unfrozen(encoder), batch, patch_size)
     supervised = is_supervised(segmenter.estimator)
     if encoder is None:
-        encoder = default_encoder(supervised)
+        encoder = default_encoder(supervised, n_axes=segmenter.n_axes)
     encoder = seeded_clone(encoder, seed)
     on_disk = any(getattr(image, "on_disk", False) for image in batch.images)
     memory = check_memory(None if on_disk else segmenter.memory)
     if isinstance(encoder, PixelEncoder):
         encoder.set_params(verbose=max(encoder.verbose, segmenter.verbose))
+        if encoder.spacing is None:
+            encoder.set_params(spacing=segmenter.spacing_)
         if encoder.features in PRETRAINED and encoder.memory is None:
             encoder.set_params(memory=segmenter.memory)
         if not (batch.is_rows or supervised):
@@ -136,7 +151,7 @@ def _select_features(segmenter: Any, encoder: PixelEncoder, batch: ImageBatch, s
     estimator = named(segmenter.estimator)
     options: dict[str, Any] = {}
     if estimator is None:
-        options["clusterer"] = ShrunkMixture(tol=1e-3)  # need not converge
+        options["clusterer"] = _mixture(segmenter.n_axes).set_params(tol=1e-3)  # need not converge
     if segmenter.n_segments != "auto":
         options["n_segments"] = count_of(estimator, segmenter.n_segments)
     with seeded(seed) as (rng, generator):
@@ -157,15 +172,29 @@ def _frozen_encoder(encoder: Any, batch: ImageBatch, patch_size: int) -> TileEnc
     check_is_fitted(encoder)
     if not isinstance(encoder, PixelEncoder):
         return PatchEncoder(encoder, patch_size)
-    was, now = encoder.n_features_in_, batch.images[0].shape[2]
-    if (encoder.rows_, was) != (batch.is_rows, now):
-        kinds = {True: "rows", False: "images"}
+    seen = _kind_of(encoder.rows_, encoder.n_axes), encoder.n_features_in_
+    shape = batch.images[0].shape
+    given = _kind_of(batch.is_rows, len(shape) - 1), shape[-1]
+    if seen != given:
         raise ValueError(
-            f"the frozen encoder was fitted to {kinds[encoder.rows_]} of {was} channels, but X "
-            f"holds {kinds[batch.is_rows]} of {now}. Pass what it was fitted to, or "
-            "encoder=PixelEncoder() to train another one."
+            f"the frozen encoder was fitted to {seen[0]} of {seen[1]} channels, but X holds "
+            f"{given[0]} of {given[1]}. Pass what it was fitted to, or encoder=PixelEncoder() to "
+            "train another one."
         )
     return encoder
+
+
+def _kind_of(rows: bool, n_axes: int) -> str:
+    return "rows" if rows else ("images", "volumes")[n_axes - 2]
+
+
+def resolve_spacing(segmenter: Any) -> tuple[float, ...] | None:
+    """Return the spacing of voxels: that of the segmenter or of its parts; None for images."""
+    encoder, estimator = unfrozen(segmenter.encoder), unfrozen(segmenter.estimator)
+    given = [("segmenter", segmenter.spacing), ("encoder", getattr(encoder, "spacing", None))]
+    if isinstance(estimator, DenseClassifier):
+        given.append(("estimator", estimator.given_spacing()))
+    return common_spacing(given)
 
 
 def fit_supervised(
@@ -212,12 +241,24 @@ def _face(segmenter: Any, encoder: TileEncoder, refines: bool, seed: int) -> Any
     if estimator is None and refines:
         return MultiStartKMeans()
     colors = getattr(encoder, "features_", None) == "intensity"
-    default = ShrunkMixture() if colors else KMeans(n_init=N_STARTS)
+    default = _mixture(segmenter.n_axes) if colors else KMeans(n_init=N_STARTS)
     chosen = default if estimator is None else named(estimator)
     if isinstance(estimator, str) and is_dense(estimator):
         of_nets = [n for n in ("verbose", "unet__verbose") if n in chosen.get_params()]
         chosen.set_params(**dict.fromkeys(of_nets, segmenter.verbose))
-    return adapt(seeded_clone(chosen, seed))
+    own = seeded_clone(chosen, seed)
+    if isinstance(own, DenseClassifier):
+        own.set_params(spacing=segmenter.spacing_)
+    return adapt(own)
+
+
+def _mixture(n_axes: int) -> ShrunkMixture:
+    """Return the mixture for intensities.
+
+    Volumes have many voxels at borders, of mixed intensity: a segment with its own, large variance
+    would collect them.
+    """
+    return ShrunkMixture(shrinkage=0.9) if n_axes == 3 else ShrunkMixture()
 
 
 def _refines(segmenter: Any, encoder: TileEncoder) -> bool:

@@ -52,6 +52,7 @@ from ._recipe import (
     fit_encoder,
     fit_labelers,
     fit_supervised,
+    resolve_spacing,
 )
 from ._suggested_regions import SuggestedRegion, suggest_regions
 from ._targets import check_targets
@@ -81,7 +82,8 @@ class AESegmenter(
     encoder : estimator, "passthrough" or None, default=None
         None is `PixelEncoder(max_epochs=0)`, whose network has random weights and a fitted
         projection, or for classifiers
-        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`. A `PixelEncoder` with
+        `PixelEncoder(8, features="multiscale", batch_size=4, max_epochs=3)`, of volumes
+        `PixelEncoder(4, features="multiscale", max_epochs=0)`. A `PixelEncoder` with
         features "auto" selects them for `n_segments`; `encoder_` has them as parameters. Any other
         transformer is applied to the patch around each pixel as one row; "passthrough" uses the
         pixel itself. A :class:`~sklearn.frozen.FrozenEstimator` is not trained. It gets normalized
@@ -110,6 +112,10 @@ class AESegmenter(
         three images, 9 % for two). Else, and for a single image, all images are scaled by the same
         range, and parts get the labels of the whole; see `normalize_`. Values more than one range
         outside are softly clipped, except with "dataset". Rows are not normalized.
+    spacing : sequence of three floats or None, default=None
+        Spacing of the voxels of volumes along z, y and x, in any unit. It says that `X` has three
+        spatial axes, and sets that of an encoder or estimator that has none. None is that of
+        these, or that `X` holds images.
     patch_size : int, default=9
         Side of the patches in pixels, odd, for encoders that transform rows.
     n_fit_pixels : int, default=20_000
@@ -161,6 +167,8 @@ class AESegmenter(
     normalization_ : Normalization or None
         `low` and `span` of the range of each channel, the same for all images; with `normalize_`
         "image", of each fitted image and the median. None for rows and `normalize="dataset"`.
+    spacing_ : tuple of float or None
+        Spacing of voxels; None for images.
     n_features_in_ : int
         Number of channels.
 
@@ -192,6 +200,7 @@ class AESegmenter(
         "estimator": [HasMethods(["fit"]), StrOptions(set(ESTIMATORS)), None],
         "scope": [StrOptions({"dataset", "image"})],
         "normalize": [StrOptions({"auto", "image", "dataset"})],
+        "spacing": ["array-like", None],
         "patch_size": [Interval(Integral, 1, None, closed="left")],
         "n_fit_pixels": [Interval(Integral, 1, None, closed="left")],
         "refine": ["boolean", StrOptions({"auto"})],
@@ -211,6 +220,7 @@ class AESegmenter(
         estimator: Any = None,
         scope: str = "dataset",
         normalize: str = "auto",
+        spacing: Sequence[float] | None = None,
         patch_size: int = 9,
         n_fit_pixels: int = 20_000,
         refine: bool | str = "auto",
@@ -226,6 +236,7 @@ class AESegmenter(
         self.estimator = estimator
         self.scope = scope
         self.normalize = normalize
+        self.spacing = spacing
         self.patch_size = patch_size
         self.n_fit_pixels = n_fit_pixels
         self.refine = refine
@@ -247,6 +258,8 @@ class AESegmenter(
 (n_samples, n_features)
             A stack of images, images of different sizes, or rows (pixels x bands). Pixels of images
             that are NaN or masked (masked arrays) in any channel have no data: they have no part.
+            With `spacing`, volumes (n, D, H, W), (n, D, H, W, C), or a list of (D, H, W) or
+            (D, H, W, C); label maps and others have an axis D more, too.
         y : label maps of the same sizes, or array (n_samples,) for rows, default=None
             Integers, whole floats, booleans or strings; -1, NaN, None, "" and masked pixels are
             unlabeled. Required by classifiers, ignored by clusterers.
@@ -258,7 +271,8 @@ class AESegmenter(
         self : AESegmenter
         """
         supervised = check_parameters(self, sample_weight)
-        batch = check_batch(self, X, reset=True)
+        self.spacing_ = resolve_spacing(self)
+        batch = check_batch(self, X, reset=True, n_axes=self.n_axes)
         check_surroundings(self, batch)
         self._seed = draw_seed(self.random_state)
         targets = None
@@ -276,7 +290,8 @@ class AESegmenter(
         else:
             with fewer_threads():  # classifiers may be large; clusterers are fitted to few rows
                 labelers = fit_labelers(self, encoder, batch.images, self._seed)
-        grows_trees = self.scope == "image" and isinstance(encoder, PixelEncoder) and not self.rows_
+        with_codes = isinstance(encoder, PixelEncoder) and not self.rows_ and self.n_axes == 2
+        grows_trees = self.scope == "image" and with_codes
         possible = grows_trees and not too_many(batch.images)
         complete = [i for i in batch.images if possible and is_complete(i)]
         self._trees = TreeBuilder(encoder, complete) if complete else None
@@ -307,7 +322,7 @@ class AESegmenter(
         self.fit(X, y)
         if not hasattr(self, "labels_"):
             return self.predict(X)
-        _, axes = unpack(X)
+        _, axes = unpack(X, self.n_axes)
         return self.labels_ if axes is None else wrap(axes, self.labels_)
 
     @overload
@@ -441,7 +456,8 @@ class AESegmenter(
         regions : list of named tuples
             `image` (index), `top`, `left`, `height`, `width` in pixels, and the mean `uncertainty`,
             the most useful region first. Its pixels are
-            `X[region.image][region.rows, region.columns]`.
+            `X[region.image][region.rows, region.columns]`. Of volumes, `front` and `depth`, too,
+            and voxels are `X[region.image][region.slices, region.rows, region.columns]`.
 
         References
         ----------
@@ -531,7 +547,7 @@ class AESegmenter(
             raise ValueError(
                 f"region_tree needs an AESegmenter with scope='image' and a PixelEncoder that were "
                 f"fitted to images (in memory, if large; one of them with data everywhere), but "
-                f"scope={self.scope!r} and encoder={self.encoder!r}."
+                f"scope={self.scope!r}, spacing={self.spacing_} and encoder={self.encoder!r}."
             )
         (seen,) = self.batch([image]).images
         if not is_complete(seen):
@@ -605,7 +621,7 @@ class AESegmenter(
     def batch(self, X: Any) -> ImageBatch:
         """Return images (H, W, C) as input for the encoder; rows are one image of width 1."""
         check_is_fitted(self)
-        return self._normalized(check_batch(self, X, reset=False))
+        return self._normalized(check_batch(self, X, reset=False, n_axes=self.n_axes))
 
     def labelers(self, batch: ImageBatch) -> list[PixelLabeler]:
         """Return a labeler for each image of a batch; with scope "image", fitted to the image."""
@@ -613,6 +629,11 @@ class AESegmenter(
             return [self.labeler_] * len(batch)
         with fewer_threads():
             return fit_labelers(self, self.labeler_.encoder, batch.images, self._seed)
+
+    @property
+    def n_axes(self) -> int:
+        """Number of spatial axes of the fitted images."""
+        return 2 if self.spacing_ is None else 3
 
     @property
     def _n_features_out(self) -> int:

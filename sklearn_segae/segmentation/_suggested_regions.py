@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ from ..imaging._tiles import Tile, balanced_edges, balanced_tiles, full_tile
 class SuggestedRegion(NamedTuple):
     """Pixels to label: `images[region.image][region.rows, region.columns]`.
 
-    `uncertainty` is the mean over the region, 0 to 1.
+    `uncertainty` is the mean over the region, 0 to 1. Regions of volumes have slices, too:
+    `volumes[region.image][region.slices, region.rows, region.columns]`.
     """
 
     image: int
@@ -27,6 +29,15 @@ class SuggestedRegion(NamedTuple):
     height: int
     width: int
     uncertainty: float
+    front: int | None = None
+    depth: int | None = None
+
+    @property
+    def slices(self) -> slice:
+        """Slices of the volume."""
+        if self.front is None or self.depth is None:
+            raise AttributeError("slices is for regions of volumes; this is one of an image.")
+        return slice(self.front, self.front + self.depth)
 
     @property
     def rows(self) -> slice:
@@ -48,16 +59,16 @@ class BlockMeans:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, shape: tuple[int, ...], size: int, n_channels: int, step: int = 1) -> None:
-        self.shape = (*(-(-n // step) for n in shape[:2]), n_channels)
-        edges = balanced_edges(shape, size)
+    def __init__(self, sides: tuple[int, ...], size: int, n_channels: int, step: int = 1) -> None:
+        self.shape = (*(-(-n // step) for n in sides), n_channels)
+        edges = balanced_edges((*sides, n_channels), size)
         self.starts = [-(-line[:-1] // step) for line in edges]
         self.sums = np.zeros((*map(len, self.starts), n_channels + 1))  # last: number of pixels
 
     def __setitem__(self, tile: Tile, values: np.ndarray) -> None:
         """Add the values (h, w, k) of a tile."""
         known = ~np.isnan(values[..., :1])
-        values = np.concatenate([np.where(known, values, 0), known], axis=2)
+        values = np.concatenate([np.where(known, values, 0), known], axis=-1)
         where = []
         for axis, (part, starts) in enumerate(zip(tile, self.starts, strict=True)):
             first = np.searchsorted(starts, part.start, side="right") - 1
@@ -71,26 +82,27 @@ class BlockMeans:
     def means(self) -> np.ndarray:
         """Means (n_blocks, k), row by row; 0 of blocks without data."""
         means = self.sums[..., :-1] / np.maximum(self.sums[..., -1:], 1)
-        return means.reshape(-1, self.shape[2])
+        return means.reshape(-1, self.shape[-1])
 
 
 class Blocks(NamedTuple):
     """Blocks of images, in n rows each."""
 
-    place: np.ndarray  # (n, 5): image, top, left, height, width
+    place: np.ndarray  # (n, 5): image, top, left, height, width; then front and depth of volumes
     uncertainty: np.ndarray  # (n,), means
     codes: np.ndarray  # (n, k), means
     labeled: np.ndarray  # (n,), whether any pixel is labeled, or none has data
 
 
 def block_means(
-    values: np.ndarray, size: int, shape: tuple[int, ...] | None = None, step: int = 1
+    values: np.ndarray, size: int, sides: tuple[int, ...] | None = None, step: int = 1
 ) -> np.ndarray:
     """Return the means (n_blocks, k) over the blocks of an image of a map (H, W, k).
 
-    With `step`, the map holds every `step`-th pixel of an image of the given shape.
+    With `step`, the map holds every `step`-th pixel of an image with the given sides.
     """
-    blocks = BlockMeans(values.shape if shape is None else shape, size, values.shape[2], step)
+    sides = values.shape[:-1] if sides is None else sides
+    blocks = BlockMeans(sides, size, values.shape[-1], step)
     blocks[full_tile(values.shape)] = values
     return blocks.means
 
@@ -118,15 +130,18 @@ def describe_blocks(
         Of the blocks in pixels.
     step : int, default=1
     """
-    shape = labeled.shape
-    places = [
-        (index, rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
-        for rows, columns in balanced_tiles(shape, size)
-    ]
-    uncertain = block_means(uncertainty[..., None], size, shape, step)[:, 0]
+    sides = labeled.shape
+    places = [_place(index, tile) for tile in balanced_tiles((*sides, 1), size)]
+    uncertain = block_means(uncertainty[..., None], size, sides, step)[:, 0]
     known = block_means(labeled[..., None], size)[:, 0] > 0
-    empty = block_means(~np.isnan(uncertainty[..., None]), size, shape, step)[:, 0] == 0
+    empty = block_means(~np.isnan(uncertainty[..., None]), size, sides, step)[:, 0] == 0
     return Blocks(np.array(places), uncertain, codes, known | empty)
+
+
+def _place(index: int, tile: Tile) -> tuple[int, ...]:
+    """Return image, start and length along rows and columns, then those along z."""
+    *slices, rows, columns = ((part.start, part.stop - part.start) for part in tile)
+    return (index, rows[0], columns[0], rows[1], columns[1], *chain(*slices))
 
 
 def join_blocks(parts: Sequence[Blocks]) -> Blocks:
@@ -154,8 +169,8 @@ def select_regions(blocks: Blocks, n_regions: int) -> list[SuggestedRegion]:
 
 
 def _region(place: np.ndarray, uncertainty: float) -> SuggestedRegion:
-    image, top, left, height, width = place.tolist()
-    return SuggestedRegion(image, top, left, height, width, float(uncertainty))
+    image, top, left, height, width, *slices = place.tolist()
+    return SuggestedRegion(image, top, left, height, width, float(uncertainty), *slices)
 
 
 def suggest_regions(
@@ -163,8 +178,8 @@ def suggest_regions(
 ) -> list[SuggestedRegion]:
     """Return regions of the images `X` to label next; see `AESegmenter.suggest_regions`."""
     _check_request(segmenter, n_regions, size)
-    X, _ = unpack(X)
-    images = check_batch(segmenter, X, reset=False).images
+    X, _ = unpack(X, segmenter.n_axes)
+    images = check_batch(segmenter, X, reset=False, n_axes=segmenter.n_axes).images
     labeled = _labeled_masks(y, images, segmenter.ignore_label)
     parts = _described(segmenter, X, labeled, size, measure)
     blocks = join_blocks(list(parts))
@@ -195,7 +210,7 @@ def _labeled_masks(
     y: Any, images: Sequence[np.ndarray], ignore_label: IgnoreLabel
 ) -> list[np.ndarray]:
     if y is None:
-        return [np.zeros(image.shape[:2], bool) for image in images]
+        return [np.zeros(image.shape[:-1], bool) for image in images]
     return [is_labeled(labels, ignore_label) for labels in check_label_maps(y, images)]
 
 

@@ -58,7 +58,7 @@ def member_probabilities(member: Any, features: np.ndarray) -> np.ndarray:
         return member.window_probabilities(features)
     own = zero_filled(features[..., member.start : member.stop])
     rows = own.reshape(-1, member.stop - member.start)
-    return member.classifier.predict_proba(rows).reshape(*features.shape[:2], -1)
+    return member.classifier.predict_proba(rows).reshape(*features.shape[:-1], -1)
 
 
 def gather_probabilities(

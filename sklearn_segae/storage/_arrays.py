@@ -14,6 +14,7 @@ from ..imaging._axes import from_names
 from ._errors import UnreadableError
 from ._formats import INSIDE, is_zarr
 from ._source import Source
+from ._units import PIXELS
 
 SHOWN = 5  # arrays that an error lists
 OLD_OME_AXES = ("t", "c", "z", "y", "x")  # of OME-Zarr before 0.3, which has no others
@@ -61,7 +62,7 @@ class ZarrSource(Source):
         axes = [a if isinstance(a, Mapping) else {"name": a} for a in scales.get("axes", ())]
         axes = axes or [{"name": name} for name in OLD_OME_AXES]
         self.axes = from_names(axis["name"] for axis in axes)
-        self.pixel_size = _pixel_size(scales, axes, Path(found.path or file).name)
+        self.scale = _scale(scales, axes, Path(found.path or file).name)
 
     def open(self) -> Any:
         """Return the zarr array."""
@@ -90,20 +91,21 @@ def _all_arrays(group: Any) -> list[str]:
     return sorted(name for name, member in members.items() if getattr(member, "ndim", 0) >= 2)
 
 
-def _pixel_size(
+def _scale(
     scales: Mapping[str, Any], axes: Sequence[Mapping[str, Any]], level: str
-) -> tuple[float, float, str] | None:
-    """Return height and width of a pixel of a level, and their unit."""
+) -> dict[str, tuple[float, str]]:
+    """Return the sides of a pixel of a level along the spatial axes, and their units."""
     own = [data for data in scales["datasets"] if Path(data["path"]).name == level]
     steps = [step for of in (*own, scales) for step in of.get("coordinateTransformations", ())]
     factors = np.ones(len(axes))
     for step in steps:
         factors = factors * step.get("scale", 1)
-    names = [axis["name"].lower() for axis in axes]
-    if not steps or not {"y", "x"} <= set(names):
-        return None
-    y, x = names.index("y"), names.index("x")
-    return float(factors[y]), float(factors[x]), str(axes[x].get("unit", "pixels"))
+    if not steps:
+        return {}
+    letters = [axis["name"].upper() for axis in axes]
+    units = [str(axis.get("unit", PIXELS)) for axis in axes]
+    trios = zip(letters, factors.tolist(), units, strict=True)
+    return {letter: (side, unit) for letter, side, unit in trios if letter in "ZYX"}
 
 
 class Hdf5Source(Source):

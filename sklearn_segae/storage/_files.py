@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 CHUNK_SIDE = 512  # side in pixels of the chunks that label maps are stored in
+VOLUME_CHUNK_SIDE = 64  # the same for those of volumes, in voxels
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -85,9 +86,10 @@ def write_array(path: Path, image: np.ndarray) -> None:
         require("imageio.v3", "io").imwrite(path, image)
 
 
-def create_zarr(path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
+def create_zarr(path: Path, shape: tuple[int, ...], dtype: Any, volume: bool = False) -> Any:
     """Create a zarr array, in the format of the group that it is in."""
-    chunks = tuple(min(CHUNK_SIDE, size) for size in shape)
+    side = VOLUME_CHUNK_SIDE if volume else CHUNK_SIDE
+    chunks = tuple(min(side, size) for size in shape)
     old = {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}}
     form = old if (path.parent / ".zgroup").is_file() else {}
     create = require("zarr", "scale").create_array

@@ -14,7 +14,7 @@ Gap = tuple[Page, Callable[[np.ndarray], np.ndarray]]  # values (h, w, C) to a m
 
 
 class PageWithGaps:
-    """An image (H, W[, C]) that is read when it is sliced, as floats with NaN where it has no data.
+    """An image ([D, ]H, W[, C]), read when it is sliced, as floats with NaN where it has no data.
 
     Parameters
     ----------
@@ -28,19 +28,20 @@ class PageWithGaps:
     def __init__(self, page: Page, gaps: Sequence[Gap]) -> None:
         self.page = page
         self.gaps = gaps
-        self.shape, self.ndim = page.shape, page.ndim
+        self.shape, self.ndim, self.n_axes = page.shape, page.ndim, page.n_axes
         self.dtype = floats_for(page.dtype)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Read rows and columns, which are slices or integers."""
-        rows, columns, *channels = full_key(key, self.ndim)
-        part = self.page[rows, columns].astype(self.dtype)
-        part[self.missing(rows, columns)] = np.nan
+        """Read rows and columns (and slices), which are slices or integers."""
+        key = full_key(key, self.ndim)
+        place, channels = key[: self.n_axes], key[self.n_axes :]
+        part = np.array(self.page[place], self.dtype)
+        part[self.missing(place)] = np.nan
         return part[(..., *channels)]
 
-    def missing(self, rows: Any = slice(None), columns: Any = slice(None)) -> np.ndarray:
-        """Return the mask of pixels without data."""
-        masks = [without(page[rows, columns]) for page, without in self.gaps]
+    def missing(self, place: tuple[Any, ...] = ()) -> np.ndarray:
+        """Return the mask of pixels without data, in a part or everywhere."""
+        masks = [without(page[place]) for page, without in self.gaps]
         return np.logical_or.reduce(masks)
 
     def masked(self) -> np.ndarray:
@@ -98,9 +99,12 @@ def may_lack_data(image: Any) -> bool:
     return image.dtype.kind == "f"
 
 
-def gaps_of(image: np.ndarray) -> np.ndarray:
-    """Return the mask (H, W) of pixels of an image (H, W[, C]) that are masked or NaN."""
+def gaps_of(image: np.ndarray, n_axes: int = 2) -> np.ndarray:
+    """Return the mask (H, W) of pixels of an image (H, W[, C]) that are masked or NaN.
+
+    It has `n_axes` spatial axes.
+    """
     missing: Any = np.ma.getmaskarray(image)
     if image.dtype.kind == "f":
         missing = missing | np.isnan(np.asarray(image))
-    return missing.any(2) if image.ndim == 3 else missing
+    return missing.any(-1) if image.ndim > n_axes else missing

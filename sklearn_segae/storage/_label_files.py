@@ -23,6 +23,7 @@ from ._files import create_zarr, layout, write_array, written_whole
 from ._formats import LOSSY, STACKABLE, TIFF
 from ._ngff import LEVEL, in_image, register, write_label_group
 from ._nodata import Nodata
+from ._ome_tiff import write_ome_tiff
 from ._out_of_core import create_map
 from ._pages import Pages, open_pages
 from ._tiff import nodata_tag
@@ -63,6 +64,11 @@ def check_label_format(path: Path, pages: Pages) -> None:
             f"{path}: holds one label map, but {pages.path} has {pages.n_pages} pages. Use "
             f"{', '.join(STACKABLE)}."
         )
+    if pages.volume and suffix not in STACKABLE:
+        raise ValueError(
+            f"{path}: holds a label map (H, W), but {pages.path} holds volumes. Use "
+            f"{', '.join(STACKABLE)}."
+        )
     if suffix == ".zarr":
         require("zarr", "scale")
     if (pages.geo_tags or pages.source.nodata is not None) and suffix not in TIFF:
@@ -82,7 +88,7 @@ def write_maps(
     tail: tuple[int, ...] = (),
     in_tiles: bool = True,
 ) -> None:
-    """Predict maps (H, W, *tail) of the images of a file and write them, completely or not at all.
+    """Predict maps ([D, ]H, W, *tail) of the images of a file and write them, all or nothing.
 
     If an image stays on disk and the format allows it, its map is written tile by tile, unless
     `in_tiles` is False: `predict(image, out)` then needs the whole map at once. Elsewhere its `out`
@@ -98,17 +104,19 @@ def write_maps(
         if is_ngff:
             write_label_group(partial, pages, in_image(path))
         if in_tiles and pages.stored and not pages.stacked and suffix in STACKABLE:
-            shape = (*images[0].shape[:2], *tail)
+            shape = (*images[0].shape[: pages.n_axes], *tail)
             level = partial / LEVEL
             out = (
-                create_zarr(level, shape, dtype)
+                create_zarr(level, shape, dtype, pages.volume)
                 if is_ngff
-                else create_map(partial, shape, dtype, tags)
+                else create_map(partial, shape, dtype, tags, pages.volume, pages.source.scale)
             )
             predict(images[0], MarkingArray(out, notify, nodata))
         else:
             maps = _maps(images, predict, dtype, notify, nodata)
-            if suffix in TIFF:
+            if suffix in TIFF and pages.volume:
+                _write_volumes(partial, pages, maps, (*images[0].shape[:3], *tail), dtype, tags)
+            elif suffix in TIFF:
                 _write_tiff(partial, maps, tags)
             elif suffix in STACKABLE:
                 _write_stack(partial, pages, list(maps), is_ngff)
@@ -121,7 +129,10 @@ def write_maps(
 def _write_stack(path: Path, pages: Pages, maps: list[np.ndarray], is_ngff: bool) -> None:
     if is_ngff:
         array = np.reshape(maps, (*pages.label_axes.values(), *maps[0].shape))
-        create_zarr(path / LEVEL, array.shape, array.dtype)[...] = array
+        create_zarr(path / LEVEL, array.shape, array.dtype, pages.volume)[...] = array
+    elif path.suffix.lower() == ".zarr" and pages.volume:
+        array = np.stack(maps) if pages.stacked else maps[0]
+        create_zarr(path, array.shape, array.dtype, True)[...] = array
     else:
         write_array(path, np.stack(maps) if pages.stacked else maps[0])
 
@@ -157,6 +168,22 @@ def _write_picture(path: Path, labels: np.ndarray) -> None:
     picture.save(path)
 
 
+def _write_volumes(
+    path: Path,
+    pages: Pages,
+    maps: Iterator[np.ndarray],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    tags: list[tuple[Any, ...]],
+) -> None:
+    """Write the maps of volumes slice by slice, with the axes and the scale of the images."""
+    slices = (part for values in maps for part in values)
+    axes = "".join(pages.label_axes) + "ZYXS"[: len(shape)]
+    shape = (*pages.label_axes.values(), *shape)
+    options = {"scale": pages.source.scale, "extratags": tags}
+    write_ome_tiff(path, slices, shape, axes, dtype, **options)
+
+
 def _write_tiff(path: Path, maps: Iterator[np.ndarray], tags: list[tuple[Any, ...]]) -> None:
     """Write one page at a time, so that only one is in memory."""
     with require("tifffile", "io").TiffWriter(path) as file:
@@ -165,17 +192,20 @@ def _write_tiff(path: Path, maps: Iterator[np.ndarray], tags: list[tuple[Any, ..
             file.write(values, extratags=tags, **form)
 
 
-def read_labels(path: Path) -> list[np.ndarray]:
-    """Read the integer label maps (H, W) of a file, one for each page; nodata is unlabeled."""
+def read_labels(path: Path, volume: bool = False) -> list[np.ndarray]:
+    """Read the integer label maps of a file, one for each page (or volume).
+
+    Pixels without data are unlabeled.
+    """
     if path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: JPEG changes labels. Use PNG, TIFF, npy or zarr for label maps.")
-    pages = open_pages(path, 2**62, labels=True)
-    return [_checked(path, labels) for labels in pages.load()]
+    pages = open_pages(path, 2**62, labels=True, volume=volume)
+    return [_checked(path, labels, pages.n_axes) for labels in pages.load()]
 
 
-def _checked(path: Path, labels: np.ndarray) -> np.ndarray:
-    """Return integers (H, W); raise an error for other arrays."""
-    if labels.ndim == 3:
+def _checked(path: Path, labels: np.ndarray, n_axes: int) -> np.ndarray:
+    """Return integers ([D, ]H, W); raise an error for other arrays."""
+    if labels.ndim > n_axes:
         labels = _gray(path, labels)
     if labels.dtype.kind == "f":
         unlabeled = is_unlabeled(labels)

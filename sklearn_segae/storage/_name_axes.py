@@ -13,7 +13,7 @@ from ._axes import from_user, image_axes
 from ._page import Page, PageStack
 
 
-def name_axes(array: Any, axes: str) -> Any:
+def name_axes(array: Any, axes: str, *, volume: bool = False) -> Any:
     """Return an array as images with channels last, given the names of its axes.
 
     Estimators take the last axis of images as channels, and raise an error where that is
@@ -27,12 +27,16 @@ def name_axes(array: Any, axes: str) -> Any:
     axes : str
         A letter for every axis, in their order: y for rows, x for columns, c for channels, others
         for what there are several images of, such as "cyx" or "tcyx".
+    volume : bool, default=False
+        Whether z is a spatial axis, as y and x are, for estimators with `spacing`. If False, it is
+        one of several images.
 
     Returns
     -------
     images : array-like of shape (H, W) or (H, W, C), or a stack (n, H, W[, C]) of these
-        A stack if there are other letters than y, x and c. Views of numpy and dask arrays; others
-        are read when they are sliced.
+        With `volume`, volumes (D, H, W) or (D, H, W, C), or a stack. A stack if there are other
+        letters than those of spatial axes and c. Views of numpy and dask arrays; others are read
+        when they are sliced.
 
     See Also
     --------
@@ -44,22 +48,24 @@ def name_axes(array: Any, axes: str) -> Any:
     >>> from sklearn_segae.storage import name_axes
     >>> name_axes(np.zeros((4, 64, 48)), "cyx").shape
     (64, 48, 4)
-    >>> name_axes(np.zeros((20, 64, 48)), "zyx").shape
-    (20, 64, 48)
+    >>> name_axes(np.zeros((2, 20, 64, 48)), "tzyx").shape  # 40 slices
+    (40, 64, 48)
+    >>> name_axes(np.zeros((2, 20, 64, 48)), "tzyx", volume=True).shape
+    (2, 20, 64, 48)
     """
     array, _ = unpack(array)
     array = array if hasattr(array, "shape") else np.asarray(array)
-    letters = from_user("array", array.shape, axes)
-    own = image_axes(letters)
+    letters = from_user("array", array.shape, axes, volume)
+    own = image_axes(letters, volume)
     pages = [letter for letter in letters if letter not in own]
     if hasattr(array, "transpose") and hasattr(array, "reshape"):
         moved = array.transpose([letters.index(letter) for letter in (*pages, *own)])
         array = moved.reshape((-1,) * bool(pages) + moved.shape[len(pages) :])
-        if len(own) == 2 or not is_implausible(*array.shape[-3:]):
+        if own[-1] == "X" or not is_implausible(*array.shape[-3:]):
             return array
         pages = pages and ["Q"]
         letters = "".join((*pages, *own))
     sizes = [range(array.shape[letters.index(letter)]) for letter in pages]
     places = [dict(zip(pages, place, strict=True)) for place in product(*sizes)]
-    images = [Page(array, letters, place) for place in places]
+    images = [Page(array, letters, place, volume=volume) for place in places]
     return PageStack(images) if pages else images[0]

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from .._compat import require
+from ._axes import spatial_axes
 from ._formats import is_zarr
 from ._pages import Pages
+from ._units import PIXELS
 
 TYPES = {"t": "time", "z": "space", "y": "space", "x": "space"}
 LEVEL = "0"  # the array of full resolution, and the only one
@@ -22,14 +24,10 @@ def in_image(path: Path) -> bool:
 def write_label_group(path: Path, pages: Pages, beside: bool) -> None:
     """Write the group of a label image, in the version of its image; its array is `LEVEL`."""
     version = pages.source.ngff
-    height, width, unit = pages.source.pixel_size or (1, 1, "pixels")
-    names = [*(letter.lower() for letter in pages.label_axes), "y", "x"]
-    axes: list[dict[str, str]] = [
-        {"name": name, **({"type": TYPES[name]} if name in TYPES else {})} for name in names
-    ]
-    for axis in axes[-2:]:
-        axis |= {"unit": unit} if unit != "pixels" else {}
-    scale = {"type": "scale", "scale": [*[1.0] * len(pages.label_axes), height, width]}
+    letters = [*pages.label_axes, *spatial_axes(pages.volume)]
+    known = [pages.source.scale.get(letter, (1.0, PIXELS)) for letter in letters]
+    axes = [_axis(a.lower(), unit) for a, (_, unit) in zip(letters, known, strict=True)]
+    scale = {"type": "scale", "scale": [side for side, _ in known]}
     levels = [{"path": LEVEL, "coordinateTransformations": [scale]}]
     source = {"source": {"image": "../../"}} if beside else {}
     version_ = {"version": version} if version == "0.4" else {}  # later ones name it once, above
@@ -39,6 +37,11 @@ def write_label_group(path: Path, pages: Pages, beside: bool) -> None:
     }
     group = require("zarr", "scale").open_group(path, mode="w", zarr_format=_zarr_format(version))
     _update(group, version, content)
+
+
+def _axis(name: str, unit: str) -> dict[str, str]:
+    kind = {"type": TYPES[name]} if name in TYPES else {}
+    return {"name": name, **kind, **({} if unit == PIXELS else {"unit": unit})}
 
 
 def register(path: Path, pages: Pages) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from .._compat import require
 from ..imaging._lazy_images import release
 from ._files import CHUNK_SIDE, create_zarr, layout
 from ._formats import TIFF
+from ._ome_tiff import create_ome_tiff
 from ._pages import open_pages
+from ._sources import open_source
 
 
 def open_image(
@@ -21,6 +23,7 @@ def open_image(
     *,
     axes: str | None = None,
     channels: Sequence[int] | None = None,
+    volume: bool = False,
 ) -> Any:
     """Open an image on disk without reading it.
 
@@ -37,13 +40,22 @@ def open_image(
         (OME-TIFF, ImageJ, OME-Zarr, ilastik and others), or those of (H, W[, C]) or (n, H, W, C).
     channels : sequence of int, default=None
         The channels to use, in this order. If None, all but those marked as transparency.
+    volume : bool, default=False
+        Whether the file holds volumes: its axis z is a spatial one, for estimators with `spacing`.
+        Arrays without names of axes are (D, H, W[, C]) or (n, D, H, W, C), and unnamed pages of a
+        TIFF are slices. If False, slices are images.
 
     Returns
     -------
     image : array-like of shape (H, W) or (H, W, C), or a stack of these
-        Of several pages, times, slices and so on, a stack (n, H, W[, C]). `fit` and `predict`
-        accept lists of images, and stacks. Pixels that have no data by the nodata value of a TIFF
-        are NaN; those of pictures that are completely transparent are masked (a masked array).
+        Of several pages, times, slices and so on, a stack (n, H, W[, C]). With `volume`, (D, H, W)
+        or (D, H, W, C), or a stack of these. `fit` and `predict` accept lists of images, and
+        stacks. Pixels that have no data by the nodata value of a TIFF are NaN; those of pictures
+        that are completely transparent are masked (a masked array).
+
+    See Also
+    --------
+    read_spacing : The spacing of the voxels of a file.
 
     Examples
     --------
@@ -54,11 +66,51 @@ def open_image(
     >>> open_image(path, axes="cyx").shape
     (40, 60, 3)
     """
-    return open_pages(path, axes=axes, channels=channels).stack()
+    return open_pages(path, axes=axes, channels=channels, volume=volume).stack()
+
+
+def read_spacing(path: str | os.PathLike[str]) -> tuple[float, float, float]:
+    """Return the spacing of the voxels of a file, for the parameter `spacing` of estimators.
+
+    Parameters
+    ----------
+    path : path
+        An OME-TIFF, an OME-Zarr image, or a TIFF of ImageJ with a calibration. "image.ome.zarr::1"
+        names a level.
+
+    Returns
+    -------
+    spacing : (float, float, float)
+        The sides of a voxel along z, y and x, in the unit of the last one.
+
+    Raises
+    ------
+    ValueError
+        If the file does not contain all of them, or in units that are not lengths.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tifffile
+    >>> from sklearn_segae.storage import read_spacing
+    >>> path = Path(tempfile.mkdtemp()) / "stack.ome.tif"
+    >>> sides = {"PhysicalSizeZ": 2, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}  # micrometers
+    >>> tifffile.imwrite(path, np.zeros((9, 40, 60), np.uint8), metadata={"axes": "ZYX", **sides})
+    >>> read_spacing(path)
+    (2.0, 0.5, 0.5)
+    """
+    spacing = open_source(path).spacing
+    if spacing is None:
+        raise ValueError(
+            f"{path}: does not contain the spacing of its voxels. Pass it to estimators: "
+            "spacing=(1, 1, 1) is that of cubes."
+        )
+    z, y, x = spacing
+    return z, y, x
 
 
 def create_labels(
-    path: str | os.PathLike[str], shape: tuple[int, int], dtype: Any = np.int32
+    path: str | os.PathLike[str], shape: tuple[int, ...], dtype: Any = np.int32
 ) -> Any:
     """Create a label map on disk, for instance for `predict(images, out=[labels])`.
 
@@ -66,15 +118,15 @@ def create_labels(
     ----------
     path : path
         A path that ends in .zarr, .tif, .tiff or .npy; an existing file is replaced. A TIFF is
-        an uncompressed tiled BigTIFF.
-    shape : (int, int)
-        Height and width in pixels.
+        an uncompressed BigTIFF, in tiles, or in slices with the axes of OME-TIFF for a volume.
+    shape : (int, int) or (int, int, int)
+        Height and width in pixels; of a volume, depth, height and width.
     dtype : dtype, default=int32
         An integer type; "uint8" holds segments 0 to 255.
 
     Returns
     -------
-    labels : writable array-like of shape (H, W)
+    labels : writable array-like of shape (H, W) or (D, H, W)
         All 0. Assignments to slices are written to disk at once.
 
     Examples
@@ -86,16 +138,23 @@ def create_labels(
     >>> int(open_image(path).max())
     3
     """
-    return create_map(Path(path), tuple(shape), dtype)
+    return create_map(Path(path), tuple(shape), dtype, volume=len(shape) == 3)
 
 
 def create_map(
-    path: Path, shape: tuple[int, ...], dtype: Any, extra_tags: Sequence[tuple[Any, ...]] = ()
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: Any,
+    extra_tags: Sequence[tuple[Any, ...]] = (),
+    volume: bool = False,
+    scale: Mapping[str, tuple[float, str]] | None = None,
 ) -> Any:
-    """Create a map (H, W) or (H, W, k) on disk, in a TIFF with further tags."""
+    """Create a map ([D, ]H, W[, k]) on disk, in a TIFF with further tags and sides of voxels."""
     dtype = np.dtype(dtype)
     if path.suffix.lower() == ".zarr":
-        return create_zarr(path, shape, dtype)
+        return create_zarr(path, shape, dtype, volume)
+    if path.suffix.lower() in TIFF and volume:
+        return create_ome_tiff(path, shape, dtype, extra_tags, scale)
     if path.suffix.lower() in TIFF:
         return TiledTiff(path, shape, dtype, extra_tags)
     if path.suffix.lower() == ".npy":

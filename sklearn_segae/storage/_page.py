@@ -1,4 +1,7 @@
-"""Images (H, W[, C]) of arrays with axes in any order, read when they are sliced."""
+"""Images (H, W[, C]) and volumes (D, H, W[, C]) of arrays with axes in any order.
+
+They are read when they are sliced.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ._axes import image_axes
+from ._axes import image_axes, spatial_axes
 
 
 class Page:
-    """One image (H, W[, C]) of an array with named axes, read when it is sliced.
+    """One image ([D, ]H, W[, C]) of an array with named axes, read when it is sliced.
 
     Parameters
     ----------
@@ -27,6 +30,8 @@ class Page:
         Intensities or colors of the values.
     flips : tuple of bool, default=(False, False)
         Whether rows and columns are in reversed order.
+    volume : bool, default=False
+        Whether the axis Z is a spatial one.
     """
 
     axes_are_named = True  # so that estimators do not ask whether they are plausible
@@ -39,22 +44,26 @@ class Page:
         channels: Sequence[int] | None = None,
         lookup: np.ndarray | None = None,
         flips: tuple[bool, bool] = (False, False),
+        volume: bool = False,
     ) -> None:
         index = index or {}
         kept = [letter for letter in axes if letter not in index]
         size = dict(zip(axes, array.shape, strict=True))
         self.array = array
         self.index = [index.get(letter) for letter in axes]
-        self.order = [kept.index(letter) for letter in image_axes(axes)]
+        own = image_axes(axes, volume)
+        self.n_axes = len(spatial_axes(volume))
+        self.order = [kept.index(letter) for letter in own]
         self.channels = channels
         self.lookup = lookup
-        self.flips = flips
-        height, width, *tail = (size[letter] for letter in image_axes(axes))
+        self.flips = (*[False] * volume, *flips)
+        sides = [size[letter] for letter in own[: self.n_axes]]
+        tail = [size[letter] for letter in own[self.n_axes :]]
         if channels is not None and tail:
             tail = [len(channels)]
         if lookup is not None:
             tail = list(lookup.shape[1:])
-        self.shape = (height, width, *tail)
+        self.shape = (*sides, *tail)
         dtype = array.dtype if lookup is None else lookup.dtype
         self.dtype = np.dtype(dtype).newbyteorder("=")
         self.ndim = len(self.shape)
@@ -66,12 +75,12 @@ class Page:
         return not changed and self.dtype == self.array.dtype
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Read rows and columns, which are slices or integers."""
-        first, *rest = full_key(key, self.ndim)
-        keys = (first, rest[0])
+        """Read rows and columns (and slices), which are slices or integers."""
+        key = full_key(key, self.ndim)
+        keys, rest = key[: self.n_axes], key[self.n_axes :]
         part = self._read([k if isinstance(k, slice) else slice(k, k + 1 or None) for k in keys])
         alone = [slice(None) if isinstance(k, slice) else 0 for k in keys]
-        return part[(*alone, *rest[1:])]
+        return part[(*alone, *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return the whole image."""
@@ -81,10 +90,10 @@ class Page:
         return self.shape[0]
 
     def _read(self, keys: list[slice]) -> np.ndarray:
-        """Return rows and columns as an array (h, w[, C])."""
+        """Return rows and columns (and slices) as an array ([d, ]h, w[, C])."""
         pairs = zip(keys, self.shape, self.flips, strict=False)
         parts = [_mirrored(key, size) if flip else key for key, size, flip in pairs]
-        channels = self.channels if len(self.order) == 3 else None
+        channels = self.channels if len(self.order) > self.n_axes else None
         if channels is not None:
             parts.append(slice(min(channels), max(channels) + 1))
         slices = [slice(None)] * len(self.order)
@@ -102,7 +111,7 @@ class Page:
 
 
 class PageStack:
-    """Images of one size as a stack (n, H, W[, C]), read when it is sliced."""
+    """Images or volumes of one size as a stack (n, H, W[, C]), read when it is sliced."""
 
     axes_are_named = True
 

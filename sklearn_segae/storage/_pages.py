@@ -1,4 +1,4 @@
-"""The images in a file: pages of a TIFF, images of a stack."""
+"""The images in a file: pages of a TIFF, images of a stack, volumes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..imaging._axes import CHANNELS, is_implausible
-from ._axes import image_axes
+from ._axes import PAGES, image_axes, spatial_axes
 from ._errors import readable
 from ._gaps import Gap, PageWithGaps, is_transparent, is_value, may_lack_data, occurs
 from ._nodata import Nodata, in_map
@@ -38,10 +38,14 @@ class Pages:
         Files of more bytes stay on disk.
     labels : bool, default=False
         Whether the file holds label maps, which have no channels and no palette.
+    volume : bool, default=False
+        Whether the axis Z is a third spatial one, instead of one of pages.
 
     Attributes
     ----------
     path : Path
+    n_axes : {2, 3}
+        Number of spatial axes.
     n_pages : int
     stacked : bool
         Whether label maps have an axis of pages, possibly of length 1.
@@ -62,17 +66,20 @@ class Pages:
         channels: Sequence[int] | None = None,
         limit: int = LARGE,
         labels: bool = False,
+        volume: bool = False,
     ) -> None:
         self.source = source
         self.path = source.path
-        self.axes = source.resolve_axes(axes, labels)
+        self.volume = volume
+        self.n_axes = len(spatial_axes(volume))
+        self.axes = source.resolve_axes(axes, labels, volume)
         self.stored = source.n_bytes > limit
         self.lookup = None if labels else source.lookup
         size = dict(zip(self.axes, source.shape, strict=True))
-        self._others = {a: size[a] for a in self.axes if a not in image_axes(self.axes)}
+        self._others = {a: size[a] for a in self.axes if a not in image_axes(self.axes, volume)}
         self.n_pages = prod(self._others.values())
         # An axis without pages of its own, such as a single time, is not one of the label map.
-        self.stacked = any(n > 1 or letter in "QI" for letter, n in self._others.items())
+        self.stacked = any(n > 1 or letter in PAGES for letter, n in self._others.items())
         *_, letter = image_axes(self.axes)
         self.n_channels = size[letter] if letter in CHANNELS else 1
         if self.lookup is not None and self.lookup.ndim == 2:
@@ -136,7 +143,8 @@ class Pages:
         source, gaps = self.source, []
         if source.nodata is not None and occurs(source.nodata, self.source.dtype):
             pages = self._pages(array, as_stored=True)
-            gaps.append([(page, is_value(source.nodata, page.ndim == 3)) for page in pages])
+            is_gap = is_value(source.nodata, pages[0].ndim > self.n_axes)
+            gaps.append([(page, is_gap) for page in pages])
         if self._transparency is not None:
             pages = self._pages(array, [self._transparency], as_stored=True)
             gaps.append([(page, is_transparent) for page in pages])
@@ -163,17 +171,18 @@ class Pages:
         if lookup is not None and lookup.ndim == 2 and channels is not None:
             lookup, channels = lookup[:, channels], None
         flips = self.source.flips
-        return [Page(array, self.axes, index, channels, lookup, flips) for index in indices]
+        options = (channels, lookup, flips, self.volume)
+        return [Page(array, self.axes, index, *options) for index in indices]
 
     def load(self) -> list[Any]:
-        """Return the images (H, W) or (H, W, C), in memory unless they are large."""
+        """Return the images ([D, ]H, W[, C]), in memory unless they are large."""
         with readable(self.path):
             if self.stored:
                 return list(self.views(self.source.open()))
             return [_in_memory(view) for view in self.views(self.source.read())]
 
     def stack(self) -> Any:
-        """Return one image (H, W[, C]), or a stack of them, that is read when it is sliced."""
+        """Return one image ([D, ]H, W[, C]), or a stack of them, read when it is sliced."""
         with readable(self.path):
             array = self.source.open()
             pages = self.views(array)
@@ -184,7 +193,7 @@ class Pages:
             and self.stacked == bool(self._others)
             and len(self._others) < 2
         )
-        axes = [*self._others, *image_axes(self.axes)]
+        axes = [*self._others, *image_axes(self.axes, self.volume)]
         if plain and axes == list(self.axes) and not _is_implausible(pages[0]):
             return array
         if type(array) is not np.ndarray or _is_implausible(pages[0]):
@@ -199,11 +208,14 @@ def _in_memory(view: Page | PageWithGaps) -> Any:
     if isinstance(view, PageWithGaps):
         return view if _is_implausible(view) else view.masked()
     pixels = np.ascontiguousarray(view)
-    return Page(pixels, "YXC") if _is_implausible(view) else pixels
+    if not _is_implausible(view):
+        return pixels
+    volume = view.n_axes == 3
+    return Page(pixels, "".join(image_axes("C", volume)), volume=volume)
 
 
 def _is_implausible(page: Page | PageWithGaps) -> bool:
-    return page.ndim == 3 and is_implausible(*page.shape)
+    return page.ndim > page.n_axes and is_implausible(*page.shape[-3:])
 
 
 def open_pages(
@@ -212,9 +224,10 @@ def open_pages(
     axes: str | None = None,
     channels: Sequence[int] | None = None,
     labels: bool = False,
+    volume: bool = False,
 ) -> Pages:
     """Describe the images of a file; files of more than `limit` bytes stay on disk."""
-    return Pages(open_source(path), axes, channels, limit, labels)
+    return Pages(open_source(path), axes, channels, limit, labels, volume)
 
 
 def read_image(

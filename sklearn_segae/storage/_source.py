@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Mapping, Sequence
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ._axes import check_pages, from_shape, from_user
+from ._axes import check_pages, from_shape, from_user, with_slices
+from ._units import in_unit
 
 
 class Source:
@@ -31,8 +32,8 @@ class Source:
         False for TIFFs: libraries mark the last of any four channels.
     nodata : float or None
         The value of pixels without data.
-    pixel_size : tuple (float, float, str), or None
-        Height and width of a pixel, and their unit.
+    scale : dict of str to (float, str)
+        The side of a pixel along the spatial axes that are known, and its unit, by their letters.
     geo_tags : list of tuple
         A georeference, as the `extratags` of tifffile.
     ngff : {"0.4", "0.5"} or None
@@ -48,7 +49,7 @@ class Source:
     alpha: int | None = None
     alpha_is_certain = True
     nodata: float | None = None
-    pixel_size: tuple[float, float, str] | None = None
+    scale: Mapping[str, tuple[float, str]] = {}
     geo_tags: Sequence[tuple[Any, ...]] = ()
     ngff: str | None = None
 
@@ -65,21 +66,40 @@ class Source:
         """Size in memory."""
         return prod(self.shape) * self.dtype.itemsize
 
-    def resolve_axes(self, axes: str | None, labels: bool = False) -> str:
+    @property
+    def pixel_size(self) -> tuple[float, float, str] | None:
+        """Height and width of a pixel, and their unit, if they are known."""
+        sides = self._sides("YX")
+        return None if sides is None else (sides[0], sides[1], self.scale["X"][1])
+
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """The sides of a voxel along z, y and x, in the unit of the last one, if they are known."""
+        return self._sides("ZYX")
+
+    def _sides(self, letters: str) -> tuple[float, ...] | None:
+        """Return the sides of a pixel along some axes, in the unit of X."""
+        if not set(letters) <= set(self.scale):
+            return None
+        sides = [in_unit(*self.scale[letter], self.scale["X"][1]) for letter in letters]
+        known = [side for side in sides if side is not None and 0 < side < inf]
+        return tuple(known) if len(known) == len(letters) else None
+
+    def resolve_axes(self, axes: str | None, labels: bool = False, volume: bool = False) -> str:
         """Return the letters of all axes: those of the user, of the file, or by their number."""
         if 0 in self.shape:
             raise ValueError(f"{self.path}: has shape {self.shape}, and so no pixels.")
         if axes is not None:
-            return from_user(self.path, self.shape, axes)
+            return from_user(self.path, self.shape, axes, volume)
         if not self.axes:
-            return from_shape(self.path, self.shape, labels)
+            return from_shape(self.path, self.shape, labels, volume)
         if not {"Y", "X"} <= set(self.axes):
             raise ValueError(
                 f"{self.path}: has shape {self.shape} and axes {self.axes}, but an image has rows "
                 "Y and columns X. Convert it first."
             )
-        check_pages(self.path, self.axes, self.shape)
-        return self.axes
+        check_pages(self.path, self.axes, self.shape, volume)
+        return with_slices(self.path, self.axes) if volume else self.axes
 
 
 _TRANSPOSED = str.maketrans("YX", "XY")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._compat import require
 from ._source import ORIENTATIONS, Source
+from ._units import PIXELS
 
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)  # GeoTIFF 1.1, and RPC coefficients
 PIXEL_SCALE, NODATA, ORIENTATION = 33550, 42113, 274
@@ -33,7 +34,7 @@ class TiffSource(Source):
             self.lookup = _lookup(page)
             self.geo_tags = _geo_tags(file.pages[0])
             self.nodata = _nodata(file.pages[0])
-            self.pixel_size = _pixel_size(file, file.pages[0])
+            self.scale = _scale(file, file.pages[0])
             tag = file.pages[0].tags.get(ORIENTATION)
             if tag is not None and not self.geo_tags:  # GDAL ignores it, too
                 transposed, self.flips = ORIENTATIONS.get(tag.value, ORIENTATIONS[1])
@@ -92,21 +93,32 @@ def _lookup(page: Any) -> np.ndarray | None:
     return None
 
 
-def _pixel_size(file: Any, page: Any) -> tuple[float, float, str] | None:
-    """Return height and width of a pixel, and their unit."""
+def _scale(file: Any, page: Any) -> dict[str, tuple[float, str]]:
+    """Return the sides of a pixel along the axes that are known, and their units."""
     if PIXEL_SCALE in page.tags:
         width, height, *_ = page.tags[PIXEL_SCALE].value
-        return height, width, "units of the CRS"
+        return {"Y": (height, "units of the CRS"), "X": (width, "units of the CRS")}
     if file.is_ome:
         image = require("tifffile", "io").xml2dict(file.ome_metadata)["OME"]["Image"]
         pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
-        if "PhysicalSizeX" in pixels and "PhysicalSizeY" in pixels:
-            unit = str(pixels.get("PhysicalSizeXUnit", "µm"))
-            return float(pixels["PhysicalSizeY"]), float(pixels["PhysicalSizeX"]), unit
-    if file.is_imagej and "unit" in (file.imagej_metadata or {}):
-        resolutions = [page.tags[name].value for name in ("YResolution", "XResolution")]
-        unit = file.imagej_metadata["unit"].replace("\\u00B5", "µ")
-        if all(n and d for n, d in resolutions):
-            height, width = (d / n for n, d in resolutions)
-            return height, width, unit
-    return None
+        sides = {a: (f"PhysicalSize{a}", f"PhysicalSize{a}Unit") for a in "ZYX"}
+        return {
+            letter: (float(pixels[side]), str(pixels.get(unit, "µm")))
+            for letter, (side, unit) in sides.items()
+            if side in pixels
+        }
+    return _imagej_scale(page, file.imagej_metadata or {}) if file.is_imagej else {}
+
+
+def _imagej_scale(page: Any, metadata: dict[str, Any]) -> dict[str, tuple[float, str]]:
+    """Return the sides of the pixels and slices of ImageJ; without `unit`, they are ratios."""
+    if not {"unit", "spacing"} & set(metadata):
+        return {}
+    unit = metadata.get("unit", PIXELS)
+    units = {a: metadata.get(f"{a.lower()}unit", unit).replace("\\u00B5", "µ") for a in "ZYX"}
+    tags = {"Y": "YResolution", "X": "XResolution"}
+    per_unit = {a: page.tags[tag].value for a, tag in tags.items() if tag in page.tags}
+    sides = {a: (d / n, units[a]) for a, (n, d) in per_unit.items() if n and d}
+    if "spacing" in metadata:
+        sides["Z"] = abs(float(metadata["spacing"])), units["Z"]  # negative: from the last slice
+    return sides

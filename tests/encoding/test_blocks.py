@@ -75,9 +75,9 @@ def test_coarse_reading_hardly_changes_wide_averages():
     net, x = pixel_net(), pool(noise(1, 2, 100, 90), 1.5, range(100), range(90))
     net.balance(x)
     axes, places = noise(net.n_features, 3), (range(84), range(74))
-    fine = pool(net.project(x, axes), WIDE, *places)
+    fine = pool(net.project(x, axes), WIDE[2], *places)
 
-    coarse = projected(net, x, [axes], [WIDE], *places)
+    coarse = projected(net, x, [axes], [WIDE[2]], *places)
 
     assert coarse.shape == fine.shape
     error = (coarse - fine).std((0, 2, 3)) / fine.std((0, 2, 3))

@@ -103,7 +103,7 @@ def test_what_is_read_ahead_is_read_once(rng, monkeypatch):
     )  # 60 columns of 14 rows
     ahead = ReadAheadImage(check_images([store])[0])
 
-    for tile in tiles((30, 100), 10):
+    for tile in tiles((30, 100, 3), 10):
         np.testing.assert_array_equal(read_tile(ahead, tile, 2), read_tile(image, tile, 2))
 
     # In three rows of tiles: columns 0 to 60 or 70, then from 48 or 58 on, to the end.

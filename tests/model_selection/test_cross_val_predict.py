@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from joblib import parallel_config
+from scipy import special
 from sklearn import config_context, model_selection
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -65,6 +66,17 @@ def test_rows_are_those_of_scikit_learn(stack):
 
     right = model_selection.cross_val_predict(MODEL, X, y, cv=2, method="predict_proba")
     np.testing.assert_array_equal(found, right)
+
+
+def test_images_of_one_height_and_several_widths():
+    """Numpy cannot read their label maps as one array; folds are those of KFold."""
+    X, y = make_shapes(4, size=24, random_state=0)
+    X, y = [*X[:3], X[3, :, :20]], [*y[:3], y[3, :, :20]]
+
+    maps = cross_val_predict(MODEL, X, y, cv=2)
+
+    for found, expected in zip(maps, cross_val_predict(MODEL, X, y, cv=KFold(2)), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_groups_and_jobs(listed):
@@ -148,3 +160,59 @@ def test_pixels_without_data_have_no_prediction(stack):
         mask = np.ma.getmaskarray(found).reshape(4, 20, 20, -1)
         assert mask[1, :4].all()
         assert mask.sum() == mask[1, :4].size
+
+
+class Threshold(ClassifierMixin, BaseEstimator):
+    """A classifier of voxels (D, H, W) by their values."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(np.concatenate([np.ravel(labels) for labels in y]))
+        return self
+
+    def predict(self, X):
+        maps = [self.classes_[p.argmax(-1)] for p in self.predict_proba(X)]
+        return maps if isinstance(X, list) else np.stack(maps)
+
+    def predict_proba(self, X):
+        maps = [-abs(np.asarray(x)[..., None] - self.classes_) for x in X]
+        maps = [special.softmax(m, -1) for m in maps]
+        return maps if isinstance(X, list) else np.stack(maps)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_volumes_of_several_sizes(rng, method):
+    """Maps have the sizes of their volumes; folds without a class have probability 0 there."""
+    y = [rng.integers(0, 2, (4, 5, w)) for w in (6, 7, 8, 9)]
+    y[3] = 2 * y[3]
+    X = [labels + 0.1 * rng.standard_normal(labels.shape) for labels in y]
+
+    maps = cross_val_predict(Threshold(), X, y, cv=KFold(2), method=method)
+
+    tail = () if method == "predict" else (3,)
+    assert [m.shape for m in maps] == [(*labels.shape, *tail) for labels in y]
+    model = Threshold().fit(X[2:], y[2:])
+    expected = getattr(model, method)(X[:2])
+    for found, own in zip(maps[:2], expected, strict=True):
+        np.testing.assert_array_equal(found, own)
+    if method == "predict_proba":
+        assert (maps[2][..., 2] == 0).all()
+
+
+def test_volumes_of_one_size_are_stacked(rng):
+    """An array of volumes gives an array of maps."""
+    y = rng.integers(0, 2, (4, 3, 5, 6))
+
+    assert cross_val_predict(Threshold(), y, y, cv=2).shape == y.shape
+
+
+def test_folds_of_volumes_with_other_numbers_per_voxel_are_refused(rng):
+    """Codes of different widths have no common meaning."""
+
+    class Codes(Threshold):
+        def transform(self, X):
+            return [np.zeros((*x.shape, int(self.classes_.max()))) for x in X]
+
+    y = [np.full((4, 5, w), c) for w, c in ((6, 1), (7, 1), (8, 2), (9, 2))]
+
+    with pytest.raises(ValueError, match="different numbers per pixel"):
+        cross_val_predict(Codes(), y, y, cv=2, method="transform")

@@ -157,6 +157,7 @@ def test_representations_show_the_parameters():
         ({"n_splits": 1, "block_size": 4}, "n_splits=1 leaves nothing to train on.*SingleSplit"),
         ({"block_size": 0}, "block_size=0 is not positive"),
         ({"block_size": (4, 0)}, r"block_size=\(4, 0\) is not positive"),
+        ({"block_size": (4, 4, 0)}, r"block_size=\(4, 4, 0\) is not positive"),
         ({"block_size": 4, "buffer": -1}, "buffer=-1 is negative"),
         ({"block_size": 4, "shuffle": False, "random_state": 0}, "random_state=0 has no effect"),
     ],
@@ -265,3 +266,55 @@ def test_a_search_without_labels_fits_once_a_candidate():
     assert search.best_params_ == {"n_clusters": 3}
     best = KMeans(3, random_state=0).fit(X)
     assert search.best_score_ == matched_accuracy(y, best.labels_)
+
+
+@pytest.mark.parametrize("block_size", [3, (2, 3, 4)])
+def test_blocks_of_volumes_have_three_sides(block_size):
+    """No block is on both sides, whether coordinates are given or the shape."""
+    shape = (6, 8, 10)
+    where = np.argwhere(np.ones(shape))
+    _, block = np.unique(where // block_size, axis=0, return_inverse=True)
+    options = {"block_size": block_size, "random_state": 0}
+    of_shape = SpatialBlockKFold(4, shape=shape, **options).split(where)
+    of_groups = SpatialBlockKFold(4, **options).split(where, groups=where)
+
+    tested = []
+    for (train, test), (same_train, same_test) in zip(of_shape, of_groups, strict=True):
+        np.testing.assert_array_equal(train, same_train)
+        np.testing.assert_array_equal(test, same_test)
+        assert not set(block[train]) & set(block[test])
+        tested.extend(test)
+    assert sorted(tested) == list(range(480))
+
+
+def test_the_buffer_of_volumes_is_a_distance_in_space():
+    """Training voxels are farther than the buffer from all test voxels; no others are left out."""
+    shape = (6, 8, 10)
+    where = np.argwhere(np.ones(shape))
+    splitter = SpatialBlockKFold(4, block_size=4, shape=shape, buffer=1.5, random_state=0)
+
+    for train, test in splitter.split(where):
+        nearest = cdist(where, where[test]).min(1)
+        np.testing.assert_array_equal(train, np.flatnonzero(nearest > 1.5))
+
+
+@pytest.mark.parametrize(
+    ("block_size", "shape", "message"),
+    [
+        ((2, 2), (4, 4, 4), r"block_size=\(2, 2\) has 2 sides.*3 axes"),
+        ((2, 2, 2), (8, 8), r"block_size=\(2, 2, 2\) has 3 sides.*2 axes"),
+        (2, (4, 4, 2, 2), r"shape=\(4, 4, 2, 2\) does not fit"),
+    ],
+)
+def test_blocks_have_a_side_for_each_axis(block_size, shape, message):
+    """A number of sides that is not that of the axes is an error."""
+    splitter = SpatialBlockKFold(2, block_size=block_size, shape=shape)
+
+    with pytest.raises(ValueError, match=message):
+        next(splitter.split(np.zeros((64, 1))))
+
+
+def test_four_sides_are_no_block():
+    """Blocks have two or three sides."""
+    with pytest.raises(TypeError, match="is not an integer"):
+        SpatialBlockKFold(block_size=(2, 2, 2, 2))

@@ -144,3 +144,13 @@ def test_what_cannot_be_split_is_refused(n_splits, y, message):
     """The error names the value and what to pass."""
     with pytest.raises(ValueError, match=message):
         list(StratifiedImageKFold(n_splits).split(np.zeros((9, 2, 2)), y))
+
+
+def test_volumes_have_the_folds_of_images_with_the_same_classes():
+    """Stacks and lists of label maps with three axes are stratified, too."""
+    y = np.random.default_rng(0).integers(0, 12, (8, 3, 2, 2))
+    splitter = StratifiedImageKFold(3, random_state=0)
+    folds = [test.tolist() for _, test in splitter.split(y, y)]
+
+    for same in (y.reshape(8, 6, 2), list(y), [m[:, :, None] for m in y.reshape(8, 6, 2)]):
+        assert [test.tolist() for _, test in splitter.split(same, same)] == folds

@@ -7,6 +7,12 @@ from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae.imaging._rendering import as_picture, colors
 from sklearn_segae.inspection._attribution import pixel_attribution
 from sklearn_segae.inspection._latent_traversal import latent_traversal
+from sklearn_segae.plotting import (
+    FeatureMapDisplay,
+    RegionTreeDisplay,
+    SegmentationDisplay,
+    UncertaintyDisplay,
+)
 from sklearn_segae.plotting._autoencoder_displays import (
     LatentTraversalDisplay,
     LossCurveDisplay,
@@ -14,12 +20,6 @@ from sklearn_segae.plotting._autoencoder_displays import (
 )
 from sklearn_segae.plotting._axes import round_length
 from sklearn_segae.plotting._inspection_displays import AttributionDisplay, PrototypeDisplay
-from sklearn_segae.plotting._segmentation_displays import (
-    FeatureMapDisplay,
-    RegionTreeDisplay,
-    SegmentationDisplay,
-    UncertaintyDisplay,
-)
 from sklearn_segae.regions._region_tree import RegionTree
 
 matplotlib = pytest.importorskip("matplotlib")

@@ -15,7 +15,7 @@ class Places:
     def __init__(self, wide, narrow, patches=None):
         self.wide, self.narrow = wide, narrow
         noise = np.random.default_rng(0).normal(size=(len(wide), 81))
-        self.patches = lambda size: noise if patches is None else patches
+        self.patches = lambda: noise if patches is None else patches
 
     def __len__(self):
         return len(self.wide)

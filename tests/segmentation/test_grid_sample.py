@@ -49,7 +49,7 @@ def test_patches_are_those_about_the_places(encoder_and_images):
     """One for every place, centered there, and without local brightness and contrast."""
     encoder, images = encoder_and_images
     survey = GridSample(encoder, images[:1], np.random.default_rng(0))
-    patches = survey.patches(9).reshape(48, 48, 9, 9)
+    patches = survey.patches().reshape(48, 48, 9, 9)
     np.testing.assert_array_equal(patches[10, 10, 2:, 4:], patches[11, 12, :-2, :-4])
-    bright = GridSample(encoder, [3 * images[0] + 7], np.random.default_rng(0)).patches(9)
+    bright = GridSample(encoder, [3 * images[0] + 7], np.random.default_rng(0)).patches()
     assert np.abs(bright - patches.reshape(-1, 81)).mean() < 0.1 * patches.std()

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from sklearn_segae.segmentation._held_out import HELD_OUT_SIDE, folds, hold_out
+from sklearn_segae.segmentation._held_out import HELD_OUT_SIDE as HELD_OUT_SIDES
+from sklearn_segae.segmentation._held_out import folds, hold_out
 from sklearn_segae.segmentation._targets import Targets
+
+HELD_OUT_SIDE = HELD_OUT_SIDES[2]
 
 
 def targets(maps):

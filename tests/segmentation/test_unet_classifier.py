@@ -12,11 +12,11 @@ from skorch.callbacks import Callback
 
 from sklearn_segae import AESegmenter, PixelEncoder, UNetClassifier
 from sklearn_segae.imaging._tiled_inference import TileRequest
+from sklearn_segae.imaging._tiles import TILE as WINDOW
 from sklearn_segae.networks import UNet
 from sklearn_segae.segmentation._label_crops import (
     N_VALUES,
     UNKNOWN,
-    WINDOW,
     LabelCrops,
     LabeledWindow,
     labeled_windows,

@@ -3,15 +3,8 @@
 import numpy as np
 import pytest
 
-from sklearn_segae import datasets
-from sklearn_segae.datasets import (
-    KINDS,
-    LAYOUTS,
-    make_mixtures,
-    make_mosaic,
-    make_scenes,
-    make_shapes,
-)
+from sklearn_segae.datasets import _scenes, make_mixtures, make_mosaic, make_scenes, make_shapes
+from sklearn_segae.datasets._scenes import KINDS, LAYOUTS
 
 MAKERS = [make_mosaic, make_scenes, make_shapes]
 
@@ -198,10 +191,10 @@ def test_scenes_fall_back_to_stripes(monkeypatch):
         tries.append(shape)
         return np.zeros(shape, np.int32)
 
-    monkeypatch.setattr(datasets, "_smooth_regions", never)
+    monkeypatch.setattr(_scenes, "_smooth_regions", never)
     _, [label_map] = make_scenes(n_segments=4, size=40, random_state=0)
 
-    assert len(tries) == datasets.N_TRIES
+    assert len(tries) == _scenes.N_TRIES
     assert np.bincount(label_map.ravel()).tolist() == [400] * 4
 
 
