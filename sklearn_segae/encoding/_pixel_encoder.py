@@ -107,8 +107,9 @@ class PixelEncoder(
         Use small values for fine structures and sharp borders, a few times the size of their
         elements for textures. "auto" is 0, 1, 2 or 4 for "intensity", selected from the images;
         8 for "texture" and "multiscale" and 4 for "intensity+texture", which decrease with the
-        size of images below 256 pixels; for "texture" in these, possibly 0.6 of that. Pretrained
-        codes are not pooled.
+        size of images below 256 pixels; for "texture" in these, possibly 0.6 of that. Of volumes,
+        0, 0.6, 1 or 1.6 for "intensity", and a sixteenth of the shortest side, up to 4, for others.
+        Pretrained codes are not pooled.
     whitening : float or "auto", default="auto"
         Whitening of features (for "intensity", of the colors), in [0, 1]. 0 keeps their variance; 1
         weights features by spatial coherence only (min/max autocorrelation factors), for textures,
@@ -189,6 +190,11 @@ class PixelEncoder(
     the mean variance of a channel are added, since spectra of one material differ, too. Those with
     at least 1.5 times the variance of the noise are kept. Wider pooling must shorten the
     description by 0.02 nats per pixel.
+
+    Features of volumes are selected on slices, among "intensity", pooled along z, too, and
+    "texture". Textures are seen in one view, and jets at four scales from 0.5 to 4 voxels. Scales
+    are in the smallest sides of voxels; along longer sides, neighborhoods and the dilations of the
+    network have fewer voxels.
 
     Pretrained features are encoded at their own resolution by a linear autoencoder for each stride,
     with an equal share of the components, and codes are interpolated: sixteen codes instead of 192

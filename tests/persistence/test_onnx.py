@@ -55,6 +55,23 @@ def test_images_of_any_size(mosaic, path, features, n_channels):
         np.testing.assert_allclose(run(path, some.astype(np.float32)), codes, atol=tolerance)
 
 
+@pytest.mark.parametrize("features", ["intensity", "texture", "multiscale"])
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (2, 1, 1)])
+def test_volumes_of_any_size(rng, path, features, spacing):
+    """With voxels of any spacing; the backend of the network is another graph."""
+    volume = rng.normal(size=(1, 18, 30, 34, 1)).astype(np.float32)
+    options = {"pooling": 2, "n_filters": 4, "max_epochs": 0, "random_state": 0}
+    encoder = PixelEncoder(4, features=features, spacing=spacing, **options).fit(volume)
+    export_onnx(encoder, path)
+    for some in (volume, volume[:, :7, 3:], volume[:, 5:6, :, :9]):
+        codes = encoder.transform(some)
+        tolerance = 100 * AGREE if features == "multiscale" else AGREE
+        np.testing.assert_allclose(run(path, some), codes, atol=tolerance)
+        other = encoder.set_params(backend="onnx").transform(some)
+        np.testing.assert_allclose(other, codes, atol=tolerance)
+        encoder.set_params(backend="torch")
+
+
 @pytest.mark.parametrize("features", ["intensity", "multiscale"])
 def test_spectral_components(path, features):
     """Cubes of more than 16 channels, of any size."""

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_segae import AESegmenter, PixelEncoder
+from sklearn_segae.metrics import make_segmentation_scorer
 from sklearn_segae.persistence import load, save
 
 CUBES = (1.0, 1.0, 1.0)
@@ -190,3 +193,16 @@ class TestSpacing:
         """A label map has the sides of the volume."""
         with pytest.raises(ValueError, match=r"y\[0\] has shape \(28, 36\)"):
             AESegmenter(estimator="trees", spacing=CUBES).fit([ball[0]], [ball[1][0]])
+
+
+def test_searches_and_scorers(ball):
+    """Volumes are samples of a grid search; label maps of volumes are scored."""
+    volume, truth = ball
+    encoder = PixelEncoder(2, features="intensity", max_epochs=0)
+    model = AESegmenter(2, encoder=encoder, spacing=CUBES, random_state=0)
+    grid = {"encoder__pooling": [0, 1]}
+    scorer = make_segmentation_scorer(adjusted_rand_score)
+    search = GridSearchCV(model, grid, scoring=scorer, cv=2)
+    search.fit(np.stack([volume, volume[::-1]]), np.stack([truth, truth[::-1]]))
+    assert search.best_params_ == {"encoder__pooling": 1}
+    assert search.best_score_ > 0.9
