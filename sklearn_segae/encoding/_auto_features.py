@@ -194,7 +194,7 @@ class FeatureSelection:
     def both(self) -> Candidate | None:
         """Intensity with texture, if colors have one cluster only and the description shortens.
 
-        Not for volumes: noise that averages along z remove, is a texture in a slice.
+        Not for volumes: noise, which averages along z remove, is a texture in a slice.
         """
         if self.voxel or not (self._can_have_texture and self._has_one_cluster()):
             return None
