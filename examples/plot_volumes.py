@@ -8,7 +8,7 @@ it, the same array is a stack of slices, which are segmented one by one.
 
 # %%
 # A noisy volume, whose slices are twice as far apart as its rows. Labels are single lines in three
-# of its slices, fewer than 1 % of all voxels.
+# of its slices, about 1 % of all voxels.
 
 import matplotlib.pyplot as plt
 import numpy as np
