@@ -147,6 +147,36 @@ def test_soft_maps(segae, folder, model, volume, tmp_path, suffix, share, monkey
     np.testing.assert_array_equal(found, np.float32(segmenter.uncertainty([volume[0]])[0]))
 
 
+@pytest.mark.parametrize("share", [8, 2**20])
+def test_label_images_beside_their_volume(segae, model, volume, tmp_path, share, monkeypatch):
+    """In the list that viewers read, with three spatial axes, their units and scale."""
+    monkeypatch.setattr("sklearn_segae.cli._batch.SHARE", share)
+    path = tmp_path / "a.ome.zarr"
+    write_ome_zarr(path, volume[0])
+    assert segae("predict", model, path, "-o", path / "labels" / "ball.zarr")[0] == 0
+    labels = zarr.open_group(path / "labels", mode="r")
+    assert labels.attrs["ome"]["labels"] == ["ball.zarr"]
+    (scales,) = labels["ball.zarr"].attrs["ome"]["multiscales"]
+    assert scales["axes"] == [
+        {"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"
+    ]
+    assert labels["ball.zarr/0"].shape == SIDES
+    assert read_spacing(path / "labels" / "ball.zarr") == (2, 0.5, 0.5)
+
+
+def test_axes_of_volumes_only(segae, folder, model, volume, tmp_path):
+    """A file whose axes would be implausible as those of an image is read for the model."""
+    np.save(tmp_path / "wide.npy", volume[0].transpose(0, 2, 1))
+    code, _, err = segae("predict", model, tmp_path / "wide.npy", "-o", tmp_path / "x.npy")
+    assert (code, err) == (0, "")
+    call = ("fit", folder / "pages.tif", "-k", 2, "-o", tmp_path / "flat.segae", *QUICK)
+    assert segae(*call)[0] == 0
+    call = ("predict", tmp_path / "flat.segae", tmp_path / "wide.npy", "-o", tmp_path / "y.npy")
+    code, _, err = segae(*call)
+    assert code == 1
+    assert "Name its axes" in err
+
+
 def test_volumes_of_several_times(segae, model, volume, tmp_path):
     """A file may hold several volumes, and its label map has as many."""
     stack = np.stack([volume[0], volume[0][:, ::-1]])
