@@ -11,13 +11,17 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-MOST = 300_000  # bytes of a notebook
+MOST = 500_000  # bytes of a notebook
+SHOWN = re.compile(
+    r"```text\n.*?```\n?|!\[[^\]]*\]\([^)]*\)\n?", re.DOTALL
+)  # cells show it themselves
 ROLE = re.compile(r"\{doc\}`(?:(.+?) )?<?([\w./]+)>?`")
 
 
 def cells_of_page(text: str) -> list:
     """Return the cells of a Markdown page: its blocks of Python are code."""
     cells = []
+    text = SHOWN.sub("", text)
     for i, part in enumerate(re.split(r"```python\n(.*?)```\n?", text, flags=re.DOTALL)):
         if part.strip():
             words = ROLE.sub(lambda role: role[1] or role[2].rsplit("/", 1)[-1], part.strip())

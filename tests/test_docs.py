@@ -2,17 +2,28 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sklearn_segae.cli import main
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # A block is left out by a comment right above it: <!-- skip: reason -->; a page whose blocks take
-# long is marked by <!-- slow: reason -->, one that needs a library by <!-- needs: name -->.
-BLOCK = re.compile(r"(?:<!-- skip: (?P<reason>.+?) -->\n)?```python\n(?P<code>.*?)```", re.DOTALL)
+# long is marked by <!-- slow: reason -->, one that needs a library by <!-- needs: name -->. A
+# block of text right below is what the code prints; numbers may differ a little elsewhere.
+BLOCK = re.compile(
+    r"(?:<!-- skip: (?P<reason>.+?) -->\n)?```python\n(?P<code>.*?)```"
+    r"(?:\n\n```text\n(?P<printed>.*?)```)?",
+    re.DOTALL,
+)
+# Commands are run if a comment says so; lines without a prompt are what they print.
+COMMANDS = re.compile(r"<!-- run -->\n```console\n(?P<commands>.*?)```", re.DOTALL)
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 BUILT = {"_build", "auto_examples", "reference", "notebooks", "_static", "_templates"}
 
 
@@ -27,23 +38,53 @@ def blocks(page):
     return [block["code"] for block in found if not block["reason"]]
 
 
+def steps(page):
+    """Yield code or commands in their order, and what they print (None if it is not told)."""
+    text = page.read_text()
+    found = [m for m in BLOCK.finditer(text) if not m["reason"]] + [*COMMANDS.finditer(text)]
+    for match in sorted(found, key=lambda match: match.start()):
+        if match.re is BLOCK:
+            yield match["code"], match["printed"]
+        else:
+            command, _, printed = match["commands"].partition("\n")
+            words = shlex.split(command.removeprefix("$ segae "))
+            yield f"segae({words})", printed or None
+
+
+def segae(arguments):
+    """Run a command in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code, ended.value
+
+
+def assert_alike(printed, shown):
+    """Assert that texts are equal but for numbers that differ by .05 at most."""
+    assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown)
+    for ours, theirs in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
+        assert float(ours) == pytest.approx(float(theirs), abs=0.05), printed
+
+
 def parameter(page):
     marks = [pytest.mark.slow] if "<!-- slow: " in page.read_text() else []
     return pytest.param(page, id=str(page.relative_to(DOCS)), marks=marks)
 
 
 @pytest.mark.parametrize("page", [parameter(page) for page in pages() if blocks(page)])
-def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
-    """All blocks of a page in one session, as a reader would paste them."""
+def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch, capsys):
+    """All blocks of a page in one session, as a reader would; they print what is shown."""
     import matplotlib.pyplot as plt
 
     for library in re.findall("<!-- needs: (.+?) -->", page.read_text()):
         pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     plt.switch_backend("agg")
-    session = {"__name__": "__main__"}
-    for number, code in enumerate(blocks(page), start=1):
+    session = {"__name__": "__main__", "segae": segae}
+    for number, (code, shown) in enumerate(steps(page), start=1):
         exec(compile(code, f"{page.name}, block {number}", "exec"), session)
+        printed = capsys.readouterr().out
+        if shown is not None:
+            assert_alike(printed, shown)
     plt.close("all")
 
 
@@ -109,7 +150,7 @@ def test_the_architecture_page_is_generated_from_the_package_as_it_is(monkeypatc
 @pytest.mark.parametrize("path", sorted(DOCS.glob("notebooks/*.ipynb")), ids=lambda p: p.stem)
 def test_notebooks_are_small_and_were_run(path):
     """Whoever reads one sees what it prints and draws, and no error."""
-    assert path.stat().st_size < 300_000
+    assert path.stat().st_size < 500_000
     code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     outputs = [output for cell in code for output in cell["outputs"]]
