@@ -237,16 +237,23 @@ def _sample_codes(
     else:  # few large tiles, since receptive fields are large
         tiles = chosen_tiles(sampler)
         step = (1, STANDARD_STEP, STANDARD_STEP) if sampler.voxel else STANDARD_STEP
-    scale = sampler.reader.scale
-    maps = [read_blocks(sampler.reader, blocks, *tile, step) for tile in tiles]
+    rows, values = _codes_and_pixels(blocks, sampler.reader, tiles, step)
+    if not len(rows):  # gaps are as regular as the grid
+        rows, values = _codes_and_pixels(blocks, sampler.reader, tiles, 1)
+    return rows, scaled(values, sampler.reader.scale)
+
+
+def _codes_and_pixels(
+    blocks: Sequence[Block], reader: TileReader, tiles: Sequence[tuple[Any, Tile]], step: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return components and values of every step-th pixel with data in pairs of image and tile."""
+    maps = [read_blocks(reader, blocks, *tile, step) for tile in tiles]
     rows = np.concatenate([flatten_map(m) for m in maps]).astype(np.float64)
     values = np.concatenate(
         [flatten_map(every_nth(image[tile], step, len(tile))) for image, tile in tiles]
     )
     missing = missing_in(values)
-    if missing is not None:
-        rows, values = rows[~missing], values[~missing]
-    return rows, scaled(values, scale)
+    return (rows, values) if missing is None else (rows[~missing], values[~missing])
 
 
 def fit_wide_texture(

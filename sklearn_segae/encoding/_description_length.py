@@ -16,6 +16,7 @@ REACH = 2  # largest of them
 LABEL_WEIGHT = 1.5
 RIDGE = 1e-4  # of the variance of a channel, limits the gain from flat segments
 SCALES = 2.0 ** np.arange(-3, 4)  # of the Gaussians of `tail_length`
+LEAST_KNOWN = 0.01  # share of the pixels with data that have all neighbors
 N_BINS, N_ROUNDS = 100, 20
 
 
@@ -32,7 +33,8 @@ class DescriptionLength:
     ----------
     images : sequence of ndarray of shape (H, W, C)
         Standardized, with uncorrelated channels; at least 3 x 5 pixels. Pixels that are NaN, or
-        have such a neighbor, have no part.
+        have such a neighbor, have no part. If that are nearly all, as in interlaced images,
+        neighbors that are NaN count as the mean, 0.
     n_segments : int
 
     References
@@ -45,7 +47,10 @@ class DescriptionLength:
         self.n_segments = n_segments
         pixels = np.concatenate([flatten_map(inner(x)) for x in images])
         around = np.concatenate([neighborhoods(x) for x in images])
-        self.known = ~np.isnan(pixels[:, 0] + around.sum(1))
+        present = ~np.isnan(pixels[:, 0])
+        self.known = present & ~np.isnan(around.sum(1))
+        if self.known.sum() < LEAST_KNOWN * present.sum():
+            self.known, around = present, np.nan_to_num(around)
         if not self.known.all():
             pixels, around = pixels[self.known], around[self.known]
         self.pixels = pixels

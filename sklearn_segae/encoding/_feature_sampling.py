@@ -14,7 +14,7 @@ from ..imaging._lazy_images import SliceImage
 from ..imaging._no_data import GAP_REACH, check_any_data, has_data, missing_in
 from ..imaging._pixel_sampling import tiles_with_data
 from ..imaging._scaling import sample_evenly, scaled
-from ..imaging._tiles import Tile, clip_tile, pad_tile, pixel_ranges, read_tile, tiles
+from ..imaging._tiles import Tile, clip_tile, full_tile, pad_tile, pixel_ranges, read_tile, tiles
 from ..networks._pixel_autoencoder import crop
 from ..training._execution import evaluate
 from ._masked_pooling import MaskedPooling, fill_gaps
@@ -170,14 +170,26 @@ class FeatureSampler:
         """
         if self.rows:
             return self._row_pairs()
-        images, n_axes = self.images, len(self.images[0].shape) - 1
+        n_axes = len(self.images[0].shape) - 1
         sigma, contrast_sigma = (along(own, self.voxel) for own in (sigma, contrast_sigma))
-        stride, length = stride_of(sigma, n_axes), PAIR_TILE_SIDES[n_axes]
         sigmas = np.broadcast_to(sigma, n_axes).tolist()
         step = np.array([max(1, int(own / 2)) for own in sigmas])
         lags = [round(lag_of(own) / s) for own, s in zip(sigmas, step.tolist(), strict=True)]
         if n_axes == 3:
             n_tiles = max(1, n_tiles // FEWER)
+        draw = partial(self._pairs_at, sigma, contrast_sigma, n_tiles)
+        # Where gaps are as regular as the grid, every pixel is paired with itself.
+        parts = draw(step, lags) or draw(np.ones_like(step), [0] * n_axes)
+        check_any_data(len(parts) > 0)
+        first, second, pixels, image = map(np.concatenate, zip(*parts, strict=True))
+        return FeaturePairs(first, second, pixels, image, sigma)
+
+    def _pairs_at(
+        self, sigma: Any, contrast_sigma: Any, n_tiles: int, step: np.ndarray, lags: list[int]
+    ) -> list[tuple[np.ndarray, ...]]:
+        """Return features, those `lags` steps away, pixels and number of the image, by tiles."""
+        images, n_axes = self.images, len(step)
+        stride, length = stride_of(sigma, n_axes), PAIR_TILE_SIDES[n_axes]
         sides = length * step
         every = [(i, t) for i, image in enumerate(images) for t in tiles(image.shape, sides)]
         thin = max(1, n_axes * min(n_tiles, len(every)) * length**n_axes // N_PAIRS)
@@ -190,15 +202,13 @@ class FeatureSampler:
             features, pixels = self.reader.features(
                 images[i], tile, sigma, step, stride, contrast_sigma
             )
-            first, second = (end[::thin] for end in neighbors(features, lags))
-            own = neighbors(pixels, lags)[0][::thin]
+            first, second = neighbors(features, lags)
             known = ~np.isnan(first[:, 0] + second[:, 0])
             if known.any():
-                ends = (end if known.all() else end[known] for end in (first, second, own))
-                parts.append((*ends, np.full(known.sum(), i)))
-        check_any_data(len(parts) > 0)
-        first, second, pixels, image = map(np.concatenate, zip(*parts, strict=True))
-        return FeaturePairs(first, second, pixels, image, sigma)
+                ends = [first, second, neighbors(pixels, lags)[0]]
+                ends = [(end if known.all() else end[known])[::thin] for end in ends]
+                parts.append((*ends, np.full(len(ends[0]), i)))
+        return parts
 
     def _row_pairs(self) -> FeaturePairs:
         (rows,) = self.images
@@ -209,11 +219,18 @@ class FeatureSampler:
 
 
 def slices_of(volumes: Sequence[Any]) -> list[SliceImage]:
-    """Return some evenly spread slices (H, W, C) of volumes (D, H, W, C)."""
+    """Return some evenly spread slices (H, W, C) of volumes (D, H, W, C), with data if possible."""
     n = int(np.clip(MOST_SLICES // len(volumes), 1, SLICES_PER_VOLUME))
     step = max(1, len(volumes) // MOST_SLICES)
     places = [(v, place) for v in volumes[::step] for place in (np.arange(n) + 0.5) / n]
-    return [SliceImage(v, int(place * v.shape[0])) for v, place in places]
+    return [_slice_near(v, int(place * v.shape[0])) for v, place in places]
+
+
+def _slice_near(volume: Any, depth: int) -> SliceImage:
+    """Return the slice at a depth, or the nearest one with data."""
+    nearest = sorted(range(volume.shape[0]), key=lambda other: abs(other - depth))
+    slices = (SliceImage(volume, other) for other in nearest)
+    return next((s for s in slices if has_data(s, full_tile(s.shape))), SliceImage(volume, depth))
 
 
 def _with_gaps(network: Any, x: Tensor, function: Callable[..., Tensor]) -> Tensor:
@@ -234,7 +251,7 @@ def neighbors(maps: np.ndarray, lags: Sequence[int]) -> tuple[np.ndarray, np.nda
     first, second = [], []
     for axis, lag in enumerate(lags):
         own, before = min(lag, most), (slice(None),) * axis
-        first.append(flatten_map(maps[(*before, slice(None, -own))]))
+        first.append(flatten_map(maps[(*before, slice(None, -own or None))]))
         second.append(flatten_map(maps[(*before, slice(own, None))]))
     return np.concatenate(first), np.concatenate(second)
 

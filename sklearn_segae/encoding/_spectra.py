@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
+from ..imaging._no_data import rows_with_data
 from ._projection import N_COLORS, fix_signs
 
 SPECTRUM = 16  # with more channels, single pixels are more informative than neighborhoods
@@ -63,7 +64,8 @@ def noise_covariance(tiles: Iterable[np.ndarray]) -> np.ndarray:
         x = tile.astype(np.float64)
         axes = range(x.ndim - 1)
         steps = np.concatenate([np.diff(x, axis=a).reshape(-1, x.shape[-1]) for a in axes])
+        steps = rows_with_data(steps)
         lengths = (steps**2).sum(1)
-        quiet = steps[lengths <= np.nanquantile(lengths, QUIET)] if len(steps) else steps
+        quiet = steps[lengths <= np.quantile(lengths, QUIET)] if len(steps) else steps
         total, n = total + quiet.T @ quiet / 2, n + len(quiet)
     return total / max(n, 1)

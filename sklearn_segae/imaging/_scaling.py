@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -60,17 +60,27 @@ def sample_evenly(images: Sequence[np.ndarray], max_pixels: int = 200_000) -> np
     """
     n_pixels, n_axes = sum(map(n_pixels_of, images)), images[0].ndim - 1
     step = max(1, round((n_pixels / max_pixels) ** (1 / n_axes)))
-    parts = [part.reshape(-1, i.shape[-1]) for i in images for part in _sampled(i, step)]
-    pixels = np.concatenate([rows_with_data(part) for part in parts])
+    pixels = _rows_of(part for image in images for part in _sampled(image, step))
+    if not len(pixels):  # gaps are as regular as the grid
+        pixels = _rows_of(part for image in images for part in _in_tiles(image, step))
     check_any_data(len(pixels) > 0)
     return pixels
+
+
+def _rows_of(parts: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([rows_with_data(part.reshape(-1, part.shape[-1])) for part in parts])
+
+
+def _in_tiles(image: np.ndarray, step: int) -> Iterator[np.ndarray]:
+    """Yield small tiles that hold about as many pixels as a grid of this step."""
+    return (image[tile] for tile in spread_tiles(image.shape, SPREAD, step))
 
 
 def _sampled(image: np.ndarray, step: int) -> Iterator[np.ndarray]:
     """Yield every `step`-th pixel along all axes, a few rows or slices or a tile at a time."""
     height, *sides = image.shape[:-1]
     if n_pixels_of(image) > LARGE:
-        yield from (image[tile] for tile in spread_tiles(image.shape, SPREAD, step))
+        yield from _in_tiles(image, step)
         return
     n_rows = step * max(1, STRIP // (step * prod(sides)))
     every = (slice(None, None, step),) * len(sides)
