@@ -25,6 +25,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from sklearn_segae import AESegmenter, AutoencoderTransformer, PixelEncoder
 from sklearn_segae.datasets import make_shapes
@@ -49,7 +50,12 @@ def models():
     segmenter = AESegmenter(2, encoder=encoder, random_state=0).fit(images)
     pretrained = PixelEncoder(4, features="multiscale+pretrained", random_state=0).fit(images)
     fitted = [(autoencoder, rows), (segmenter.encoder_, images), (segmenter, images)]
-    return [*fitted, (pretrained, images)]
+    labels = (images[..., 0] > np.median(images)).astype(int)
+    trees = [
+        AESegmenter(encoder="passthrough", estimator=estimator, random_state=0).fit(images, labels)
+        for estimator in (RandomForestClassifier(2), HistGradientBoostingClassifier(max_iter=2))
+    ]
+    return [*fitted, (pretrained, images), *((model, images) for model in trees)]
 
 
 def answer(model, X):
@@ -249,15 +255,16 @@ def main():
             contents.append(((path / f"{i}.segae").read_bytes(), X, answer(model, X)))
         print("bytes of the files:", [len(content) for content, _, _ in contents])
         for start in range(0, options.n, BLOCK):
+            model = start // BLOCK % len(contents)
             left, kinds = list(range(start, min(start + BLOCK, options.n))), {}
             for i in left:
                 rng = np.random.default_rng([options.seed, i])
-                kinds[i], changed = mutate(contents[start // BLOCK % 3][0], rng)
+                kinds[i], changed = mutate(contents[model][0], rng)
                 (path / f"{i}.segae").write_bytes(changed)
             while left:
                 results = context.SimpleQueue()
                 files = [(i, kinds[i]) for i in left]
-                arguments = (*contents[start // BLOCK % 3], files, path, results)
+                arguments = (*contents[model], files, path, results)
                 child = context.Process(target=work, args=arguments)
                 child.start()
                 while (result := wait(child, results)) is not None:
@@ -267,10 +274,16 @@ def main():
                     peaks.append(peak)
                     slowest = max(slowest, seconds)
                     if outcome.isupper() or outcome.startswith("OTHER"):
-                        print(i, start // BLOCK % 3, kind, outcome, flush=True)
+                        print(i, model, kind, outcome, flush=True)
                 child.join()
                 if left:  # it died of the first of those
-                    print("CRASHED", child.exitcode, left[0], start // BLOCK % 3, flush=True)
+                    print(
+                        "CRASHED",
+                        child.exitcode,
+                        left[0],
+                        model,
+                        flush=True,
+                    )
                     table["", f"CRASHED {child.exitcode}"] += 1
                     left = left[1:]
             for file in path.glob("*.segae"):

@@ -71,8 +71,7 @@ class AnnotationSession:
         None is the default of :class:`AESegmenter` for classifiers.
     classifier : str, default="trees"
         Name of a classifier, as in `AESegmenter(estimator=...)`. Extra trees are fitted five times
-        faster than a forest, with the same accuracy. Models of "head" (a :class:`PixelHead`) can
-        be loaded without trusting types.
+        faster than a forest, with the same accuracy.
     random_state : int, default=0
     """
 

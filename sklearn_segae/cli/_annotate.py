@@ -47,7 +47,7 @@ Strokes = Annotated[
 Classes = Annotated[str, option(help="Names of the classes, separated by commas.")]
 ClassifierOption = Annotated[
     Classifier,
-    option(help="trees are faster; head is a small network, whose file needs no --trust."),
+    option(help="trees are faster; head is a small network."),
 ]
 FeaturesOption = Annotated[
     Features, option(help="pretrained ones need the extra sklearn-segae\\[pretrained].")

@@ -35,8 +35,7 @@ Examples:
 
 Label maps belong to the images of the same names, or are matched in order. The default estimator \
 with labels is head, a small network. kmeans and mixture find segments without labels, and the \
-labels then assign classes to them. Models of forest and boosting contain trees, which predict \
-loads only with --trust.
+labels then assign classes to them.
 """
 
 ModelOut = Annotated[

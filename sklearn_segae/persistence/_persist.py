@@ -89,15 +89,16 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
 
     The file contains no code, and loading takes at most a few times its size of memory, even for a
     malicious file. Only objects of classes of this package, of scikit-learn classes that skops
-    trusts, and of its splitters, metrics and scorers, are created. Checksums detect damage, but do
-    not authenticate the file.
+    trusts, and of its splitters, metrics, scorers and decision trees, are created. The nodes of
+    decision trees are checked. Checksums detect damage, but do not authenticate the file.
 
     Parameters
     ----------
     path : path-like
     trusted : sequence of str or type, default=()
         Further types that the model may contain, such as "mymodule.MyClusterer". They are imported
-        and instantiated, so pass only types whose code you trust.
+        and instantiated, so pass only types whose code you trust. Decision trees of types that are
+        in this list are not checked.
 
     Returns
     -------
@@ -203,10 +204,11 @@ def register_onnx_converters() -> None:
 
 def _rebuild(members: dict[str, bytes], safetensors: Any, trusted: Iterable[Any]) -> Any:
     model = load_json(members.pop(MODEL), MODEL)
-    arrays = _read_arrays(members.pop(ARRAYS), safetensors)
+    arrays = members.pop(ARRAYS)
     parts = [members.pop(_part_name(i)) for i in range(len(members))]
     ours = [f"{cls.__module__}.{cls.__qualname__}" for cls in CLASSES.values()]
-    reader = Reader(arrays, load_foreign(parts, [*ours, *trusted_types()], trusted))
+    foreign = load_foreign(parts, [*ours, *trusted_types()], trusted)  # first: it checks types
+    reader = Reader(_read_arrays(arrays, safetensors), foreign)
     reader.read_all(model["records"])
     estimator = reader.read(model["root"])
     if not isinstance(estimator, BaseEstimator):

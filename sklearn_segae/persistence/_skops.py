@@ -12,6 +12,7 @@ import numpy as np
 
 from .._compat import require
 from ._archive import check_unpacked_size, load_json
+from ._trusted import untrusted
 
 MAX_ITEM = 2**20  # maximum number of bytes of an array item
 
@@ -31,24 +32,26 @@ def dump_sklearn(value: Any) -> bytes:
 def load_foreign(parts: Sequence[bytes], ours: Sequence[str], trusted: Iterable[Any]) -> list[Any]:
     """Return the objects; raise an error for types that are not trusted.
 
-    Types are imported and objects created only after the types of all parts were checked.
+    Types are imported and objects created only after the types of all parts were checked. Decision
+    trees are checked before anything is computed, unless their type is in `trusted`.
     """
     if not parts:
         return []
     io_ = require("skops.io", "persistence")
-    trusted = [*ours, *trusted]
-    names = {t if isinstance(t, str) else f"{t.__module__}.{t.__qualname__}" for t in trusted}
+    trusted = list(trusted)
+    given = {t if isinstance(t, str) else f"{t.__module__}.{t.__qualname__}" for t in trusted}
     unknown: set[str] = set()
     for part in parts:
         _check_unpacked_size(part)
-        unknown |= set(_quietly(io_.get_untrusted_types, data=part)) - names
+        unknown |= set(_quietly(io_.get_untrusted_types, data=part)) - {*ours, *given}
     if unknown:
-        listed = ", ".join(sorted(unknown))
-        raise ValueError(
-            f"the file holds types that are not trusted: {listed}. If you know them to be "
-            f"harmless, pass load(path, trusted={sorted(unknown)})."
-        )
-    return [_quietly(io_.loads, part, trusted=trusted) for part in parts]
+        raise untrusted(unknown, given)
+    values = [_quietly(io_.loads, part, trusted=[*ours, *trusted]) for part in parts]
+    # Imported here, because the modules of all decision trees take long to import.
+    from ._decision_trees import check_decision_trees
+
+    check_decision_trees(values, given)
+    return values
 
 
 def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:

@@ -194,7 +194,7 @@ def test_downloads(ask, drawn, server, tmp_path):
     npy = ask("download/strokes?image=0&as=npy")[2]
     np.testing.assert_array_equal(np.load(io.BytesIO(npy)), server.session.strokes[0])
     (tmp_path / "model.segae").write_bytes(ask("download/model")[2])
-    model = load(tmp_path / "model.segae", trusted=["sklearn.tree._tree.Tree"])
+    model = load(tmp_path / "model.segae")
     np.testing.assert_array_equal(model.predict(server.session.images)[1], labels)
 
 

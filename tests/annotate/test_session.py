@@ -8,8 +8,6 @@ from sklearn_segae.annotate._session import AnnotationSession
 from sklearn_segae.datasets import make_mosaic
 from sklearn_segae.persistence import load, save
 
-TREES = ["sklearn.tree._tree.Tree"]
-
 
 @pytest.fixture(scope="module")
 def mosaics():
@@ -86,16 +84,14 @@ def test_nothing_is_suggested_where_strokes_are_everywhere(session):
     assert session.suggestion() is None
 
 
-@pytest.mark.parametrize(
-    ("classifier", "trusted"), [("trees", TREES), ("forest", TREES), ("head", [])]
-)
-def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier, trusted):
+@pytest.mark.parametrize("classifier", ["trees", "forest", "head"])
+def test_the_saved_model_predicts_what_is_shown(mosaics, tmp_path, classifier):
     """The file holds an ordinary segmenter, and every pixel is as it was on screen."""
     session = AnnotationSession(list(mosaics[0]), encoder=tiny(), classifier=classifier)
     session.encode()
     scribble(session, mosaics[1])
     save(session.model(), tmp_path / "model.segae")
-    model = load(tmp_path / "model.segae", trusted=trusted)
+    model = load(tmp_path / "model.segae")
     assert type(model) is AESegmenter
     for i, labels in enumerate(model.predict(list(mosaics[0]))):
         np.testing.assert_array_equal(labels, session.prediction(i).labels)

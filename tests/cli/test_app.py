@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 from rich.console import Console
+from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_segae import AESegmenter, PixelEncoder, __version__
 from sklearn_segae.cli import _console
@@ -19,6 +20,7 @@ from sklearn_segae.cli._app import main, repeat_options
 from sklearn_segae.cli._options import Features, Scope
 from sklearn_segae.datasets import make_shapes
 from sklearn_segae.metrics import matched_accuracy, mean_iou, pixel_accuracy
+from sklearn_segae.persistence import save
 from sklearn_segae.storage import open_image
 from sklearn_segae.storage._files import read_image, write_image
 from sklearn_segae.storage._label_files import read_labels
@@ -192,18 +194,29 @@ class TestFitAndPredict:
         assert "2 of 3 images have no labels" in err
         assert json.loads(said)["classes"] == np.unique(photos[2][1]).tolist()
 
-    def test_trees_have_to_be_trusted(self, segae, photos, tmp_path):
-        """The error of a forest says which option lets it in, and that option does."""
+    @pytest.mark.parametrize(
+        ("name", "settings"),
+        [("trees", "n_estimators=5"), ("forest", "n_estimators=5"), ("boosting", "max_iter=5")],
+    )
+    def test_trees_predict_without_trust(self, segae, photos, tmp_path, name, settings):
+        """The files of all classifiers with trees are used as they are."""
         model, out = tmp_path / "m.segae", tmp_path / "labels.png"
-        call = ("fit", photos[0], "--labels", photos[1], "--estimator", "forest", "-o", model)
-        assert segae(*call, *QUICK, "--set", "estimator__n_estimators=5")[0] == 0
+        call = ("fit", photos[0], "--labels", photos[1], "--estimator", name, "-o", model)
+        assert segae(*call, *QUICK, "--set", f"estimator__{settings}")[0] == 0
+        assert segae("predict", model, photos[0] / "p0.png", "-o", out)[0] == 0
+        assert pixel_accuracy(photos[2][0], read_labels(out)[0]) > 0.9
+
+    def test_other_types_have_to_be_trusted(self, segae, photos, tmp_path):
+        """The error says which options let them in, and these options do."""
+        model, out = tmp_path / "m.segae", tmp_path / "labels.png"
+        segmenter = AESegmenter(encoder="passthrough", estimator=KNeighborsClassifier(1))
+        save(segmenter.fit([read_image(photos[0] / "p0.png")], photos[2][:1]), model)
         call = ("predict", model, photos[0] / "p0.png", "-o", out)
         code, _, err = segae(*call)
         assert code == 1
-        option = err.split("pass ")[1].strip().rstrip(".").split()
-        assert option == ["--trust", "sklearn.tree._tree.Tree"]
-        assert segae(*call, *option)[0] == 0
-        assert pixel_accuracy(photos[2][0], read_labels(out)[0]) > 0.9
+        options = err.split("pass ")[1].strip().rstrip(".").split()
+        assert options[2:] == ["--trust", "sklearn.neighbors._kd_tree.KDTree"]
+        assert segae(*call, *options)[0] == 0
 
     def test_a_classifier_needs_labels(self, segae, photos, tmp_path):
         """The error names the option that is missing."""

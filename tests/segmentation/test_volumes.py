@@ -63,7 +63,7 @@ def test_a_part_of_a_model_file_is_the_spacing(ball, fitted, tmp_path):
 
 @pytest.mark.parametrize("spacing", [CUBES, (3, 1, 1)])
 def test_labels_of_one_slice_segment_the_volume(ball, spacing, tmp_path):
-    """A forest learns from strokes in one slice; its file needs to be trusted."""
+    """Trees learn from strokes in one slice."""
     volume, truth = ball
     y = np.full(truth.shape, -1)
     y[10] = truth[10]
