@@ -277,13 +277,7 @@ def main():
                         print(i, model, kind, outcome, flush=True)
                 child.join()
                 if left:  # it died of the first of those
-                    print(
-                        "CRASHED",
-                        child.exitcode,
-                        left[0],
-                        model,
-                        flush=True,
-                    )
+                    print("CRASHED", child.exitcode, left[0], model, flush=True)
                     table["", f"CRASHED {child.exitcode}"] += 1
                     left = left[1:]
             for file in path.glob("*.segae"):

@@ -97,15 +97,20 @@ def _sizes(estimator: Any) -> tuple[int, int, list[int]]:
     """Return the numbers of features, outputs and classes of each output; [] for regressors."""
     fitted = vars(estimator)
     n_features, n_outputs = fitted["n_features_in_"], fitted["n_outputs_"]
-    if type(n_features) is not int or type(n_outputs) is not int:
+    n_classes = _n_classes(fitted) if {"classes_", "n_classes_"} & set(fitted) else []
+    integers = type(n_features) is type(n_outputs) is int
+    if not integers or min(n_features, n_outputs, *n_classes) < 1:
         raise ValueError("an estimator with decision trees has a wrong number of features.")
-    if "classes_" not in fitted:
-        return n_features, n_outputs, []
-    classes = fitted["classes_"] if n_outputs > 1 else [fitted["classes_"]]
+    return n_features, n_outputs, n_classes
+
+
+def _n_classes(fitted: dict[str, Any]) -> list[int]:
+    """Return the number of classes of each output of a classifier with these attributes."""
+    classes = fitted["classes_"] if fitted["n_outputs_"] > 1 else [fitted["classes_"]]
     n_classes = np.atleast_1d(fitted["n_classes_"])
     if n_classes.dtype.kind != "i" or n_classes.tolist() != [len(known) for known in classes]:
         raise ValueError("an estimator with decision trees has a wrong number of classes.")
-    return n_features, n_outputs, n_classes.tolist()
+    return n_classes.tolist()
 
 
 def _check_estimator(estimator: Any) -> None:

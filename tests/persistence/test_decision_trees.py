@@ -1,5 +1,7 @@
 """Decision trees in model files: loaded without trust, and only if they can be evaluated."""
 
+import io
+import json
 import re
 import subprocess
 import sys
@@ -8,9 +10,11 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
+import fuzz_decision_trees
 import numpy as np
 import pytest
 import sklearn
+from fuzz_decision_trees import members, sealed
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
@@ -235,7 +239,27 @@ class TestForgeries:
         vars(fitted_tree)[name] = value
         self.refuse(fitted_tree, path, "features|classes|is a method|not valid")
 
-    @pytest.mark.parametrize("name", ["n_features_in_", "n_outputs_", "n_classes_", "tree_"])
+    def test_trees_without_outputs(self, path):
+        """Their values are empty, but partial dependence reads one for each node."""
+        save(DecisionTreeRegressor().fit([[0], [1]], [0, 1]), path)
+        parts = members(path.read_bytes())
+        inner = members(parts["part_0.skops"])
+        schema = json.loads(inner["schema.json"])
+        fitted = schema["content"]["content"]
+        for number in (fitted["n_outputs_"], fitted["tree_"]["__reduce__"]["args"]["content"][2]):
+            number["content"] = "0"
+            del number["__id__"]  # which is shared by equal numbers
+        values = io.BytesIO()
+        np.save(values, np.empty((3, 0, 1)))
+        name = fitted["tree_"]["content"]["content"]["values"]["file"]
+        inner |= {"schema.json": json.dumps(schema).encode(), name: values.getvalue()}
+        path.write_bytes(sealed(parts | {"part_0.skops": sealed(inner)}))
+        with pytest.raises(ValueError, match="wrong number of features"):
+            load(path)
+
+    @pytest.mark.parametrize(
+        "name", ["n_features_in_", "n_outputs_", "n_classes_", "classes_", "tree_"]
+    )
     def test_missing_attributes(self, fitted_tree, path, name):
         """scikit-learn does not compare features if their number is missing."""
         del vars(fitted_tree)[name]
@@ -410,7 +434,7 @@ def test_forged_arrays(data, path, model):
         "boosting": HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=3),
     }
     save(classifiers[model].fit(*data), path)
-    script = Path(__file__).with_name("fuzz_decision_trees.py")
+    script = Path(fuzz_decision_trees.__file__)
     done = subprocess.run(
         [sys.executable, script, path, "100"], capture_output=True, text=True, check=False
     )
