@@ -1,6 +1,9 @@
-"""Forge the arrays of decision trees in a model file, load each forgery and use what was loaded.
+"""Forge the arrays of decision trees in model files, load each forgery and use what was loaded.
 
-Prints how many were loaded and how many refused; a process of its own, as a fault would end it.
+    python tests/fuzz_decision_trees.py N FILE...
+
+Prints how many were loaded and how many refused, for each file. A process of its own, which a
+fault would end.
 """
 
 import io
@@ -73,4 +76,5 @@ def main(path, n):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    for file in sys.argv[2:]:
+        main(file, int(sys.argv[1]))
