@@ -9,6 +9,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import _reference  # noqa: E402 - found by the line above
+import _search  # noqa: E402
 
 from sklearn_segae import __version__  # noqa: E402
 
@@ -17,6 +18,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_nb",
     "numpydoc",
     "sphinx_copybutton",
@@ -66,21 +68,26 @@ sphinx_gallery_conf = {
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "pydata_sphinx_theme"
-html_title = "sklearn_segae"
+html_title = f"sklearn_segae {release}"
+html_logo = html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_show_sourcelink = False
-html_copy_source = False
 html_theme_options = {
-    "logo": {"text": "sklearn_segae"},
+    "logo": {"text": "sklearn_segae", "alt_text": "sklearn_segae, to the first page"},
     "navbar_align": "left",
-    "navbar_end": ["theme-switcher"],
+    "navbar_end": ["version", "theme-switcher"],
     "header_links_before_dropdown": 7,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc", "sourcelink"], "index": []},
     "show_prev_next": True,
 }
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_sidebars = {"index": []}
-copyright = "BSD-3-Clause, the sklearn_segae developers"
+copyright = "2026, the sklearn_segae developers; BSD-3-Clause"
+
+
+def setup(app):
+    """Register what is done to every page, and to the whole site at the end."""
+    app.connect("source-read", _search.add_entries)
+    app.connect("build-finished", _search.check)

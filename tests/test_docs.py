@@ -131,6 +131,17 @@ def test_every_page_is_in_a_table_of_contents():
     assert set(pages()) <= listed
 
 
+def test_words_that_are_searched_for_belong_to_pages(monkeypatch):
+    """Each word has one page, which exists; `make docs` checks that searches lead there."""
+    monkeypatch.syspath_prepend(DOCS)
+    import _search
+
+    words = [word.lower() for found in _search.WORDS.values() for word in found]
+    assert len(set(words)) == len(words)
+    for page in _search.WORDS:
+        assert (DOCS / f"{page}.md").exists(), page
+
+
 def test_pages_link_to_examples_that_exist():
     """A gallery page is named after its script."""
     for page in pages():
