@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import _reference  # noqa: E402 - found by the line above
+import _gallery  # noqa: E402 - found by the line above
+import _reference  # noqa: E402
 import _search  # noqa: E402
 
 from sklearn_segae import __version__  # noqa: E402
@@ -56,7 +57,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"__init__",
-    "within_subsection_order": "FileNameSortKey",
+    "minigallery_sort_order": "_gallery.position",
     "doc_module": ("sklearn_segae",),
     "backreferences_dir": "reference/backreferences",
     "remove_config_comments": True,
@@ -89,5 +90,6 @@ copyright = "2026, the sklearn_segae developers; BSD-3-Clause"
 
 def setup(app):
     """Register what is done to every page, and to the whole site at the end."""
+    app.connect("builder-inited", _gallery.arrange, priority=900)  # after Sphinx-Gallery
     app.connect("source-read", _search.add_entries)
     app.connect("build-finished", _search.check)
