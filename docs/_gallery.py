@@ -15,7 +15,7 @@ SECTIONS: dict[str, tuple[str, dict[str, Panel]]] = {
     "Real images": (
         "Photographs and micrographs, with strokes and without labels.",
         {
-            "plot_tissue": (1, 0, 0, 0.255, 0.9),
+            "plot_tissue": (1, 0, 0.09, 0.245, 0.88),
             "plot_coins": (1, 0, 0.08, 0.25, 0.9),
             "plot_real_textures": (1, 0, 0.12, 0.165, 0.54),
             "plot_pretrained": (1, 0, 0.09, 0.33, 0.53),
@@ -58,7 +58,7 @@ SECTIONS: dict[str, tuple[str, dict[str, Panel]]] = {
         },
     ),
     "Autoencoders of rows": (
-        "`AutoencoderTransformer` on digits, sound and text.",
+        "``AutoencoderTransformer`` on digits, sound and text.",
         {
             "plot_digits": (1, 0, 0.04, 0.62, 0.56),
             "plot_classic_autoencoder": (1, 0, 0, 1, 1),

@@ -1,12 +1,16 @@
 """What readers search for, and the page that they are to find: index entries, and a check of them.
 
-`add_entries` makes each word an index entry of its page, since Sphinx's search ranks these above
-all but titles; `failures` ranks the pages of a built site as `searchtools.js` does.
+Sphinx's search ranks entries of the index above all else. `failures` ranks the pages of a built site
+as `searchtools.js` does.
 """
 
 import json
 from pathlib import Path
 from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
 
 WORDS = {
     "help/troubleshooting": ["troubleshooting", "warning", "out of memory", "CUDA", "Windows"],
@@ -25,11 +29,17 @@ WORDS = {
 TOP = 2  # a page has to be among so many
 
 
-def add_entries(app: Any, page: str, source: list[str]) -> None:
-    """Put the words of a page before its text; "!" marks the main place of a word."""
-    if page in WORDS:
-        entries = ", ".join(f"!{word}" for word in WORDS[page])
-        source[0] = f"```{{index}} {entries}\n```\n\n{source[0]}"
+class AddIndexEntries(SphinxTransform):
+    """Make the words of a page entries of the index that lead to its title."""
+
+    default_priority = 800  # before domains collect them
+
+    def apply(self, **_: Any) -> None:
+        """Add the entries to a page that has words."""
+        if words := WORDS.get(self.env.docname):
+            (title,) = next(self.document.findall(nodes.section))["ids"][:1]
+            entries = [("single", word, title, "main", None) for word in words]
+            self.document.insert(0, addnodes.index(entries=entries, inline=False))
 
 
 def check(app: Any, error: Exception | None) -> None:

@@ -91,5 +91,5 @@ copyright = "2026, the sklearn_segae developers; BSD-3-Clause"
 def setup(app):
     """Register what is done to every page, and to the whole site at the end."""
     app.connect("builder-inited", _gallery.arrange, priority=900)  # after Sphinx-Gallery
-    app.connect("source-read", _search.add_entries)
+    app.add_transform(_search.AddIndexEntries)
     app.connect("build-finished", _search.check)
