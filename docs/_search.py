@@ -1,7 +1,7 @@
 """What readers search for, and the page that they are to find: index entries, and a check of them.
 
-Sphinx's search ranks entries of the index above all else. `failures` ranks the pages of a built site
-as `searchtools.js` does.
+Sphinx's search ranks entries of the index above all else. `failures` ranks the pages of a built
+site as `searchtools.js` does.
 """
 
 import json
