@@ -49,6 +49,7 @@ _reference.write(HERE / "reference")
 autosummary_context = {"own_methods": _reference.own_methods}
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"  # methods by their own names
 numpydoc_show_class_members = False
 templates_path = ["_templates"]
 
