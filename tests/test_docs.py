@@ -140,18 +140,6 @@ def test_every_example_is_in_one_section_of_the_gallery(monkeypatch):
     assert sorted(names) == sorted(path.stem for path in (ROOT / "examples").glob("plot_*.py"))
 
 
-def test_words_that_are_searched_for_belong_to_pages(monkeypatch):
-    """Each word has one page, which exists; `make docs` checks that searches lead there."""
-    pytest.importorskip("sphinx", reason="comes with the docs extra")
-    monkeypatch.syspath_prepend(DOCS)
-    import _search
-
-    words = [word.lower() for found in _search.WORDS.values() for word in found]
-    assert len(set(words)) == len(words)
-    for page in _search.WORDS:
-        assert (DOCS / f"{page}.md").exists(), page
-
-
 def test_pages_link_to_examples_that_exist():
     """A gallery page is named after its script."""
     for page in pages():
