@@ -8,7 +8,9 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import _reference  # noqa: E402 - found by the line above
+import _gallery  # noqa: E402 - found by the line above
+import _reference  # noqa: E402
+import _search  # noqa: E402
 
 from sklearn_segae import __version__  # noqa: E402
 
@@ -17,6 +19,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_nb",
     "numpydoc",
     "sphinx_copybutton",
@@ -46,6 +49,7 @@ _reference.write(HERE / "reference")
 autosummary_context = {"own_methods": _reference.own_methods}
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"  # methods by their own names
 numpydoc_show_class_members = False
 templates_path = ["_templates"]
 
@@ -54,7 +58,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"__init__",
-    "within_subsection_order": "FileNameSortKey",
+    "minigallery_sort_order": "_gallery.position",
     "doc_module": ("sklearn_segae",),
     "backreferences_dir": "reference/backreferences",
     "remove_config_comments": True,
@@ -66,21 +70,27 @@ sphinx_gallery_conf = {
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "pydata_sphinx_theme"
-html_title = "sklearn_segae"
+html_title = f"sklearn_segae {release}"
+html_logo = html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_show_sourcelink = False
-html_copy_source = False
 html_theme_options = {
-    "logo": {"text": "sklearn_segae"},
+    "logo": {"text": "sklearn_segae", "alt_text": "sklearn_segae, to the first page"},
     "navbar_align": "left",
-    "navbar_end": ["theme-switcher"],
+    "navbar_end": ["version", "theme-switcher"],
     "header_links_before_dropdown": 7,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc", "sourcelink"], "index": []},
     "show_prev_next": True,
 }
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_sidebars = {"index": []}
-copyright = "BSD-3-Clause, the sklearn_segae developers"
+copyright = "2026, the sklearn_segae developers; BSD-3-Clause"
+
+
+def setup(app):
+    """Register what is done to every page, and to the whole site at the end."""
+    app.connect("builder-inited", _gallery.arrange, priority=900)  # after Sphinx-Gallery
+    app.add_transform(_search.AddIndexEntries)
+    app.connect("build-finished", _search.check)

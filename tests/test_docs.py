@@ -131,6 +131,15 @@ def test_every_page_is_in_a_table_of_contents():
     assert set(pages()) <= listed
 
 
+def test_every_example_is_in_one_section_of_the_gallery(monkeypatch):
+    """A new example needs a row in the table of docs/_gallery.py."""
+    monkeypatch.syspath_prepend(DOCS)
+    import _gallery
+
+    names = [name for _, examples in _gallery.SECTIONS.values() for name in examples]
+    assert sorted(names) == sorted(path.stem for path in (ROOT / "examples").glob("plot_*.py"))
+
+
 def test_pages_link_to_examples_that_exist():
     """A gallery page is named after its script."""
     for page in pages():

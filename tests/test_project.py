@@ -94,6 +94,10 @@ def test_the_citation_names_the_authors_and_the_license():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["authors"] == PROJECT["authors"]
     assert citation["license"] == PROJECT["license"]
+    page = " ".join((ROOT / "docs/help/citing.md").read_text().replace("\\_", "_").split())
+    version = sklearn_segae.__version__.partition(".dev")[0]
+    assert f"{citation['authors'][0]['name']}. {citation['title']}. Version {version}," in page
+    assert f"title = {{{citation['title']}}}, version = {{{version}}}" in page
 
 
 @pytest.mark.parametrize(

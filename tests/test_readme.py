@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 SLOW = {
     *("plot_choose_pooling", "plot_digits", "plot_explain", "plot_hyperspectral"),
     *("plot_assign_classes", "plot_number_of_segments", "plot_pipeline_search", "plot_region_tree"),
-    *("plot_scribbles", "plot_spatial_blocks", "plot_textures"),
+    *("plot_scribbles", "plot_spatial_blocks", "plot_textures", "plot_tissue"),
+    *("plot_real_textures", "plot_coins"),
 }
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 
