@@ -22,6 +22,7 @@ from ._images import ImageFile, choose_keys
 from ._maps import png
 
 FILE = "annotation.json"
+STROKES = "strokes"  # the folder in it
 FORMAT = 1
 
 
@@ -75,7 +76,7 @@ class AnnotationFolder:
         The state is replaced first. If the process ends before the strokes are replaced, `load`
         completes them from the history.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / STROKES).mkdir(parents=True, exist_ok=True)
         if self._stamp() != self._seen:
             raise ValueError(
                 f"{self._file}: was changed by another program, so that nothing was saved. End "
@@ -92,13 +93,22 @@ class AnnotationFolder:
     def write(self, name: str, content: bytes) -> Path:
         """Write a further file, completely or not at all, and return its path."""
         path = self.path / name
+        path.parent.mkdir(exist_ok=True)
         with written_whole(path) as partial:
             partial.write_bytes(content)
         return path
 
+    def summary(self) -> str:
+        """Return what is in the folder, such as "annotation.json, strokes/ (2 files)"."""
+        found = sorted(path for path in self.path.iterdir() if not path.name.startswith("."))
+        return ", ".join(
+            f"{path.name}/ ({len(list(path.iterdir()))} files)" if path.is_dir() else path.name
+            for path in found
+        )
+
     def strokes_file(self, key: str) -> Path:
         """Return the path of the strokes of an image."""
-        return self.path / f"{key}-strokes.png"
+        return self.path / STROKES / f"{key}.png"
 
     @property
     def _damaged(self) -> str:

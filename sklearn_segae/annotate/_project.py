@@ -102,12 +102,13 @@ class AnnotationProject:
         with self._lock:
             if version == self.version:
                 content = png(found.labels, palette(self.state.classes))
-                self.folder.write(f"{self.folder.keys[image]}-labels.png", content)
+                self.folder.write(f"labels/{self.folder.keys[image]}.png", content)
 
-    def write_all_labels(self) -> None:
-        """Write the label maps of all images; raise an error if there is no model."""
+    def finish(self) -> None:
+        """Write the label maps of all images and the model; raise an error if there is none."""
         for image, found in self._predictions():
             self.write_labels(image, found, self.version)
+        save(self.session.model(), self.folder.path / MODEL)
 
     def export(self) -> list[Path]:
         """Write label maps, probabilities and uncertainty of all images, and the model."""
@@ -118,9 +119,9 @@ class AnnotationProject:
             self._check_version(version)
             self.write_labels(image, found, version)
             written += [
-                self.folder.path / f"{key}-labels.png",
-                self.folder.write(f"{key}-uncertainty.png", plain_png(found.uncertainty)),
-                self.folder.write(f"{key}-probabilities.npy", npy(np.asarray(probabilities))),
+                self.folder.path / f"labels/{key}.png",
+                self.folder.write(f"uncertainty/{key}.png", plain_png(found.uncertainty)),
+                self.folder.write(f"probabilities/{key}.npy", npy(np.asarray(probabilities))),
             ]
         save(self.session.model(), self.folder.path / MODEL)
         self._check_version(version)

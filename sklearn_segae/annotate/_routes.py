@@ -216,7 +216,12 @@ def export(request: Request) -> Reply:
     _check_ready(request.project)
     written = request.project.export()
     folder = request.project.folder.path
-    return _json({"folder": str(folder.resolve()), "files": [path.name for path in written]})
+    return _json(
+        {
+            "folder": str(folder.resolve()),
+            "files": [path.relative_to(folder).as_posix() for path in written],
+        }
+    )
 
 
 def download_labels(request: Request) -> Reply:

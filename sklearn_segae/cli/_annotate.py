@@ -30,7 +30,7 @@ Examples:
 
 The segmentation is updated after every stroke. The page is only reachable from this machine. \
 Every stroke is saved in the folder --out; the same command continues from there. Ctrl-C ends the \
-page and writes the label maps. All images share one model.
+page and writes label maps and model. All images share one model.
 """
 
 
@@ -124,13 +124,12 @@ def annotate(
 
 
 def end(project: AnnotationProject) -> None:
-    """Write the label maps of all images, and print the files of the annotation."""
-    print("\nWriting the label maps", flush=True)
+    """Write the label maps of all images and the model, and print what is in the folder."""
+    print("\nWriting label maps and model", flush=True)
     try:
-        project.write_all_labels()
+        project.finish()
     except (ValueError, OSError) as error:
-        note(f"label maps were not written: {one_line(error)}")
+        note(f"label maps and model were not written: {one_line(error)}")
     except KeyboardInterrupt:
-        note("label maps were not all written. Strokes are saved.")
-    files = sorted(path.name for path in project.folder.path.iterdir())
-    print(f"In {project.folder.path}: {', '.join(files)}", flush=True)
+        note("label maps and model were not written. Strokes are saved.")
+    print(f"{project.folder.path}: {project.folder.summary()}", flush=True)

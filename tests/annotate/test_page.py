@@ -369,7 +369,7 @@ def test_all_images_are_exported(page, server):
     draw_two(page)
     page.locator("#export").click()
     playwright.expect(page.locator("#message")).to_contain_text("Wrote 7 files to")
-    assert (server.project.folder.path / "two-probabilities.npy").exists()
+    assert (server.project.folder.path / "probabilities" / "two.npy").exists()
 
 
 @needs_browser
@@ -459,8 +459,8 @@ def test_the_command_serves_until_it_is_ended(gray):
     assert names == ["sea", "land"]
     assert "gray-annotation" in said
     assert run.returncode == 0
-    assert b"gray-annotation: annotation.json" in out
-    assert errors.startswith(b"segae: label maps were not written: the images are not encoded yet")
+    assert b"gray-annotation: annotation.json, strokes/ (0 files)" in out
+    assert errors.startswith(b"segae: label maps and model were not written: the images are not")
 
 
 def test_strokes_outlive_a_killed_process(gray):
@@ -485,7 +485,7 @@ def test_the_model_is_taken_by_predict(segae, start, tmp_path):
     model = project.folder.path / "model.segae"
     code, _, err = segae("predict", model, tmp_path / "two.tif", "-o", tmp_path / "found.tif")
     assert (code, err) == (0, "")
-    (shown,) = read_labels(project.folder.path / "two-labels.png")
+    (shown,) = read_labels(project.folder.path / "labels" / "two.png")
     np.testing.assert_array_equal(read_labels(tmp_path / "found.tif")[0], shown)
 
 
@@ -496,9 +496,10 @@ def test_ctrl_c_writes_label_maps(start, tmp_path, capsys):
     for top, value in ((0, 1), (40, 2)):
         project.paint(project.version, 0, top, 0, np.full((9, 64), value, np.uint8))
     end(project)
-    (labels,) = read_labels(tmp_path / "out" / "two-labels.png")
+    (labels,) = read_labels(tmp_path / "out" / "labels" / "two.png")
     np.testing.assert_array_equal(labels, project.session.prediction(1).labels)
-    assert "annotation.json, one-labels.png, one-strokes.png" in capsys.readouterr().out
+    expected = "annotation.json, labels/ (2 files), model.segae, strokes/ (1 files)"
+    assert expected in capsys.readouterr().out
 
 
 def test_the_command_refuses_what_does_not_fit(segae, tmp_path):

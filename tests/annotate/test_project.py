@@ -43,10 +43,10 @@ def assert_same(project, other):
 def test_a_stroke_is_on_disk_when_paint_returns(project, folder):
     """As a label map whose values are the classes."""
     draw(project, 2)
-    (found,) = read_labels(folder / "out" / "one-strokes.png")
+    (found,) = read_labels(folder / "out" / "strokes" / "one.png")
     np.testing.assert_array_equal(found, project.session.strokes[0])
     assert found.max() == 2
-    assert not (folder / "out" / "two-strokes.png").exists()  # nothing was drawn there
+    assert not (folder / "out" / "strokes" / "two.png").exists()  # nothing was drawn there
 
 
 def test_everything_is_found_again(start, project, folder):
@@ -102,7 +102,7 @@ def test_colors_are_those_of_the_files(project, folder):
     project.set_classes(
         project.version, [default_class(1)._replace(color="#010203"), default_class(2)], set()
     )
-    assert Image.open(folder / "out" / "one-strokes.png").getpalette()[3:6] == [1, 2, 3]
+    assert Image.open(folder / "out" / "strokes" / "one.png").getpalette()[3:6] == [1, 2, 3]
 
 
 def test_hiding_a_class_is_no_edit(start, project, folder):
@@ -115,7 +115,7 @@ def test_hiding_a_class_is_no_edit(start, project, folder):
 @pytest.mark.parametrize("move", ["none", "undo", "redo"])
 def test_a_process_that_is_killed_between_two_files(start, project, folder, move):
     """The state is on disk and the strokes are not: they are completed from the history."""
-    path = folder / "out" / "one-strokes.png"
+    path = folder / "out" / "strokes" / "one.png"
     draw(project, 1)
     draw(project, 2)
     if move == "redo":
@@ -166,7 +166,7 @@ def test_images_are_added_and_moved_with_their_folder(start, project, folder, tm
     assert again.folder.keys == ["zero", "one", "two"]
     assert [s.any() for s in again.session.strokes] == [False, False, True]
     draw(again, 2)
-    assert (moved / "out" / "zero-strokes.png").exists()
+    assert (moved / "out" / "strokes" / "zero.png").exists()
 
 
 def test_files_of_one_name_do_not_collide(start, folder):
@@ -186,28 +186,28 @@ def test_pages_are_images(start, folder):
     project = start(folder, files=("stack.tif",))
     assert [i.name for i in project.images] == ["stack.tif [page 1]", "stack.tif [page 2]"]
     draw(project, 1, image=1)
-    assert (folder / "out" / "stack-page2-strokes.png").exists()
+    assert (folder / "out" / "strokes" / "stack-page2.png").exists()
 
 
 def test_other_images_are_refused(start, project, folder):
     """Their strokes would be lost, or be on wrong pixels."""
     draw(project, 1)
-    before = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
+    before = {p: p.read_bytes() for p in (folder / "out").rglob("*.*")}
     with pytest.raises(ValueError, match=r"holds strokes on \.\./two.tif.*another folder as -o"):
         start(folder, files=("one.tif",))
     write_image(folder / "one.tif", np.zeros((32, 48), np.float32))
     with pytest.raises(ValueError, match=r"has 32 x 48 pixels, but .* 64 x 64"):
         start(folder)
-    assert {p.name: p.read_bytes() for p in (folder / "out").iterdir()} == before
+    assert {p: p.read_bytes() for p in (folder / "out").rglob("*.*")} == before
 
 
 def test_folders_of_others_are_refused(start, folder):
     """Nothing in them is overwritten."""
     (folder / "out").mkdir()
-    (folder / "out" / "one-strokes.png").write_bytes(b"mine")
+    (folder / "out" / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="holds files, but no annotation"):
         start(folder)
-    (folder / "out" / "one-strokes.png").unlink()
+    (folder / "out" / "notes.txt").unlink()
     assert start(folder).folder.path.is_dir()
     with pytest.raises(NotADirectoryError, match="is a file"):
         AnnotationFolder(folder / "one.tif", [])
@@ -240,7 +240,7 @@ def test_damaged_files_are_errors(start, project, folder, change):
 def test_strokes_of_another_size_are_errors(start, project, folder):
     """Such as those of another program."""
     draw(project, 1)
-    write_image(folder / "out" / "one-strokes.png", np.zeros((9, 9), np.uint8))
+    write_image(folder / "out" / "strokes" / "one.png", np.zeros((9, 9), np.uint8))
     with pytest.raises(ValueError, match="damaged"):
         start(folder)
 

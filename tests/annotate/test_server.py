@@ -200,7 +200,7 @@ def test_there_is_no_view_of_nothing(ask, bare):
 
 def test_the_full_view_is_saved_as_a_label_map(ask, drawn, server):
     """In the colors of the classes, with their numbers as values."""
-    path = server.project.folder.path / "left-labels.png"
+    path = server.project.folder.path / "labels" / "left.png"
     assert ask(f"view?image=0&step=1&version={drawn}")[0] == 200
     (labels,) = read_labels(path)
     np.testing.assert_array_equal(labels, server.project.session.prediction(0).labels)
@@ -272,11 +272,11 @@ def test_export_writes_all_images(edit, drawn, server):
     """Maps of both images and the model, of which the answer has the names."""
     status, answer = edit("export")
     folder = server.project.folder.path
-    names = ["labels.png", "uncertainty.png", "probabilities.npy"]
-    expected = [f"{key}-{name}" for key in ("left", "rïght side") for name in names]
+    names = ["labels/{}.png", "uncertainty/{}.png", "probabilities/{}.npy"]
+    expected = [name.format(key) for key in ("left", "rïght side") for name in names]
     assert (status, answer["files"]) == (200, [*expected, "model.segae"])
     for i, key in enumerate(server.project.folder.keys):
-        (labels,) = read_labels(folder / f"{key}-labels.png")
+        (labels,) = read_labels(folder / "labels" / f"{key}.png")
         np.testing.assert_array_equal(labels, server.project.session.prediction(i).labels)
     assert load(folder / "model.segae").classes_.size == 2
 
@@ -405,7 +405,7 @@ def test_a_stroke_that_cannot_be_saved_is_refused(edit, drawn, server, tmp_path)
     project.folder.path.unlink()
     folder.rename(project.folder.path)
     assert status == 507
-    assert "exists" in answer["error"]
+    assert "out" in answer["error"]
     assert project.state is before[0]
     np.testing.assert_array_equal(project.session.strokes[0], before[1])
     assert edit(stroke(20, 0, 2, 2), b"\1" * 4)[0] == 200
