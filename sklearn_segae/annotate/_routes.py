@@ -127,8 +127,8 @@ def state(request: Request) -> Reply:
 def picture(request: Request) -> Reply:
     """Return the RGB bytes of an image."""
     image, contrast = request.image(), None
-    if request.query.keys() & set(Contrast._fields):
-        contrast = Contrast(*(request.decimal(name) for name in Contrast._fields))
+    if "low" in request.query:
+        contrast = Contrast(*(request.decimal(name) for name in ("low", "high", "gamma")))
         if contrast.low > contrast.high or not 0.01 <= contrast.gamma <= 100:
             raise Refused(400, "low must not be above high, and gamma be from 0.01 to 100.")
     return Reply(render(request.project.images[image].pixels, contrast).tobytes())
