@@ -72,21 +72,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
+            self._send(self._reply())
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the client is gone
+
+    def _reply(self) -> Reply:
+        try:
             request = self._admit()
             handler = ROUTES.get((self.command, request.route))
             if handler is None:
                 raise Refused(404, "there is no such page.")
-            self._send(handler(request))
+            return handler(request)
         except Refused as refused:
-            self._refuse(refused.status, refused)
+            return _error(refused.status, refused)
         except OutdatedError as error:
-            self._refuse(409, error)
+            return _error(409, error)
         except (ValueError, RecursionError) as error:  # from nested JSON
-            self._refuse(400, error)
+            return _error(400, error)
         except (ConnectionError, TimeoutError):
-            self.close_connection = True  # the client is gone
+            raise
         except OSError as error:  # for instance a full disk
-            self._refuse(507, error)
+            return _error(507, error)
 
     def _admit(self) -> Request:
         """Check host, origin and token of a request, and parse its URL."""
@@ -111,9 +117,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(413, f"the content may have at most {most} bytes.")
         return self.rfile.read(int(text))
 
-    def _refuse(self, status: int, why: Exception) -> None:
-        self._send(Reply(json.dumps({"error": str(why)}).encode(), JSON, status=status))
-
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
         for header, value in HEADERS.items():
@@ -134,3 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing, since the URL contains the token."""
+
+
+def _error(status: int, why: Exception) -> Reply:
+    return Reply(json.dumps({"error": str(why)}).encode(), JSON, status=status)
