@@ -55,8 +55,8 @@ class AnnotationProject:
 
     def n_strokes(self, image: int) -> int:
         """Return the number of strokes drawn on an image; 0 if none is left."""
-        drawn = self.session.strokes[image].any()
-        return max(1, self.state.n_strokes.get(self.folder.keys[image], 0)) if drawn else 0
+        n_drawn = self.state.n_strokes.get(self.folder.keys[image], 0)
+        return n_drawn if n_drawn and self.session.strokes[image].any() else 0
 
     def paint(self, version: int, image: int, top: int, left: int, patch: np.ndarray) -> None:
         """Replace strokes of an image by a patch (h, w) of numbers of classes, 0 for none."""

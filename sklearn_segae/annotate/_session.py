@@ -221,8 +221,9 @@ class AnnotationSession:
             return None
         known = self._known[image]
         found = np.full((*known.shape, len(classifier.classes_)), np.nan, np.float32)
-        for start in range(0, len(known), rows := max(1, BLOCK // known.shape[1])):
-            part = np.s_[start : start + rows]
+        n_rows = max(1, BLOCK // int(np.prod(known.shape[1:])))
+        for start in range(0, len(known), n_rows):
+            part = np.s_[start : start + n_rows]
             if known[part].any():
                 codes = self._codes[image][part][known[part]]
                 found[part][known[part]] = classifier.predict_proba(codes)

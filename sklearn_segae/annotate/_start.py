@@ -51,7 +51,11 @@ def open_project(
         known = {c.number for c in state.classes}
         found = [default_class(i) for i in range(1, len(session.names) + 1) if i not in known]
         state = State([*state.classes, *found])
-    return AnnotationProject(session, images, saved, state), notes
+    try:
+        return AnnotationProject(session, images, saved, state), notes
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"{reason}. Pass another folder as -o", str(folder)) from error
 
 
 def _initial(labels: Sequence[Path], names: Sequence[str]) -> tuple[State, Any, list[str]]:

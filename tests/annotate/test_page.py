@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from imageio.v3 import imread
 
+from sklearn_segae.annotate._classes import default_class
+from sklearn_segae.annotate._folder import AnnotationFolder, State
+from sklearn_segae.annotate._project import AnnotationProject
 from sklearn_segae.annotate._server import AnnotationServer
 from sklearn_segae.cli._annotate import end
 from sklearn_segae.storage._files import write_image
@@ -43,34 +46,59 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def encoded(start):
+    """An annotation of two images that are encoded."""
+    project = start(size=SIZE)
+    project.session.encode()
+    return project
+
+
 @pytest.fixture
-def server(start, tmp_path):
-    """A server of two images, encoding in the background."""
-    with AnnotationServer(start(tmp_path, size=SIZE)) as server:
-        encoding = server.encode()
+def server(encoded, tmp_path):
+    """A server of the two images, without strokes."""
+    for i, strokes in enumerate(encoded.session.strokes):
+        encoded.session.paint(i, 0, 0, np.zeros_like(strokes))
+    folder = AnnotationFolder(tmp_path / "out", encoded.images)
+    state = State([default_class(1), default_class(2)])
+    with serve(AnnotationProject(encoded.session, encoded.images, folder, state)) as server:
+        yield server
+
+
+@contextmanager
+def serve(project):
+    with AnnotationServer(project) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield server
         server.shutdown()
         thread.join()
-        encoding.join()
 
 
 @pytest.fixture
-def page(browser, server):
-    """The page, opened; errors of its scripts are errors of the test."""
+def visit(browser):
+    """Open the page of a server; errors of its scripts are errors of the test."""
     context = browser.new_context(viewport={"width": 1100, "height": 700})
-    page = context.new_page()
     errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda m: m.type == "error" and errors.append(m.text))
-    page.goto(server.url)
-    playwright.expect(page.locator("#message")).to_have_text(
-        "Draw strokes of two classes at least", timeout=60_000
-    )
-    yield page
+
+    def visit(server):
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
+        page.goto(server.url)
+        return page
+
+    yield visit
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def page(visit, server):
+    """The page, opened."""
+    page = visit(server)
+    playwright.expect(page.locator("#message")).to_have_text("Draw strokes of two classes at least")
+    return page
 
 
 def places_on(page, *shares):
@@ -139,6 +167,20 @@ def test_strokes_bring_a_segmentation(page, server):
     assert set(np.unique(server.project.session.strokes[0])) == {0, 1, 2}
     page.keyboard.press("s")  # without the strokes, what differs is the segmentation
     assert (pixels(page) != before).mean() > 0.1
+
+
+@needs_browser
+def test_strokes_are_drawn_before_images_are_encoded(visit, start, tmp_path):
+    """They are on the server, and the segmentation comes with the codes."""
+    with serve(start(tmp_path, size=SIZE)) as server:
+        page = visit(server)
+        playwright.expect(page.locator("#message")).to_contain_text("You can draw meanwhile")
+        stroke(page, (0.4, 0.2), (0.6, 0.2))
+        page.keyboard.press("2")
+        stroke(page, (0.4, 0.8), (0.6, 0.8))
+        encoding = server.encode()
+        settle(page)
+        encoding.join()
 
 
 @needs_browser

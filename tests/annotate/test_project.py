@@ -262,8 +262,16 @@ def test_names_of_classes(start, folder):
     """Those of an earlier session are kept, and a note says that others are not used."""
     project = start(folder, names=["sea", " land "])
     assert [c.name for c in project.state.classes] == ["sea", "land"]
-    again, notes = open_project([folder / "one.tif", folder / "two.tif"], folder / "out", names="x")
+    paths = [folder / "one.tif", folder / "two.tif"]
+    again, notes = open_project(paths, folder / "out", names=["sky"])
     assert again.session.names == ["sea", "land"]
     assert "not of --classes" in notes[0]
     with pytest.raises(ValueError, match="40 names, but there may be 30 classes"):
         start(names=["x"] * 40)
+
+
+def test_a_folder_that_cannot_be_written(start, project, folder):
+    """It is an error at the start, not after the first stroke."""
+    path = folder / "one.tif"
+    with pytest.raises(OSError, match=r"Pass another folder as -o.*one.tif"):
+        open_project([path], path / "inside")
