@@ -269,11 +269,10 @@ const KEYS = {
   "+": () => board.zoomBy(1.3), "=": () => board.zoomBy(1.3), "-": () => board.zoomBy(1 / 1.3),
   0: () => board.fit(), n: () => turn(1), p: () => turn(-1),
   Escape: () => onPolygon("reset"), Backspace: () => onPolygon("removeLast"),
-  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => [i, () => classes.choose(i - 1)])),
-};
-const ARROWS = {
+  Enter: () => onPolygon("finish"),
   ArrowLeft: () => pan(1, 0), ArrowRight: () => pan(-1, 0),
-  ArrowUp: () => pan(0, 1), ArrowDown: () => pan(0, -1), Enter: () => onPolygon("finish"),
+  ArrowUp: () => pan(0, 1), ArrowDown: () => pan(0, -1),
+  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => [i, () => classes.choose(i - 1)])),
 };
 const COMMANDS = { z: undo, "shift+z": redo, y: redo };
 
@@ -294,7 +293,7 @@ function listen() {
   click("fit", () => board.fit());
   click("previous", () => turn(-1));
   click("next", () => turn(1));
-  listenToKeys(KEYS, ARROWS, COMMANDS);
+  listenToKeys(KEYS, COMMANDS);
   window.addEventListener("beforeunload", (event) => edits.unsaved && event.preventDefault());
 }
 
