@@ -64,7 +64,7 @@ class AnnotationFolder:
             content = self._content
             history = History.from_json(content["history"])
             hidden = frozenset(c["number"] for c in content["classes"] if not c["visible"])
-            n_strokes = {row["key"]: row["n_strokes"] for row in content["images"]}
+            n_strokes = {row["key"]: int(row["n_strokes"]) for row in content["images"]}
             state = State(parse_classes(content["classes"]), hidden, history, n_strokes)
             return state, self._strokes(history)
         except (KeyError, TypeError, AttributeError, ValueError, zlib.error) as error:
@@ -131,18 +131,19 @@ class AnnotationFolder:
 
     def _match(self) -> list[str]:
         """Return the keys of the images: those in the file, and new ones."""
+        names = [(self._relative(image.path), image.page) for image in self._images]
         try:
             saved = {(row["file"], row["page"]): row for row in self._content["images"]}
-            names = [(self._relative(image.path), image.page) for image in self._images]
             self._check_all_given(saved, names)
             for image, name in zip(self._images, names, strict=True):
                 if name in saved:
                     self._check_size(image, saved[name])
             taken = {name: row["key"] for name, row in saved.items()}
-            if not all(Path(key).name == key for key in taken.values()):
-                raise ValueError(self._damaged)
+            are_names = all(Path(key).name == key for key in taken.values())
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(self._damaged) from error
+        if not are_names or len(set(taken.values())) < len(taken):
+            raise ValueError(self._damaged)
         new = [i for i, name in zip(self._images, names, strict=True) if name not in taken]
         keys = iter(choose_keys(new, list(taken.values())))
         return [taken[name] if name in taken else next(keys) for name in names]

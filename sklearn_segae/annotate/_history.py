@@ -41,6 +41,8 @@ class Patch(NamedTuple):
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise an error if the patch does not fit into an image (H, W), or is damaged."""
+        if not all(type(value) is int for value in self[1:5]):
+            raise ValueError(f"{self[:5]} has sides that are no integers")
         ends = self.top + self.height, self.left + self.width
         inside = ends[0] <= shape[0] and ends[1] <= shape[1]
         if not inside or min(self.top, self.left) < 0 or min(self.height, self.width) < 1:
@@ -133,5 +135,8 @@ def _edit(row: Any) -> Edit:
         Patch(**{**p, "before": b64decode(p["before"]), "after": b64decode(p["after"])})
         for p in row["patches"]
     ]
-    changed = {name: parse_classes(row[name]) for name in ("before", "after") if name in row}
-    return Edit(patches, **changed)
+    if "after" in row:
+        return Edit(patches, parse_classes(row["before"]), parse_classes(row["after"]))
+    if len(patches) != 1:
+        raise ValueError(f"a stroke has {len(patches)} patches, not one")
+    return Edit(patches)

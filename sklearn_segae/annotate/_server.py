@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             return _error(400, error)
         except (ConnectionError, TimeoutError):
             raise
-        except OSError as error:  # for instance a full disk
+        except (OSError, MemoryError) as error:  # for instance a full disk
             return _error(507, error)
 
     def _admit(self) -> Request:

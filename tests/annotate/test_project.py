@@ -224,6 +224,10 @@ def test_folders_of_others_are_refused(start, folder):
         lambda text: text.replace('"key": "one"', '"name": "one"'),
         lambda text: text.replace('"after": "', '"after": "x'),
         lambda text: text.replace('"top": 0', '"top": -9'),
+        lambda text: text.replace('"top": 0', '"top": 0.5'),
+        lambda text: text.replace('"key": "two"', '"key": "one"'),
+        lambda text: text.replace('"n_strokes": 1', '"n_strokes": "many"'),
+        lambda text: text.replace('"patches": [', '"patches": [], "others": ['),
     ],
 )
 def test_damaged_files_are_errors(start, project, folder, change):
