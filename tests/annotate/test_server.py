@@ -221,6 +221,13 @@ def test_the_region_to_label_next_has_no_strokes(ask, drawn, server):
     assert ask("suggestion?rank=-1")[0] == 400
 
 
+def test_the_next_region_is_in_another_image(ask, edit, bare):
+    """If all regions of the first one have strokes."""
+    halves = bytes([1, 2]) * (SIZE**2 // 2)
+    assert edit(stroke(0, 0, SIZE, SIZE), halves)[0] == 200
+    assert json.loads(ask("suggestion?rank=0")[2])["image"] == 1
+
+
 def test_nothing_is_suggested_before_two_classes_have_strokes(ask, bare):
     """Nor is there a label map."""
     assert ask("suggestion?rank=0")[0] == 204
