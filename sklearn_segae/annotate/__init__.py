@@ -1,1 +1,1 @@
-"""Local web page for drawing labels: session, model and server."""
+"""Local web page for drawing labels: session, model, files and server."""

@@ -210,6 +210,25 @@ class AnnotationSession:
         n_free = int((~blocks.labeled).sum())
         return select_regions(blocks, rank % n_free + 1)[-1] if n_free else None
 
+    def probabilities(self, image: int) -> np.ndarray | None:
+        """Return the probabilities (h, w, n_classes) float32 of the classes that have strokes.
+
+        They are in the order of the numbers of the classes, and NaN at pixels without data.
+        Returns None if strokes have fewer than two classes.
+        """
+        classifier = self.fit().classifier
+        if classifier is None:
+            return None
+        known = self._known[image]
+        found = np.full((*known.shape, len(classifier.classes_)), np.nan, np.float32)
+        n_rows = max(1, BLOCK // int(np.prod(known.shape[1:])))
+        for start in range(0, len(known), n_rows):
+            part = np.s_[start : start + n_rows]
+            if known[part].any():
+                codes = self._codes[image][part][known[part]]
+                found[part][known[part]] = classifier.predict_proba(codes)
+        return found
+
     def model(self) -> AESegmenter:
         """Return a fitted segmenter whose `predict` returns the label maps of `prediction`."""
         fitted = self.fit() if self.ready else self._fitted

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import webbrowser
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from ..segmentation._estimators import ESTIMATORS
-from ..storage._files import read_image
+from ._console import note, one_line
 from ._options import Features, Inputs, Seed, option
 from ._paths import expand
+
+if TYPE_CHECKING:
+    from ..annotate._project import AnnotationProject
 
 HELP = """Label pixels of images by scribbling on them in the browser.
 
@@ -25,8 +29,8 @@ Examples:
   segae annotate photo.jpg --features multiscale+pretrained
 
 The segmentation is updated after every stroke. The page is only reachable from this machine. \
-Label maps, strokes and the fitted model can be downloaded from it; Ctrl-C ends it. All images \
-share one model.
+Every stroke is saved in the folder --out; the same command continues from there. Ctrl-C ends the \
+page and writes label maps and model. All images share one model.
 """
 
 
@@ -41,10 +45,24 @@ Strokes = Annotated[
     option(
         metavar="STROKES...",
         show_default=False,
-        help="Strokes of an earlier session, 0 for none; one file for each image, in order.",
+        help="Label maps with initial strokes, one for each image, in order. Unlabeled are -1 if "
+        "that occurs, else 0.",
     ),
 ]
-Classes = Annotated[str, option(help="Names of the classes, separated by commas.")]
+Classes = Annotated[
+    str,
+    option(show_default="class 1,class 2", help="Names of the classes, separated by commas."),
+]
+Out = Annotated[
+    Path | None,
+    option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        show_default="NAME-annotation beside the first image, NAME",
+        help="Folder of strokes, classes and label maps; one of an earlier session is continued.",
+    ),
+]
 ClassifierOption = Annotated[
     Classifier,
     option(help="trees are faster; head is a small network."),
@@ -57,8 +75,9 @@ Port = Annotated[int, option(min=0, max=65535, help="Port of the page; 0 takes a
 
 def annotate(
     inputs: Inputs,
+    out: Out = None,
     labels: Strokes = [],  # noqa: B006 a list has to have a list as its default
-    classes: Classes = "class 1,class 2",
+    classes: Classes = "",
     estimator: ClassifierOption = Classifier("trees"),  # noqa: B008
     features: FeaturesOption = Features("multiscale"),  # noqa: B008
     port: Port = 0,
@@ -67,32 +86,50 @@ def annotate(
 ) -> None:
     """Serve the page until Ctrl-C."""
     images = expand(inputs)
-    pictures = [read_image(path) for path in images]
-    strokes = [read_image(path) for path in expand(labels)] if labels else None
     # Imported here because torch takes seconds to import, and `segae --help` does not need it.
+    from ..annotate._folder import default_folder
     from ..annotate._server import AnnotationServer
-    from ..annotate._session import AnnotationSession
+    from ..annotate._start import open_project
     from ..segmentation._recipe import default_encoder
 
-    names = [name.strip() for name in classes.split(",")]
+    folder = out or default_folder(images[0])
+    names = [name.strip() for name in classes.split(",")] if classes else []
     encoder = default_encoder(True, features=features.value)
-    session = AnnotationSession(
-        pictures,
-        strokes,
+    project, notes = open_project(
+        images,
+        folder,
+        labels=expand(labels) if labels else [],
         names=names,
         encoder=encoder.set_params(features=features.value),
         classifier=estimator.value,
         random_state=seed,
     )
-    with AnnotationServer(session, [path.name for path in images], port) as server:
+    for text in notes:
+        note(text)
+    with AnnotationServer(project, port) as server:
         server.encode()
-        print(f"{server.url}\nOnly this machine can open it. Ctrl-C ends it.", flush=True)
+        print(
+            f"{server.url}\nOnly this machine can open it. Every stroke is saved in {folder}. "
+            "Ctrl-C ends the page.",
+            flush=True,
+        )
         if browser:
             webbrowser.open(server.url)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print("\nended", flush=True)
+            end(project)
             # Threads may still be running, and torch aborts if the interpreter ends under one.
-            # The page has no state to save.
             os._exit(0)
+
+
+def end(project: AnnotationProject) -> None:
+    """Write the label maps of all images and the model, and print what is in the folder."""
+    print("\nWriting label maps and model", flush=True)
+    try:
+        project.finish()
+    except (ValueError, OSError) as error:
+        note(f"label maps and model were not written: {one_line(error)}")
+    except KeyboardInterrupt:
+        note("label maps and model were not written. Strokes are saved.")
+    print(f"{project.folder.path}: {project.folder.summary()}", flush=True)

@@ -163,9 +163,14 @@ def _write_picture(path: Path, labels: np.ndarray) -> None:
     if labels.dtype != np.uint8:
         write_array(path, labels)
         return
+    with_palette(labels, colors(256)).save(path)
+
+
+def with_palette(labels: np.ndarray, palette: np.ndarray) -> Any:
+    """Return labels (H, W) uint8 as a Pillow image with RGB colors (n, 3) uint8, n <= 256."""
     picture = require("PIL.Image", "io").fromarray(labels)
-    picture.putpalette(colors(256).tobytes())
-    picture.save(path)
+    picture.putpalette(palette.tobytes())
+    return picture
 
 
 def _write_volumes(

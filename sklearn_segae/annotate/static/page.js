@@ -1,33 +1,30 @@
-// The page: buttons, keys and the talk with the server. The token is in the address, before all of
-// the names below, so that nothing has to carry it.
+// The page: buttons and keys, and what they do on the board and on the server.
 
-import { Board } from "./canvas.js";
+import { Board } from "./board.js";
+import { ClassList } from "./classes.js";
+import { Contrast } from "./contrast.js";
+import { linkFiles } from "./files.js";
+import { ImageList } from "./images.js";
+import { listenToKeys } from "./keys.js";
+import { ask, bytes, Edits, isLost, json } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
 const COARSE = 3; // of a large image, every third pixel is shown first, along both axes
 const LARGE = 250_000; // pixels
-const KEYED = 9; // classes that have a key
+const TOOLS = ["brush", "line", "polygon", "fill", "eraser", "hand"];
+const DRAWING = ["brush", "line", "polygon", "fill"]; // tools that draw the chosen class
 
+const edits = new Edits();
 let state = null;
 let board = null;
+let classes = null;
+let contrast = null;
+let images = null;
+let tool = "brush";
 let current = 0;
-let version = 0;
-let wanted = 0; // counts the views that were asked for; only the latest is shown
+let viewing = new AbortController(); // ends requests for views of earlier strokes
 let rank = 0; // regions that were suggested since the last stroke
-let sending = Promise.resolve(); // strokes reach the server in their order
-let done = [];
-let undone = [];
-
-async function ask(path, options = {}) {
-  const answer = await fetch(path, options);
-  if (!answer.ok) {
-    const { error } = await answer.json().catch(() => ({ error: answer.statusText }));
-    throw new Error(error);
-  }
-  return answer;
-}
-
-const bytes = async (path) => new Uint8Array(await (await ask(path)).arrayBuffer());
+let steps = { undo: 0, redo: 0 }; // how often one can undo and redo, edits on their way included
 
 function tell(message, kind = "") {
   $("message").textContent = message;
@@ -35,17 +32,28 @@ function tell(message, kind = "") {
 }
 
 function fail(error) {
-  const lost = error instanceof TypeError; // as fetch fails where nobody answers
-  tell(lost ? "segae has ended: start it again" : error.message, "failed");
+  const told = isLost(error) ? "segae has ended: start it again. Saved strokes are kept" : error.message;
+  tell(told, "failed");
 }
 
 async function start() {
-  state = await (await ask("state")).json();
-  version = state.version;
-  board = new Board($("board"), state.colors, (stroke) => finish({ image: current, ...stroke }));
-  $("images").replaceChildren(...state.images.map(({ name }, i) => new Option(name, i)));
-  document.querySelector("nav").hidden = state.images.length < 2;
-  listClasses();
+  board = new Board($("board"), draw, (message) => tell(message));
+  classes = new ClassList($("classes"), changeClasses, chooseClass);
+  const sliders = { low: $("low"), high: $("high"), gamma: $("gamma") };
+  const told = { low: $("low-told"), high: $("high-told"), gamma: $("gamma-told") };
+  contrast = new Contrast({ ...sliders, told }, (picture) => board.setPicture(picture), fail);
+  state = await json("state");
+  images = new ImageList(
+    {
+      nav: $("nav"), list: $("images"), slider: $("image-slider"), thumbnails: $("thumbnails"),
+      previous: $("previous"), next: $("next"),
+    },
+    state.images,
+    (image) => open(image).catch(fail),
+  );
+  $("folder").textContent = state.folder;
+  edits.version = state.version;
+  show(state);
   listen();
   await open(0);
   await becomeReady();
@@ -59,90 +67,130 @@ async function becomeReady() {
     const seconds = Math.round((performance.now() - began) / 1000);
     tell(`${state.stage}: ${seconds} s. You can draw meanwhile.`, "busy");
     await new Promise((wake) => setTimeout(wake, 300));
-    state = { ...await (await ask("state")).json(), classes: state.classes };
+    const { ready, stage, failure } = await json("state");
+    Object.assign(state, { ready, stage, failure });
   }
   await refresh();
 }
 
+// Show what an edit has changed, besides strokes.
+function show({ classes: found, n_strokes: counts, undo: n_undo, redo: n_redo }) {
+  if (edits.unsaved) return; // a later answer is on its way
+  classes.show(found);
+  board.setClasses(found);
+  images.mark(counts);
+  setSteps(n_undo, n_redo);
+  $("add").disabled = found.length >= state.palette.length;
+}
+
+function setSteps(n_undo, n_redo) {
+  steps = { undo: n_undo, redo: n_redo };
+  for (const name of ["undo", "redo"]) $(name).disabled = !steps[name];
+}
+
 async function open(image) {
-  await sending.catch(() => {});
+  await edits.settled();
   current = image;
-  wanted += 1;
+  viewing.abort();
   const { width, height } = state.images[image];
-  const [picture, strokes] = await Promise.all(
-    ["picture", "strokes"].map((what) => bytes(`${what}?image=${image}`)),
-  );
-  board.open(width, height, picture, strokes);
+  const found = [contrast.open(image), bytes(`strokes?image=${image}`)];
+  const [picture, strokes] = await Promise.all(found);
+  if (image !== current) return; // another one was opened meanwhile
+  board.open(image, width, height, picture, strokes);
   board.show(null);
-  $("images").value = image;
-  $("previous").disabled = image === 0;
-  $("next").disabled = image === state.images.length - 1;
-  linkFiles(false);
+  images.select(image);
+  linkFiles(current, false);
   if (state.ready) await refresh();
 }
 
-function finish(stroke) {
-  done.push(stroke);
-  undone = [];
-  send(stroke.image, stroke.box, stroke.after);
-}
-
-function send(image, [left, top, right, bottom], patch) {
-  $("undo").disabled = !done.length;
-  $("redo").disabled = !undone.length;
-  const began = performance.now();
+function draw({ image, box: [left, top, right, bottom], patch }) {
   const place = `top=${top}&left=${left}&height=${bottom - top}&width=${right - left}`;
-  wanted += 1;
   rank = 0;
-  sending = sending.catch(() => {}).then(async () => {
-    const answer = await ask(`strokes?image=${image}&${place}`, { method: "POST", body: patch });
-    version = (await answer.json()).version;
-  });
-  sending.then(() => state.ready && refresh(began)).catch(fail);
+  edit(`strokes?image=${image}&${place}`, patch);
 }
 
-async function step(from, to, side) {
-  const stroke = from.pop();
-  if (!stroke) return;
-  to.push(stroke);
-  if (stroke.image !== current) await open(stroke.image);
-  board.paste(stroke[side], stroke.box);
-  send(stroke.image, stroke.box, stroke[side]);
+function changeClasses(found) {
+  board.setClasses(found);
+  edit("classes", JSON.stringify(found));
 }
 
-// Ask for labels and doubt: coarse ones first where that is sooner.
+// Send an edit; show its result, or, if it was refused, what the server has.
+async function edit(path, body) {
+  const began = performance.now();
+  viewing.abort();
+  setSteps(steps.undo + 1, 0);
+  try {
+    show(await edits.send(path, body));
+    if (state.ready) await refresh(began);
+  } catch (error) {
+    if (!isLost(error)) await restore().catch(fail);
+    fail(error);
+  }
+}
+
+async function restore() {
+  const found = await json("state");
+  edits.version = found.version;
+  show(found);
+  await showStrokes();
+}
+
+async function showStrokes() {
+  const { image } = board;
+  const strokes = await bytes(`strokes?image=${image}`);
+  if (image === board.image) board.setStrokes(strokes);
+}
+
+// Undo or redo. The board is locked until it shows the strokes of the server.
+async function move(path) {
+  if (board.drawing || !steps[path]) return;
+  const by = path === "undo" ? 1 : -1;
+  setSteps(steps.undo - by, steps.redo + by);
+  viewing.abort();
+  board.locked += 1;
+  try {
+    const found = await edits.send(path);
+    show(found);
+    if (found.changed.length && !found.changed.includes(current)) await open(found.changed[0]);
+    else await showStrokes();
+    if (state.ready) await refresh();
+  } finally {
+    board.locked -= 1;
+  }
+}
+
+// Ask for labels and uncertainty: coarse ones first where that is sooner.
 async function refresh(began = performance.now()) {
-  const mine = (wanted += 1);
+  if (edits.unsaved) return; // the last of these edits asks
+  viewing.abort();
+  const mine = (viewing = new AbortController());
   const { width, height } = state.images[current];
   tell("Segmenting", "busy");
-  let first = 0;
-  for (const every of width * height > LARGE ? [COARSE, 1] : [1]) {
-    const question = ask(`view?image=${current}&step=${every}&version=${version}`);
-    const answer = await question.catch((error) => {
-      if (mine === wanted) throw error; // else a newer stroke is why
-    });
-    if (mine !== wanted) return;
-    const both = new Uint8Array(await answer.arrayBuffer());
-    if (mine !== wanted) return;
-    if (answer.status === 204) {
+  const times = [];
+  for (const step of width * height > LARGE ? [COARSE, 1] : [1]) {
+    const view = await ask(`view?image=${current}&step=${step}&version=${edits.version}`, mine)
+      .then(async (answer) => answer.status !== 204 && new Uint8Array(await answer.arrayBuffer()))
+      .catch((error) => {
+        if (!mine.signal.aborted) throw error;
+      });
+    if (mine.signal.aborted) return;
+    if (!view) {
       board.show(null);
-      linkFiles(false);
+      linkFiles(current, false);
       tell("Draw strokes of two classes at least");
       return;
     }
-    const half = both.length / 2;
-    board.show({ step: every, labels: both.subarray(0, half), doubt: both.subarray(half) });
-    first ||= performance.now() - began;
+    const half = view.length / 2;
+    board.show({ step, labels: view.subarray(0, half), doubt: view.subarray(half) });
+    times.push(((performance.now() - began) / 1000).toFixed(1));
   }
-  const last = performance.now() - began;
-  const seconds = [first, last].map((t) => (t / 1000).toFixed(1));
-  tell(last - first < 50 ? `Updated in ${seconds[1]} s` : `Updated in ${seconds[0]} s, in full in ${seconds[1]} s`);
-  linkFiles(true);
+  tell(`Updated in ${[...new Set(times)].join(" s, in full in ")} s`);
+  linkFiles(current, true);
 }
 
 // Go to the region to label next, maybe in another image, and mark it.
 async function suggest() {
-  await sending.catch(() => {});
+  await edits.settled();
   if (!state.ready) return;
   tell("Looking for an uncertain region", "busy");
   const answer = await ask(`suggestion?rank=${rank++}`); // 0 again after a stroke
@@ -156,73 +204,24 @@ async function suggest() {
   tell("Draw a stroke of every class in the box");
 }
 
-function linkFiles(ready) {
-  for (const what of ["labels", "strokes"]) {
-    for (const format of ["png", "npy"]) {
-      link(`${what}-${format}`, `download/${what}?image=${current}&as=${format}`, ready || what === "strokes");
-    }
-  }
-  link("model", "download/model", ready);
+async function exportAll() {
+  await edits.settled();
+  tell("Writing the maps of all images and the model", "busy");
+  const { folder, files } = await (await ask("export", { method: "POST" })).json();
+  tell(`Wrote ${files.length} files to ${folder}`);
 }
 
-function link(id, address, ready) {
-  $(id).setAttribute("aria-disabled", String(!ready));
-  $(id).setAttribute("aria-label", id.replace("-", " as "));
-  if (ready) $(id).href = address;
-  else $(id).removeAttribute("href");
-}
-
-function listClasses() {
-  $("classes").replaceChildren(...state.classes.map((name, i) => {
-    const [item, label] = [document.createElement("li"), document.createElement("label")];
-    const [radio, color] = [document.createElement("input"), document.createElement("i")];
-    const text = document.createElement("input");
-    Object.assign(radio, { type: "radio", name: "class", value: i + 1, checked: board.chosen === i + 1 });
-    radio.setAttribute("aria-label", `Draw ${name}`);
-    radio.addEventListener("change", () => choose(i + 1));
-    color.style.background = state.colors[i];
-    label.append(radio, color);
-    Object.assign(text, { type: "text", value: name, maxLength: 40 });
-    text.setAttribute("aria-label", `Name of class ${i + 1}`);
-    text.addEventListener("change", () => rename(state.classes.with(i, text.value)).catch(fail));
-    item.className = radio.checked ? "chosen" : "";
-    item.append(label, text);
-    if (i < KEYED) item.append(Object.assign(document.createElement("kbd"), { textContent: i + 1 }));
-    return item;
-  }));
-  $("add").disabled = state.classes.length >= state.colors.length;
-}
-
-function rename(names) {
-  state.classes = names; // at once: a click on a button may be what ends the writing of a name
-  sending = sending.catch(() => {}).then(async () => {
-    const answer = await ask("classes", { method: "POST", body: JSON.stringify(names) });
-    if (state.classes === names) state.classes = await answer.json();
-    listClasses();
-  });
-  return sending;
-}
-
-async function add() {
-  await rename([...state.classes, `class ${state.classes.length + 1}`]);
-  choose(state.classes.length);
-}
-
-function choose(number) {
-  if (number > state.classes.length) return;
+function chooseClass(number) {
   board.chosen = number;
-  take("brush");
-  for (const [i, item] of [...$("classes").children].entries()) {
-    item.className = i + 1 === number ? "chosen" : "";
-    item.querySelector("[type=radio]").checked = i + 1 === number;
-  }
+  if (!DRAWING.includes(tool)) take("brush");
 }
 
-function take(tool) {
-  board.tool = tool;
-  for (const name of ["brush", "eraser", "hand"]) $(name).setAttribute("aria-pressed", String(name === tool));
-  $("board").className = tool === "hand" ? "moving" : "";
-  board.draw();
+function take(name) {
+  tool = name;
+  board.take(name);
+  for (const other of TOOLS) $(other).setAttribute("aria-pressed", String(other === name));
+  $("board").className = name === "hand" ? "moving" : "";
+  $("hint").hidden = name !== "polygon";
 }
 
 function resizeBrush(size) {
@@ -248,59 +247,54 @@ function flip(id) {
   setShown();
 }
 
-const undo = () => step(done, undone, "before").catch(fail);
-const redo = () => step(undone, done, "after").catch(fail);
+function onPolygon(act) {
+  if (tool !== "polygon") return;
+  board.tools.polygon[act]();
+  board.draw();
+}
+
+const undo = () => move("undo").catch(fail);
+const redo = () => move("redo").catch(fail);
 const next = () => suggest().catch(fail);
 const turn = (by) => state.images[current + by] && open(current + by).catch(fail);
 const pan = (x, y) => board.move(60 * board.density * x, 60 * board.density * y);
 
 const KEYS = {
-  b: () => take("brush"), e: () => take("eraser"), h: () => take("hand"),
+  b: () => take("brush"), i: () => take("line"), g: () => take("polygon"), f: () => take("fill"),
+  e: () => take("eraser"), h: () => take("hand"),
   "[": () => resizeBrush(Math.round(board.size / 1.3) - (board.size < 4 ? 1 : 0)),
   "]": () => resizeBrush(Math.round(board.size * 1.3) + (board.size < 4 ? 1 : 0)),
-  l: next,
+  l: next, a: () => contrast.auto(),
   u: () => flip("doubt"), s: () => flip("drawn"),
   "+": () => board.zoomBy(1.3), "=": () => board.zoomBy(1.3), "-": () => board.zoomBy(1 / 1.3),
   0: () => board.fit(), n: () => turn(1), p: () => turn(-1),
-};
-const ARROWS = {
+  Escape: () => onPolygon("reset"), Backspace: () => onPolygon("removeLast"),
+  Enter: () => onPolygon("finish"),
   ArrowLeft: () => pan(1, 0), ArrowRight: () => pan(-1, 0),
   ArrowUp: () => pan(0, 1), ArrowDown: () => pan(0, -1),
+  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => [i, () => classes.choose(i - 1)])),
 };
-
-function press(event) {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (event.target.matches("input[type=text]") || event.altKey) return;
-  if (event.ctrlKey || event.metaKey) {
-    const act = { z: event.shiftKey ? redo : undo, y: redo }[key];
-    if (act) { event.preventDefault(); act(); }
-    return;
-  }
-  // Sliders and lists have arrows of their own.
-  const owned = event.target.matches("input, select");
-  const keys = owned ? KEYS : { ...KEYS, ...ARROWS };
-  const act = /^[1-9]$/.test(key) ? () => choose(Number(key)) : keys[key];
-  if (!act) return;
-  event.preventDefault();
-  act();
-}
+const COMMANDS = { z: undo, "shift+z": redo, y: redo };
 
 function listen() {
   const click = (id, act) => $(id).addEventListener("click", act);
-  for (const tool of ["brush", "eraser", "hand"]) click(tool, () => take(tool));
+  for (const name of TOOLS) click(name, () => take(name));
   $("size").addEventListener("input", () => resizeBrush(Number($("size").value)));
   for (const id of ["opacity", "doubt", "drawn"]) $(id).addEventListener("input", setShown);
   click("undo", undo);
   click("redo", redo);
   click("suggest", next);
-  click("add", () => add().catch(fail));
+  click("add", () => classes.add(state.palette));
+  click("auto", () => contrast.auto());
+  click("reset", () => contrast.reset());
+  click("export", () => exportAll().catch(fail));
   click("closer", () => board.zoomBy(1.3));
   click("further", () => board.zoomBy(1 / 1.3));
   click("fit", () => board.fit());
   click("previous", () => turn(-1));
   click("next", () => turn(1));
-  $("images").addEventListener("change", () => open(Number($("images").value)).catch(fail));
-  document.addEventListener("keydown", press);
+  listenToKeys(KEYS, COMMANDS);
+  window.addEventListener("beforeunload", (event) => edits.unsaved && event.preventDefault());
 }
 
 start().catch(fail);
