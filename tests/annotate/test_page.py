@@ -411,7 +411,7 @@ def test_all_images_are_exported(page, server):
     """Into the folder, which the page names."""
     draw_two(page)
     page.locator("#export").click()
-    playwright.expect(page.locator("#message")).to_contain_text("Wrote 7 files to")
+    playwright.expect(page.locator("#message")).to_contain_text("Wrote 7 files to", timeout=60_000)
     assert (server.project.folder.path / "probabilities" / "two.npy").exists()
 
 
