@@ -205,7 +205,6 @@ class TestForgeries:
             ({"n_features": 9}, "other features than its estimator"),
             ({"n_classes": np.array([2]), "values": lambda v: v[..., :2].copy()}, "other classes"),
         ],
-        ids=str,
     )
     def test_nodes(self, fitted_tree, path, changes, message):
         """Every rule, for a tree alone and for one of a forest."""
