@@ -232,7 +232,6 @@ def test_names_of_classes_change_with_the_field(widget, viewer, mosaics):
 
 def test_models_are_saved_and_loaded(widget, viewer, mosaics, tmp_path, errors):
     """A loaded model predicts the layers that are chosen, and the same labels."""
-    widget.controls.estimator.value = "head"
     press(widget, "Train")
     scribble(widget, mosaics[1])
     widget.save(str(tmp_path / "model.segae"))
