@@ -44,7 +44,8 @@ class ResultLayers:
         if found is None:
             data = np.zeros(source.shape, np.uint8)
             found = self._add("labels", STROKES, source, data, opacity=0.9, **appearance(classes))
-            found.brush_size = 6
+            found.brush_size, found.mode = 6, "paint"
+            self.viewer.layers.selection.active = found
         return found
 
     def show(self, found: Labeled, classes: Classes) -> None:

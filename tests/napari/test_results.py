@@ -101,6 +101,13 @@ def test_strokes_are_found_by_their_name(viewer, source):
     assert ResultLayers(viewer).strokes(source, CLASSES) is strokes
 
 
+def test_new_strokes_can_be_painted_at_once(viewer, source):
+    """The layer is selected, and its mode is that of painting."""
+    strokes = ResultLayers(viewer).strokes(source, CLASSES)
+    assert viewer.layers.selection.active is strokes
+    assert strokes.mode == "paint"
+
+
 def test_other_classes_need_another_type(viewer, source):
     """A label map of another model replaces all pages, if its values do not fit."""
     results = ResultLayers(viewer)
