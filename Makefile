@@ -8,7 +8,7 @@ MARKS := not slow
 CONSTRAINTS := constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo lint pytest test test-all docs notebooks release-check format clean
+.PHONY: demo lint pytest test test-all test-napari docs notebooks release-check format clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -31,6 +31,19 @@ pytest: $(READY)
 
 test-all: MARKS :=
 test-all: test
+
+# The plugin of napari, whose pytest plugin warns at import, in an environment of its own. Without a
+# display, xvfb-run is needed.
+test-napari: .venv-napari/ready
+	OMP_NUM_THREADS=1 $(if $(DISPLAY),,xvfb-run -a) .venv-napari/bin/python -m pytest \
+		-o addopts="--import-mode=importlib --strict-markers --disable-warnings -ra" \
+		-o filterwarnings="error:::sklearn_segae" tests/napari
+
+.venv-napari/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-napari
+	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) \
+		-e ".[napari]" "napari[pyqt6]" "pytest>=8" "pytest-qt>=4.4"
+	touch .venv-napari/ready
 
 # Runs the gallery: some minutes. OPTIONS="-D plot_gallery=0" leaves it out, "-t online" links out.
 docs: .venv/ready-docs
@@ -57,4 +70,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-release demo dist docs/_build docs/auto_examples docs/reference
+	rm -rf .venv .venv-napari .venv-release demo dist docs/_build docs/auto_examples docs/reference

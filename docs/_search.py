@@ -27,6 +27,7 @@ WORDS = {
     "large_images": ["large images", "dask", "memory"],
     "command_line": ["command line", "segae", "terminal"],
     "annotate": ["annotate", "annotation", "draw labels"],
+    "guide/napari": ["napari", "plugin", "viewer"],
     "persistence": ["save", "load", "ONNX", "export"],
 }
 TOP = 2  # a page has to be among so many

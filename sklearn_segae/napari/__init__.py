@@ -1,0 +1,1 @@
+"""Plugin for the viewer napari: segmentation from strokes on its layers."""
