@@ -24,6 +24,7 @@ let tool = "brush";
 let current = 0;
 let viewing = new AbortController(); // ends requests for views of earlier strokes
 let rank = 0; // regions that were suggested since the last stroke
+let working = 0; // actions that are not finished
 let steps = { undo: 0, redo: 0 }; // how often one can undo and redo, edits on their way included
 
 function tell(message, kind = "") {
@@ -34,6 +35,19 @@ function tell(message, kind = "") {
 function fail(error) {
   const told = isLost(error) ? "segae has ended: start it again. Saved strokes are kept" : error.message;
   tell(told, "failed");
+}
+
+// Do something, and mark the page as busy meanwhile, for screen readers.
+async function during(action) {
+  const main = document.querySelector("main");
+  working += 1;
+  main.ariaBusy = "true";
+  try {
+    return await action();
+  } finally {
+    working -= 1;
+    if (!working) main.ariaBusy = "false";
+  }
 }
 
 async function start() {
@@ -49,7 +63,7 @@ async function start() {
       previous: $("previous"), next: $("next"),
     },
     state.images,
-    (image) => open(image).catch(fail),
+    (image) => turnTo(image),
   );
   $("folder").textContent = state.folder;
   edits.version = state.version;
@@ -106,12 +120,12 @@ async function open(image) {
 function draw({ image, box: [left, top, right, bottom], patch }) {
   const place = `top=${top}&left=${left}&height=${bottom - top}&width=${right - left}`;
   rank = 0;
-  edit(`strokes?image=${image}&${place}`, patch);
+  during(() => edit(`strokes?image=${image}&${place}`, patch));
 }
 
 function changeClasses(found) {
   board.setClasses(found);
-  edit("classes", JSON.stringify(found));
+  during(() => edit("classes", JSON.stringify(found)));
 }
 
 // Send an edit; show its result, or, if it was refused, what the server has.
@@ -253,10 +267,11 @@ function onPolygon(act) {
   board.draw();
 }
 
-const undo = () => move("undo").catch(fail);
-const redo = () => move("redo").catch(fail);
-const next = () => suggest().catch(fail);
-const turn = (by) => state.images[current + by] && open(current + by).catch(fail);
+const undo = () => during(() => move("undo")).catch(fail);
+const redo = () => during(() => move("redo")).catch(fail);
+const next = () => during(suggest).catch(fail);
+const turnTo = (image) => during(() => open(image)).catch(fail);
+const turn = (by) => state.images[current + by] && turnTo(current + by);
 const pan = (x, y) => board.move(60 * board.density * x, 60 * board.density * y);
 
 const KEYS = {
@@ -287,7 +302,7 @@ function listen() {
   click("add", () => classes.add(state.palette));
   click("auto", () => contrast.auto());
   click("reset", () => contrast.reset());
-  click("export", () => exportAll().catch(fail));
+  click("export", () => during(exportAll).catch(fail));
   click("closer", () => board.zoomBy(1.3));
   click("further", () => board.zoomBy(1 / 1.3));
   click("fit", () => board.fit());
@@ -297,4 +312,4 @@ function listen() {
   window.addEventListener("beforeunload", (event) => edits.unsaved && event.preventDefault());
 }
 
-start().catch(fail);
+during(start).catch(fail);
