@@ -1,10 +1,10 @@
-"""The picture of docs/napari.md: `python docs/_napari_picture.py`, with a display or xvfb-run."""
+"""The picture of docs/guide/napari.md: `python docs/_napari_picture.py`, or after `xvfb-run`."""
 
 import time
 from pathlib import Path
 
-import imageio.v3 as iio
 import napari
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from sklearn_segae.napari._sample_data import tissue
@@ -29,7 +29,7 @@ def main():
     for data, options, kind in tissue():
         getattr(viewer, f"add_{kind}")(data, **options)
     widget = SegmentationWidget(viewer)
-    widget.controls.names.value = "background, stroma, gland"
+    widget.controls.names.value = "lumen, stroma, gland"
     viewer.window.add_dock_widget(widget.controls.container, name="Segmentation by strokes")
     viewer.window.resize(1380, 800)
     widget.train()
@@ -39,7 +39,8 @@ def main():
     strokes.mode, strokes.selected_label = "paint", 3
     viewer.reset_view()
     wait(widget)
-    iio.imwrite(PICTURE, viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+    picture.quantize(256, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
     viewer.close()
 
 

@@ -16,7 +16,7 @@ SPACING = (2.0, 0.5, 0.5)
 
 
 def tissue() -> list[LayerData]:
-    """Return a stained section (512, 512, 3), and strokes on background, stroma and glands."""
+    """Return a stained section (512, 512, 3), and strokes on lumina, stroma and glands."""
     return _layers("tissue", load_tissue())
 
 
