@@ -80,14 +80,13 @@ def exposures():
     return target[:, 192:], shown | {title: labels[0] for title, labels in maps.items()}
 
 
-def smooth_gray_values():
-    """Segment smooth objects whose relief is taken for a texture."""
+def simple():
+    """Segment smooth objects, for which single pixels are enough."""
     image, target = coins()
     image = median_filter(flat(image), 3) / 2
     return target, {
         "image": image,
         "default": segments(image, 2),
-        'features="intensity"': segments(image, 2, INTENSITY),
         "k-means on pixels": pixel_clusters(image, 2),
     }
 
@@ -101,7 +100,7 @@ def hot_pixels():
         "image": image,
         "k-means on pixels": pixel_clusters(image, 2),
         'features="intensity"': segments(image, 2, INTENSITY),
-        "median_filter before": segments(median_filter(image, 3), 2, INTENSITY),
+        "median_filter before": segments(median_filter(image, 3), 2),
     }
 
 
@@ -314,7 +313,7 @@ CASES = {
         number_of_segments,
         uneven_light,
         exposures,
-        smooth_gray_values,
+        simple,
         hot_pixels,
         speckle,
         thin_structures,

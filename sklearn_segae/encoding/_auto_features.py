@@ -58,6 +58,9 @@ N_TILES = 8  # for the projection of its features
 LEAST_GAIN, RISE = 0.15, 0.25
 LEAST_GAIN_ALONE = 0.02  # the same, over one segment, where intensities explain nothing
 LEAST_GAIN_OF_BOTH = 0.02  # the same for "intensity+texture"; alloys: 0.04
+# Nats per pixel that labels of coherent segments cost at most. Measured: intensities of objects
+# below 0.06, of textures, which are speckled, 0.10 or more.
+COHERENT = 0.08
 # A lower gap means that colors have one cluster (alloys: 0.01; other data sets: 0.12 or more).
 LEAST_GAP = 0.06
 GAP_NUMBERS, N_GAP = (3, 4, 5), 2_500
@@ -102,7 +105,7 @@ class FeatureSelection:
     Intensities come first: they are pooled where this shortens the description by independent
     pixels and removes speckles from the labels. The selected ones are compared with textures by the
     description by dependent pixels. Texture has to be clearly shorter, since it is the more complex
-    explanation.
+    explanation. Where segments of intensities are coherent objects, textures are not tried.
 
     Parameters
     ----------
@@ -183,7 +186,7 @@ class FeatureSelection:
     @cached_property
     def is_textured(self) -> bool:
         """Whether textures explain what intensities do not."""
-        if not self._can_have_texture:
+        if not self._can_have_texture or self._is_coherent:
             return False
         if self._baseline - self.texture.length > self._needed:
             return True
@@ -283,6 +286,12 @@ class FeatureSelection:
     def _needed(self) -> float:
         """Nats per pixel by which texture has to shorten the description."""
         return LEAST_GAIN * (1 + RISE * float(np.clip(self._explained, 0, 1)))
+
+    @property
+    def _is_coherent(self) -> bool:
+        """Whether segments of intensities explain much and are no speckles."""
+        cost = length_of_labels(self.intensity.maps, self.n_segments) / self.length.n_pixels
+        return self._explained > 0 and cost < COHERENT
 
     @property
     def _whole(self) -> Maps:

@@ -56,6 +56,11 @@ class DescriptionLength:
         self.pixels = pixels
         self.design = np.column_stack([around, np.ones(len(around), around.dtype)])
 
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels that are described."""
+        return len(self.pixels)
+
     def independent(self, maps: Maps) -> float:
         """Return the length if pixels of a segment are independent."""
         return self._length(maps, lambda own: gaussian_length(self.pixels[own]), LABEL_WEIGHT)

@@ -7,7 +7,13 @@ from sklearn.cluster import KMeans
 
 from sklearn_segae import PixelEncoder
 from sklearn_segae._base import seeded
-from sklearn_segae.datasets import make_mosaic, make_scenes, make_shapes
+from sklearn_segae.datasets import (
+    load_coins,
+    load_textures,
+    make_mosaic,
+    make_scenes,
+    make_shapes,
+)
 from sklearn_segae.encoding._auto_features import FeatureSelection, texture_scale
 from sklearn_segae.encoding._feature_sampling import FeatureSampler, TileReader
 from sklearn_segae.imaging._scaling import fit_channel_scale
@@ -48,6 +54,19 @@ def test_bright_shapes_are_intensities(seed):
     """Discs and squares differ in brightness; there is no texture."""
     images, _ = make_shapes(3, size=192, random_state=seed)
     assert chosen(images, 3) == "intensity"
+
+
+@pytest.mark.parametrize("size", [0, 3, 5])
+def test_smooth_objects_with_relief_are_intensities(size):
+    """A median filter leaves the relief of coins, which looks like a texture."""
+    image = load_coins().images[0] / 255
+    flat = image / ndimage.gaussian_filter(image, 40)
+    assert chosen([ndimage.median_filter(flat, size) if size else flat], 2) == "intensity"
+
+
+def test_photographs_of_textures_are_textures():
+    """Their intensities differ a little, but such segments are speckled."""
+    assert chosen(load_textures().images, 3) == "texture"
 
 
 @pytest.mark.parametrize("kind", ["intensity", "color", "texture"])
