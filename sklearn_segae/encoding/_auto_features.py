@@ -271,7 +271,8 @@ class FeatureSelection:
         if self.whole.color_axes.shape[1] == 0:
             return False
         n_pixels = sum(len(self._rows_of([color])) for color in self.colors)
-        return n_pixels > self.n_segments
+        # Pixels at the border of a crop are not described; there may be data in no others.
+        return n_pixels > self.n_segments and self.length.n_pixels > self.n_segments
 
     @property
     def _has_spectra(self) -> bool:

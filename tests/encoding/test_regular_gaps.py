@@ -56,6 +56,18 @@ def test_large_images_are_sampled_where_they_have_data():
     assert len(sample_evenly(X, 1000)) > 100
 
 
+@pytest.mark.parametrize("n_segments", [2, "auto"])
+@pytest.mark.parametrize("place", [np.s_[0, :2], np.s_[0, :, :2], np.s_[0, 0, :3]])
+def test_data_may_be_at_the_border_alone(place, n_segments):
+    """Descriptions of pixels by their neighbors leave it out; it is segmented all the same."""
+    X = np.full((1, 32, 32), np.nan)
+    X[place] = np.random.default_rng(0).normal(size=X[place].shape)
+
+    labels = AESegmenter(n_segments, random_state=0).fit_predict(X)
+
+    np.testing.assert_array_equal(labels >= 0, np.isfinite(X))
+
+
 def test_three_pixels_are_enough_for_an_encoder():
     """The error about images without data is for those alone."""
     X = np.full((1, 32, 32), np.nan)
